@@ -1,0 +1,25 @@
+package autograd
+
+import "github.com/espalier-ml/espalier/kernels"
+
+type activateOp struct {
+	x, y *Tensor
+	act  kernels.Activation
+}
+
+// Activate returns act(x), element by element.
+func (t *Tape) Activate(x *Tensor, act kernels.Activation) *Tensor {
+	if !t.accept("Activate", x) {
+		return &t.dead
+	}
+	y := t.result(x.Rows, x.Cols, x)
+	t.check(t.table.Activate(y.Matrix, x.Matrix, nil, act))
+	o := t.activates.get()
+	*o = activateOp{x, y, act}
+	return t.record(o, y)
+}
+
+func (o *activateOp) backward(t *Tape) error {
+	g, accumulate := t.into(o.x)
+	return t.table.ActivateGrad(g, nil, o.y.grad, o.y.Matrix, o.act, accumulate)
+}

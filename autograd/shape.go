@@ -1,0 +1,106 @@
+package autograd
+
+import (
+	"fmt"
+
+	"github.com/espalier-ml/espalier/kernels"
+)
+
+type reshapeOp struct{ x, y *Tensor }
+
+// Reshape returns the elements of x in row order as a rows x cols tensor. It shares the memory of x, which must be
+// contiguous, as every result of an operation is.
+func (t *Tape) Reshape(x *Tensor, rows, cols int) *Tensor {
+	if !t.accept("Reshape", x) {
+		return &t.dead
+	}
+	if x.Rows == rows && x.Cols == cols {
+		return x
+	}
+	if rows*cols != x.Rows*x.Cols || rows < 0 || !x.Contiguous() {
+		t.fail(fmt.Errorf("autograd: Reshape: a %dx%d tensor (stride %d) cannot become %dx%d: %w", x.Rows, x.Cols, x.Stride, rows, cols, kernels.ErrShape))
+		return &t.dead
+	}
+	y := t.tensor(kernels.MatrixOf(x.Data, rows, cols), x.needs)
+	o := t.reshapes.get()
+	*o = reshapeOp{x, y}
+	return t.record(o, y)
+}
+
+func (o *reshapeOp) backward(t *Tape) error {
+	return t.give(o.x, kernels.MatrixOf(o.y.grad.Data, o.x.Rows, o.x.Cols))
+}
+
+type concatenateOp struct {
+	x []*Tensor
+	y *Tensor
+}
+
+// Concatenate returns the columns of all x beside each other. All must have the same number of rows.
+func (t *Tape) Concatenate(x ...*Tensor) *Tensor {
+	if !t.accept("Concatenate", x...) {
+		return &t.dead
+	}
+	if len(x) == 0 {
+		t.fail(fmt.Errorf("autograd: Concatenate needs at least one operand"))
+		return &t.dead
+	}
+	cols := 0
+	for _, x := range x {
+		cols += x.Cols
+	}
+	y := t.result(x[0].Rows, cols, x...)
+	at := 0
+	for _, x := range x {
+		t.check(t.table.Copy(y.Columns(at, at+x.Cols), x.Matrix))
+		at += x.Cols
+	}
+	o := t.concatenates.get()
+	o.x, o.y = append(o.x[:0], x...), y
+	return t.record(o, y)
+}
+
+func (o *concatenateOp) backward(t *Tape) error {
+	at := 0
+	for _, x := range o.x {
+		if x.needs {
+			if err := t.lend(x, o.y.grad.Columns(at, at+x.Cols)); err != nil {
+				return err
+			}
+		}
+		at += x.Cols
+	}
+	return nil
+}
+
+type sliceOp struct {
+	x, y     *Tensor
+	from, to int
+}
+
+// Slice returns the columns from (included) to (excluded) of x.
+func (t *Tape) Slice(x *Tensor, from, to int) *Tensor {
+	if !t.accept("Slice", x) {
+		return &t.dead
+	}
+	if from < 0 || to < from || to > x.Cols {
+		t.fail(fmt.Errorf("autograd: Slice: columns %d to %d of a %dx%d tensor: %w", from, to, x.Rows, x.Cols, kernels.ErrShape))
+		return &t.dead
+	}
+	y := t.result(x.Rows, to-from, x)
+	t.check(t.table.Copy(y.Matrix, x.Columns(from, to)))
+	o := t.slices.get()
+	*o = sliceOp{x, y, from, to}
+	return t.record(o, y)
+}
+
+func (o *sliceOp) backward(t *Tape) error {
+	g, accumulate := t.into(o.x)
+	if !accumulate {
+		if err := t.table.Fill(g, 0); err != nil {
+			return err
+		}
+	}
+	into := g.Columns(o.from, o.to)
+	return t.table.Add(into, into, o.y.grad)
+}

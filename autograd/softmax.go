@@ -1,0 +1,20 @@
+package autograd
+
+type softmaxOp struct{ x, y *Tensor }
+
+// Softmax returns exp(x) / sum(exp(x)) of each row.
+func (t *Tape) Softmax(x *Tensor) *Tensor {
+	if !t.accept("Softmax", x) {
+		return &t.dead
+	}
+	y := t.result(x.Rows, x.Cols, x)
+	t.check(t.table.Softmax(y.Matrix, x.Matrix))
+	o := t.softmaxes.get()
+	*o = softmaxOp{x, y}
+	return t.record(o, y)
+}
+
+func (o *softmaxOp) backward(t *Tape) error {
+	g, accumulate := t.into(o.x)
+	return t.table.SoftmaxGrad(g, o.y.grad, o.y.Matrix, accumulate)
+}

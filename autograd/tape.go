@@ -1,0 +1,246 @@
+package autograd
+
+import (
+	"fmt"
+
+	"github.com/espalier-ml/espalier/kernels"
+)
+
+// A Tensor is a matrix on a tape. It is valid until the tape's next Reset.
+type Tensor struct {
+	kernels.Matrix
+	grad  kernels.Matrix
+	tape  *Tape
+	needs bool // a parameter lies beneath it, so a gradient must reach it
+	has   bool // grad holds something
+}
+
+// Grad returns the gradient of the last Backward's loss by this tensor, which is meaningful for tensors made by
+// [Tape.Param]; gradients of intermediate results are reused on the way. It is the zero Matrix where none arrived.
+func (x *Tensor) Grad() kernels.Matrix { return x.grad }
+
+// A Tape records operations and differentiates them. It belongs to one goroutine.
+type Tape struct {
+	table   *kernels.Table
+	scratch kernels.Scratch
+	arena   arena
+	tensors pool[Tensor]
+	ops     []entry
+	err     error
+	dead    Tensor // what operations return once the tape has failed
+
+	denses       pool[denseOp]
+	activates    pool[activateOp]
+	softmaxes    pool[softmaxOp]
+	reshapes     pool[reshapeOp]
+	concatenates pool[concatenateOp]
+	slices       pool[sliceOp]
+	adds         pool[addOp]
+	multiplies   pool[multiplyOp]
+	scales       pool[scaleOp]
+	sums         pool[sumOp]
+	rowSums      pool[rowSumOp]
+	dropouts     pool[dropoutOp]
+	losses       pool[lossOp]
+}
+
+// An op is one recorded operation. Its backward reads the gradient of its result and adds to those of its operands.
+type op interface{ backward(t *Tape) error }
+
+type entry struct {
+	op op
+	y  *Tensor // its result
+}
+
+// NewTape returns an empty tape that computes with the given kernels; nil stands for [kernels.Default].
+func NewTape(table *kernels.Table) *Tape {
+	if table == nil {
+		table = kernels.Default()
+	}
+	return &Tape{table: table}
+}
+
+// Reset forgets everything recorded and takes all of the tape's memory back. Tensors made before it are invalid.
+func (t *Tape) Reset() {
+	t.ops = t.ops[:0]
+	t.err = nil
+	t.arena.reset()
+	t.tensors.reset()
+	t.denses.reset()
+	t.activates.reset()
+	t.softmaxes.reset()
+	t.reshapes.reset()
+	t.concatenates.reset()
+	t.slices.reset()
+	t.adds.reset()
+	t.multiplies.reset()
+	t.scales.reset()
+	t.sums.reset()
+	t.rowSums.reset()
+	t.dropouts.reset()
+	t.losses.reset()
+}
+
+// Err returns the first error of an operation since the last Reset.
+func (t *Tape) Err() error { return t.err }
+
+// Const puts m on the tape as data: no gradient is computed for it. The tape reads m in place.
+func (t *Tape) Const(m kernels.Matrix) *Tensor { return t.tensor(m, false) }
+
+// Param puts m on the tape as a parameter: Backward leaves its gradient in [Tensor.Grad]. The tape reads m in place.
+func (t *Tape) Param(m kernels.Matrix) *Tensor { return t.tensor(m, true) }
+
+// Backward computes the gradient of the 1x1 tensor loss by every parameter beneath it. It can run once per Reset.
+func (t *Tape) Backward(loss *Tensor) error {
+	if !t.accept("Backward", loss) {
+		return t.err
+	}
+	if loss.Rows != 1 || loss.Cols != 1 {
+		return t.fail(fmt.Errorf("autograd: Backward: the loss is %dx%d, it must be 1x1", loss.Rows, loss.Cols))
+	}
+	if !loss.needs {
+		return nil
+	}
+	g, _ := t.into(loss)
+	g.Data[0] = 1
+	for i := len(t.ops) - 1; i >= 0; i-- {
+		if !t.ops[i].y.has {
+			continue // no path from here to the loss
+		}
+		if err := t.ops[i].op.backward(t); err != nil {
+			return t.fail(err)
+		}
+	}
+	t.ops = t.ops[:0]
+	return nil
+}
+
+func (t *Tape) tensor(m kernels.Matrix, needs bool) *Tensor {
+	x := t.tensors.get()
+	*x = Tensor{Matrix: m, tape: t, needs: needs}
+	return x
+}
+
+// result returns a new rows x cols tensor in the arena, not zeroed, that needs a gradient if an operand does.
+func (t *Tape) result(rows, cols int, operands ...*Tensor) *Tensor {
+	needs := false
+	for _, x := range operands {
+		needs = needs || x.needs
+	}
+	return t.tensor(t.matrix(rows, cols), needs)
+}
+
+func (t *Tape) matrix(rows, cols int) kernels.Matrix {
+	return kernels.MatrixOf(t.arena.alloc(rows*cols), rows, cols)
+}
+
+// record keeps o for Backward if y needs a gradient. A failed forward has already failed the tape.
+func (t *Tape) record(o op, y *Tensor) *Tensor {
+	if t.err != nil {
+		return &t.dead
+	}
+	if y.needs {
+		t.ops = append(t.ops, entry{o, y})
+	}
+	return y
+}
+
+// accept reports whether an operation may go on: the tape has not failed and all operands are on it.
+func (t *Tape) accept(name string, operands ...*Tensor) bool {
+	if t.err != nil {
+		return false
+	}
+	for i, x := range operands {
+		if x == nil || x.tape != t {
+			t.fail(fmt.Errorf("autograd: %s: operand %d is not on this tape", name, i))
+			return false
+		}
+	}
+	return true
+}
+
+func (t *Tape) fail(err error) error {
+	if t.err == nil {
+		t.err = err
+	}
+	return t.err
+}
+
+// check fails the tape if err is not nil.
+func (t *Tape) check(err error) {
+	if err != nil {
+		t.fail(err)
+	}
+}
+
+// into returns where a gradient of x belongs and whether it must be added to what is there.
+func (t *Tape) into(x *Tensor) (g kernels.Matrix, accumulate bool) {
+	if x.has {
+		return x.grad, true
+	}
+	x.has = true
+	x.grad = t.matrix(x.Rows, x.Cols)
+	return x.grad, false
+}
+
+// give makes g the gradient of x, or adds it. The caller gives the memory of g away.
+func (t *Tape) give(x *Tensor, g kernels.Matrix) error {
+	if x.has {
+		return t.table.Add(x.grad, x.grad, g)
+	}
+	x.has, x.grad = true, g
+	return nil
+}
+
+// lend adds g to the gradient of x and leaves g as it is.
+func (t *Tape) lend(x *Tensor, g kernels.Matrix) error {
+	into, accumulate := t.into(x)
+	if accumulate {
+		return t.table.Add(into, into, g)
+	}
+	return t.table.Copy(into, g)
+}
+
+// A pool hands out values that stay where they are and are handed out again after reset.
+type pool[T any] struct {
+	items []*T
+	used  int
+}
+
+func (p *pool[T]) get() *T {
+	if p.used == len(p.items) {
+		p.items = append(p.items, new(T))
+	}
+	p.used++
+	return p.items[p.used-1]
+}
+
+func (p *pool[T]) reset() { p.used = 0 }
+
+// An arena hands out float32 memory from one block; what does not fit goes to further blocks until the next reset,
+// which makes the one block large enough for all of it.
+type arena struct {
+	block []float32
+	used  int // floats of block handed out
+	total int // floats asked for since the last reset
+}
+
+const lane = 16 // floats in a 64-byte cache line: every slice starts on one, as far as the block does
+
+func (a *arena) alloc(n int) []float32 {
+	size := (n + lane - 1) &^ (lane - 1)
+	a.total += size
+	if a.used+size > len(a.block) {
+		return make([]float32, n)
+	}
+	s := a.block[a.used : a.used+n : a.used+n]
+	a.used += size
+	return s
+}
+
+func (a *arena) reset() {
+	if a.total > len(a.block) {
+		a.block = make([]float32, a.total)
+	}
+	a.used, a.total = 0, 0
+}

@@ -1,0 +1,264 @@
+package nn
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"math"
+	"slices"
+
+	"github.com/espalier-ml/espalier/kernels"
+)
+
+// An Array holds the values of one input or target: [Floats] or [Labels].
+type Array interface {
+	rows(width int) (int, error)
+}
+
+// Floats are rows of features, one after the other: rows x features values.
+type Floats []float32
+
+// Labels are class numbers from 0, one per row.
+type Labels []int32
+
+// Arrays are the values of several inputs or targets, by name.
+type Arrays map[string]Array
+
+// Data is a data set in memory. Every array has the same number of rows.
+type Data struct {
+	Inputs  Arrays // by input name, Floats each
+	Targets Arrays // by output name: Labels for sparse cross-entropy, Floats otherwise; Labels also where the output has one column
+	// SampleWeights scales the loss of each row, by output name; outputs that are not named weigh every row 1.
+	SampleWeights map[string][]float32
+}
+
+// A Stream yields the data of one pass in chunks of any size, in memory one at a time, such as a file read in blocks.
+// It is called once for each epoch. Batches do not depend on where chunks end. A yielded error ends training.
+type Stream func() iter.Seq2[Data, error]
+
+// A Dataset is what Fit and Evaluate read: [Data] or a [Stream].
+type Dataset interface {
+	// chunks starts a pass over the data, checked against the model.
+	chunks(m *Model) iter.Seq2[*chunk, error]
+}
+
+func (f Floats) rows(width int) (int, error) {
+	if len(f)%width != 0 {
+		return 0, fmt.Errorf("%d values are not rows of %d", len(f), width)
+	}
+	return len(f) / width, nil
+}
+
+func (l Labels) rows(int) (int, error) { return len(l), nil }
+
+// A chunk is data that has been checked: its matrices and slices all have the same number of rows.
+type chunk struct {
+	rows    int
+	inputs  []kernels.Matrix // in the model's order
+	targets []target         // in the order of the heads
+	weights [][]float32      // in the order of the heads; nil: 1 for every row
+}
+
+// A target is what an output should be: class labels or values, the other is empty.
+type target struct {
+	labels []int32
+	values kernels.Matrix
+}
+
+func (d Data) chunks(m *Model) iter.Seq2[*chunk, error] {
+	return func(yield func(*chunk, error) bool) { yield(m.check(d)) }
+}
+
+func (s Stream) chunks(m *Model) iter.Seq2[*chunk, error] {
+	return func(yield func(*chunk, error) bool) {
+		i := 0
+		for d, err := range s() {
+			var c *chunk
+			if err == nil {
+				c, err = m.check(d)
+			}
+			if err != nil {
+				err = fmt.Errorf("chunk %d of the stream: %w", i, err)
+			}
+			if !yield(c, err) || err != nil {
+				return
+			}
+			i++
+		}
+	}
+}
+
+// check returns d in the model's order once every name, size and value has proved valid.
+func (m *Model) check(d Data) (*chunk, error) {
+	c, err := m.checkInputs(d.Inputs)
+	if err != nil {
+		return nil, err
+	}
+	heads := map[string]*head{}
+	for _, h := range m.trainer.heads {
+		heads[h.name] = h
+	}
+	if err := errors.Join(
+		checkNames("target", d.Targets, heads, true),
+		checkNames("sample weights", d.SampleWeights, heads, false),
+	); err != nil {
+		return nil, err
+	}
+	for _, h := range m.trainer.heads {
+		y, err := h.checkTarget(d.Targets[h.name], c.rows)
+		if err != nil {
+			return nil, fmt.Errorf("target %q: %w", h.name, err)
+		}
+		w := d.SampleWeights[h.name]
+		if w != nil && len(w) != c.rows {
+			return nil, fmt.Errorf("sample weights %q: %d values for %d rows", h.name, len(w), c.rows)
+		}
+		if i := slices.IndexFunc(w, func(w float32) bool { return !(w >= 0) || math.IsInf(float64(w), 0) }); i >= 0 {
+			return nil, fmt.Errorf("sample weights %q: row %d is %v, must be finite and not negative", h.name, i, w[i])
+		}
+		c.targets, c.weights = append(c.targets, y), append(c.weights, w)
+	}
+	return c, nil
+}
+
+func (m *Model) checkInputs(a Arrays) (*chunk, error) {
+	inputs := map[string]*Node{}
+	for _, n := range m.inputs {
+		inputs[n.layer.name] = n
+	}
+	if err := checkNames("input", a, inputs, true); err != nil {
+		return nil, err
+	}
+	c := &chunk{}
+	for i, n := range m.inputs {
+		name := n.layer.name
+		x, ok := a[name].(Floats)
+		if !ok {
+			return nil, fmt.Errorf("input %q: is %T, must be Floats", name, a[name])
+		}
+		rows, err := x.rows(n.features())
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("input %q: %w", name, err)
+		case rows == 0:
+			return nil, fmt.Errorf("input %q: has no rows", name)
+		case i > 0 && rows != c.rows:
+			return nil, fmt.Errorf("input %q: has %d rows, input %q has %d", name, rows, m.inputs[0].layer.name, c.rows)
+		}
+		matrix := kernels.MatrixOf(x, rows, n.features())
+		if err := checkFinite(matrix); err != nil {
+			return nil, fmt.Errorf("input %q: %w", name, err)
+		}
+		c.rows, c.inputs = rows, append(c.inputs, matrix)
+	}
+	return c, nil
+}
+
+// checkTarget returns a as the head's loss wants it.
+func (h *head) checkTarget(a Array, rows int) (target, error) {
+	width := h.node.features()
+	have := 0
+	if a != nil {
+		var err error
+		if have, err = a.rows(width); err != nil {
+			return target{}, err
+		}
+	}
+	if have != rows {
+		return target{}, fmt.Errorf("has %d rows, the inputs have %d", have, rows)
+	}
+	labels, isLabels := a.(Labels)
+	if h.loss.sparse() {
+		if !isLabels {
+			return target{}, fmt.Errorf("is %T, loss %s needs Labels", a, h.loss.Name())
+		}
+		return target{labels: labels}, checkLabels(labels, width)
+	}
+	if isLabels { // one column of numbers
+		if width != 1 {
+			return target{}, fmt.Errorf("is Labels, loss %s of %d columns needs Floats", h.loss.Name(), width)
+		}
+		values := make(Floats, len(labels))
+		for i, l := range labels {
+			values[i] = float32(l)
+		}
+		a = values
+	}
+	values := kernels.MatrixOf(a.(Floats), rows, width)
+	if err := checkFinite(values); err != nil {
+		return target{}, err
+	}
+	if h.loss.probability() {
+		for i, v := range values.Data[:rows*width] {
+			if v < 0 || v > 1 {
+				return target{}, fmt.Errorf("row %d, column %d is %v, loss %s needs values from 0 to 1", i/width, i%width, v, h.loss.Name())
+			}
+		}
+	}
+	return target{values: values}, nil
+}
+
+func checkLabels(labels []int32, classes int) error {
+	for i, l := range labels {
+		if l < 0 || int(l) >= classes {
+			return fmt.Errorf("row %d has label %d, valid are 0 to %d", i, l, classes-1)
+		}
+	}
+	return nil
+}
+
+func checkFinite(m kernels.Matrix) error {
+	if i := nonFinite(m.Data[:m.Rows*m.Cols]); i >= 0 {
+		return fmt.Errorf("row %d, column %d is %v", i/m.Cols, i%m.Cols, m.Data[i])
+	}
+	return nil
+}
+
+// nonFinite returns the index of the first NaN or infinity, or -1.
+func nonFinite(v []float32) int {
+	return slices.IndexFunc(v, func(x float32) bool { return x-x != 0 })
+}
+
+// checkNames reports names that are not valid and, if all are needed, names that are missing.
+func checkNames[A, B any](what string, given map[string]A, valid map[string]B, all bool) error {
+	list := slices.Sorted(maps.Keys(valid))
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if _, ok := valid[name]; !ok {
+			errs = append(errs, fmt.Errorf("unknown %s %q: valid are %q", what, name, list))
+		}
+	}
+	for _, name := range list {
+		if _, ok := given[name]; !ok && all {
+			errs = append(errs, fmt.Errorf("missing %s %q: needed are %q", what, name, list))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// slice returns the rows from (included) to (excluded).
+func (c *chunk) slice(from, to int) *chunk {
+	s := &chunk{rows: to - from}
+	for _, x := range c.inputs {
+		s.inputs = append(s.inputs, x.RowRange(from, to))
+	}
+	for i, y := range c.targets {
+		if y.labels != nil {
+			y.labels = y.labels[from:to]
+		} else {
+			y.values = y.values.RowRange(from, to)
+		}
+		s.targets = append(s.targets, y)
+		w := c.weights[i]
+		if w != nil {
+			w = w[from:to]
+		}
+		s.weights = append(s.weights, w)
+	}
+	return s
+}
+
+func (c *chunk) chunks(*Model) iter.Seq2[*chunk, error] {
+	return func(yield func(*chunk, error) bool) { yield(c, nil) }
+}

@@ -1,0 +1,370 @@
+package nn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/espalier-ml/espalier/kernels"
+)
+
+// Logs are losses and metrics under Keras' names: "loss" for the total; for models of several outputs also
+// "label_loss" and "label_accuracy", of one output "accuracy". Validation values start with "val_".
+type Logs map[string]float64
+
+// A History holds the logs of every epoch that was completed.
+type History struct {
+	Epochs []int                // numbers of the epochs, from 0
+	Logs   map[string][]float64 // one value per epoch
+}
+
+// Names returns the names of the logs in alphabetical order.
+func (h *History) Names() []string { return slices.Sorted(maps.Keys(h.Logs)) }
+
+// A Progress tells a callback where training is.
+type Progress struct {
+	Model   *Model
+	Epoch   int // from 0
+	Epochs  int
+	Batch   int  // from 0: the batch just done
+	Batches int  // in an epoch; 0 before the first epoch of a Stream has ended
+	Logs    Logs // means over the epoch so far; with validation at the end of an epoch
+}
+
+// A Callback is called while Fit runs; nil functions are skipped. An error ends Fit and is returned by it, except
+// [ErrStop], which ends it without one.
+type Callback struct {
+	Begin    func(Progress) error // before the first epoch
+	BatchEnd func(Progress) error
+	EpochEnd func(Progress) error
+}
+
+// ErrStop, returned by a callback, ends training as if the epochs were over.
+var ErrStop = errors.New("stop training")
+
+// A FitOption configures Fit.
+type FitOption interface{ applyFit(*fitConfig) }
+
+// An EvaluateOption configures Evaluate.
+type EvaluateOption interface{ applyEvaluate(*fitConfig) }
+
+type fitConfig struct {
+	epochs     int
+	initial    int
+	size       int
+	shuffle    bool
+	seed       uint64
+	validation Dataset
+	split      float64
+	classes    map[string]map[int]float64
+	callbacks  []Callback
+}
+
+type fitOption func(*fitConfig)
+
+func (o fitOption) applyFit(c *fitConfig)  { o(c) }
+func (o seedOption) applyFit(c *fitConfig) { c.seed = uint64(o) }
+
+// Epochs sets how often Fit goes through the data; the default is 1.
+func Epochs(n int) FitOption { return fitOption(func(c *fitConfig) { c.epochs = n }) }
+
+// InitialEpoch is the number that the first epoch has in logs and callbacks. Fit stops before epoch number Epochs, so a
+// resumed run trains Epochs - n epochs.
+func InitialEpoch(n int) FitOption { return fitOption(func(c *fitConfig) { c.initial = n }) }
+
+type batchSizeOption int
+
+// BatchSize sets the rows of a batch; the default is 32, as in Keras.
+func BatchSize(rows int) interface {
+	FitOption
+	EvaluateOption
+} {
+	return batchSizeOption(rows)
+}
+
+func (o batchSizeOption) applyFit(c *fitConfig)      { c.size = int(o) }
+func (o batchSizeOption) applyEvaluate(c *fitConfig) { c.size = int(o) }
+
+// Shuffle says whether each epoch takes the rows in a new order, drawn from the seed; the default is true. The rows of a
+// Stream are shuffled within each chunk.
+func Shuffle(on bool) FitOption { return fitOption(func(c *fitConfig) { c.shuffle = on }) }
+
+// ValidationData is evaluated after every epoch.
+func ValidationData(d Dataset) FitOption { return fitOption(func(c *fitConfig) { c.validation = d }) }
+
+// ValidationSplit holds out the last rows of the data, as given, before shuffling: the fraction 0 < fraction < 1 of
+// them. It needs [Data], not a Stream.
+func ValidationSplit(fraction float64) FitOption {
+	return fitOption(func(c *fitConfig) { c.split = fraction })
+}
+
+// ClassWeight scales the training loss of one output's rows by their class; classes that are not named have weight 1.
+func ClassWeight(output string, weights map[int]float64) FitOption {
+	return fitOption(func(c *fitConfig) {
+		if c.classes == nil {
+			c.classes = map[string]map[int]float64{}
+		}
+		c.classes[output] = weights
+	})
+}
+
+// Callbacks adds callbacks, called in this order.
+func Callbacks(callbacks ...Callback) FitOption {
+	return fitOption(func(c *fitConfig) { c.callbacks = append(c.callbacks, callbacks...) })
+}
+
+// Fit trains the model and returns the logs of every completed epoch. Everything is checked before the first weight
+// changes. When ctx is cancelled, a loss is not finite or a callback fails, Fit returns an error along with the history
+// so far; the model then holds the weights of the last complete step.
+func (m *Model) Fit(ctx context.Context, data Dataset, opts ...FitOption) (*History, error) {
+	history := &History{Logs: map[string][]float64{}}
+	f, err := m.newFit(data, opts)
+	if err != nil {
+		return history, fmt.Errorf("nn: Fit: %w", err)
+	}
+	if err := f.run(ctx, history); err != nil && !errors.Is(err, ErrStop) {
+		return history, fmt.Errorf("nn: Fit: %w", err)
+	}
+	return history, nil
+}
+
+// A fit is one run of Fit.
+type fit struct {
+	fitConfig
+	*trainer
+	train   Dataset
+	weights classWeights
+	at      Progress
+}
+
+func (m *Model) newFit(data Dataset, opts []FitOption) (*fit, error) {
+	if m.trainer == nil {
+		return nil, errNotCompiled
+	}
+	f := &fit{fitConfig: fitConfig{epochs: 1, size: 32, shuffle: true, seed: m.seed}, trainer: m.trainer, train: data}
+	for _, o := range opts {
+		o.applyFit(&f.fitConfig)
+	}
+	switch {
+	case data == nil:
+		return nil, errors.New("the data is nil")
+	case f.size < 1:
+		return nil, fmt.Errorf("batch size %d is below 1", f.size)
+	case f.epochs < 0 || f.initial < 0:
+		return nil, fmt.Errorf("epochs %d and initial epoch %d must not be negative", f.epochs, f.initial)
+	case f.split != 0 && !(f.split > 0 && f.split < 1):
+		return nil, fmt.Errorf("validation split %v is not between 0 and 1", f.split)
+	case f.split != 0 && f.validation != nil:
+		return nil, errors.New("validation data and a validation split exclude each other")
+	}
+	f.at = Progress{Model: m, Epoch: f.initial, Epochs: f.epochs}
+	if err := f.checkClassWeights(); err != nil {
+		return nil, err
+	}
+	return f, f.checkData()
+}
+
+func (f *fit) checkClassWeights() error {
+	heads := map[string]*head{}
+	for _, h := range f.heads {
+		heads[h.name] = h
+	}
+	if err := checkNames("output in ClassWeight", f.classes, heads, false); err != nil {
+		return err
+	}
+	f.weights = classWeights{}
+	for name, weights := range f.classes {
+		h := heads[name]
+		classes := max(2, h.node.features())
+		for class, w := range weights {
+			if class < 0 || class >= classes || !(w >= 0) || math.IsInf(w, 0) {
+				return fmt.Errorf("class weight of output %q: class %d has weight %v: classes are 0 to %d, weights finite and not negative", name, class, w, classes-1)
+			}
+		}
+		f.weights[h] = weights
+	}
+	return nil
+}
+
+// checkData checks data in memory once, whole, and splits it.
+func (f *fit) checkData() error {
+	data, inMemory := f.train.(Data)
+	if inMemory {
+		c, err := f.model.check(data)
+		if err != nil {
+			return err
+		}
+		f.train = c
+		f.at.Batches = (c.rows + f.size - 1) / f.size
+		if f.split != 0 {
+			n := int(math.Floor(float64(c.rows) * (1 - f.split)))
+			if n == 0 || n == c.rows {
+				return fmt.Errorf("validation split %v leaves %d rows to train and %d to validate", f.split, n, c.rows-n)
+			}
+			f.train, f.validation = c.slice(0, n), c.slice(n, c.rows)
+			f.at.Batches = (n + f.size - 1) / f.size
+		}
+	} else if f.split != 0 {
+		return errors.New("a validation split needs Data, not a Stream")
+	}
+	if data, ok := f.validation.(Data); ok {
+		c, err := f.model.check(data)
+		if err != nil {
+			return fmt.Errorf("validation data: %w", err)
+		}
+		f.validation = c
+	}
+	return nil
+}
+
+func (f *fit) run(ctx context.Context, history *History) error {
+	if err := f.call(func(c Callback) func(Progress) error { return c.Begin }); err != nil {
+		return err
+	}
+	b := &batch{size: f.size}
+	for ; f.at.Epoch < f.epochs; f.at.Epoch++ {
+		sum := newTally(f.trainer)
+		if err := f.epoch(ctx, b, sum); err != nil {
+			return err
+		}
+		f.at.Logs = sum.logs(f.trainer)
+		if f.validation != nil {
+			logs, err := f.evaluate(ctx, f.validation.chunks(f.model), f.size)
+			if err != nil {
+				return fmt.Errorf("epoch %d, validation: %w", f.at.Epoch, err)
+			}
+			for name, v := range logs {
+				f.at.Logs["val_"+name] = v
+			}
+		}
+		history.Epochs = append(history.Epochs, f.at.Epoch)
+		for name, v := range f.at.Logs {
+			history.Logs[name] = append(history.Logs[name], v)
+		}
+		if err := f.call(func(c Callback) func(Progress) error { return c.EpochEnd }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *fit) epoch(ctx context.Context, b *batch, sum *tally) error {
+	if b.random = nil; f.shuffle {
+		b.random = rand.New(rand.NewPCG(f.seed, uint64(f.iterations)))
+	}
+	f.at.Batch = 0
+	for b, err := range b.batches(f.train.chunks(f.model)) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
+			err = f.step(b, f.seed, f.weights, sum)
+		}
+		if err != nil {
+			return fmt.Errorf("epoch %d, batch %d: %w", f.at.Epoch, f.at.Batch, err)
+		}
+		if slices.ContainsFunc(f.callbacks, func(c Callback) bool { return c.BatchEnd != nil }) {
+			f.at.Logs = sum.logs(f.trainer)
+			if err := f.call(func(c Callback) func(Progress) error { return c.BatchEnd }); err != nil {
+				return err
+			}
+		}
+		f.at.Batch++
+	}
+	if f.at.Batch == 0 {
+		return errNoRows
+	}
+	f.at.Batches = f.at.Batch
+	return nil
+}
+
+func (f *fit) call(which func(Callback) func(Progress) error) error {
+	for _, c := range f.callbacks {
+		if hook := which(c); hook != nil {
+			if err := hook(f.at); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// TrainOnBatch takes one training step on all rows of d and returns the losses and metrics from before the update.
+func (m *Model) TrainOnBatch(d Data) (Logs, error) {
+	if m.trainer == nil {
+		return nil, fmt.Errorf("nn: TrainOnBatch: %w", errNotCompiled)
+	}
+	c, err := m.check(d)
+	if err != nil {
+		return nil, fmt.Errorf("nn: TrainOnBatch: %w", err)
+	}
+	b := &batch{chunk: *c}
+	for i, w := range b.weights {
+		if w == nil {
+			b.weights[i] = slices.Repeat([]float32{1}, c.rows)
+		}
+	}
+	sum := newTally(m.trainer)
+	if err := m.trainer.step(b, m.seed, nil, sum); err != nil {
+		return nil, fmt.Errorf("nn: TrainOnBatch: %w", err)
+	}
+	return sum.logs(m.trainer), nil
+}
+
+// Evaluate returns the losses and metrics of the model over the data.
+func (m *Model) Evaluate(ctx context.Context, data Dataset, opts ...EvaluateOption) (Logs, error) {
+	c := fitConfig{size: 32}
+	for _, o := range opts {
+		o.applyEvaluate(&c)
+	}
+	var err error
+	switch {
+	case m.trainer == nil:
+		err = errNotCompiled
+	case data == nil:
+		err = errors.New("the data is nil")
+	case c.size < 1:
+		err = fmt.Errorf("batch size %d is below 1", c.size)
+	}
+	var logs Logs
+	if err == nil {
+		logs, err = m.trainer.evaluate(ctx, data.chunks(m), c.size)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("nn: Evaluate: %w", err)
+	}
+	return logs, nil
+}
+
+// Predict returns each output, [rows, features], by name. A row's result does not depend on the other rows. It may be
+// called from several goroutines while nothing trains the model.
+func (m *Model) Predict(inputs Arrays) (map[string]kernels.Matrix, error) {
+	c, err := m.checkInputs(inputs)
+	if err != nil {
+		return nil, fmt.Errorf("nn: Predict: %w", err)
+	}
+	r := newRunner(m, nil)
+	results := map[string]kernels.Matrix{}
+	for _, n := range m.outputs {
+		results[n.layer.name] = kernels.NewMatrix(c.rows, n.features())
+	}
+	const size = 256 // rows at a time: bounds the tape's memory
+	for from := 0; from < c.rows; from += size {
+		to := min(from+size, c.rows)
+		r.run(c.slice(from, to).inputs, false, 0)
+		if err := r.tape.Err(); err != nil {
+			return nil, fmt.Errorf("nn: Predict: %w", err)
+		}
+		for i, n := range m.nodes {
+			if slices.Contains(m.outputs, n) {
+				result := results[n.layer.name]
+				copy(result.RowRange(from, to).Data, r.values[i].Data)
+			}
+		}
+	}
+	return results, nil
+}

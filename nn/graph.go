@@ -1,0 +1,76 @@
+package nn
+
+import "slices"
+
+// A graph finds the nodes between inputs and outputs and orders their layers as Keras' Functional does.
+type graph struct {
+	inputs []*Node
+	nodes  []*Node        // depth first from the outputs: each after those it depends on
+	seen   map[*Node]bool // in nodes
+	order  map[*Layer]int // the traversal's order: settles ties
+	depth  map[*Layer]int // longest distance to an output
+}
+
+func newGraph(inputs, outputs []*Node) *graph {
+	g := &graph{inputs: inputs, seen: map[*Node]bool{}, order: map[*Layer]int{}, depth: map[*Layer]int{}}
+	for _, o := range outputs {
+		g.visit(o)
+	}
+	nodeDepth := map[*Node]int{}
+	for _, n := range slices.Backward(g.nodes) {
+		d := max(nodeDepth[n], g.depth[n.layer])
+		nodeDepth[n], g.depth[n.layer] = d, d
+		for _, in := range n.in {
+			nodeDepth[in] = max(nodeDepth[in], d+1)
+		}
+	}
+	for _, n := range inputs { // that no output uses
+		if !g.seen[n] {
+			g.seen[n] = true
+			g.nodes = append(g.nodes, n)
+			g.order[n.layer] = -1
+			g.depth[n.layer] = 0
+		}
+	}
+	return g
+}
+
+func (g *graph) visit(n *Node) {
+	if n == nil || g.seen[n] {
+		return
+	}
+	if _, ok := g.order[n.layer]; !ok {
+		g.order[n.layer] = len(g.order)
+	}
+	g.seen[n] = true // a node cannot depend on itself: it is made after its inputs
+	if !slices.Contains(g.inputs, n) {
+		for _, in := range n.in {
+			g.visit(in)
+		}
+	}
+	g.nodes = append(g.nodes, n)
+}
+
+// layers returns the layers by falling depth, ties in the order of the traversal.
+func (g *graph) layers() []*Layer {
+	var layers []*Layer
+	for l := range g.order {
+		layers = append(layers, l)
+	}
+	slices.SortFunc(layers, func(a, b *Layer) int {
+		if d := g.depth[b] - g.depth[a]; d != 0 {
+			return d
+		}
+		if d := g.order[a] - g.order[b]; d != 0 {
+			return d
+		}
+		return int(a.created - b.created)
+	})
+	return layers
+}
+
+// dependsOn reports whether n lies on a path to o.
+func dependsOn(o, n *Node) bool {
+	g := newGraph(nil, []*Node{o})
+	return g.seen[n]
+}

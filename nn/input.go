@@ -1,0 +1,26 @@
+package nn
+
+import "github.com/espalier-ml/espalier/autograd"
+
+type inputLayer struct {
+	Shape []int `json:"shape"`
+}
+
+// Input returns a node for data of the given shape, without the batch axis: Input("features", 32). An empty name asks
+// for an automatic one.
+func Input(name string, shape ...int) *Node {
+	l := newLayer(&inputLayer{shape}, nameOption(name))
+	n := &Node{layer: l}
+	if n.err = checkShape(shape); n.err == nil {
+		n.shape = shape
+	}
+	l.nodes = []*Node{n}
+	return n
+}
+
+func (i *inputLayer) class() string { return "InputLayer" }
+
+func (i *inputLayer) build([][]int) ([]int, []param, error) { return i.Shape, nil, checkShape(i.Shape) }
+
+// forward is never reached: the model puts the data on the tape itself.
+func (i *inputLayer) forward(c *call) *autograd.Tensor { return c.in[0] }

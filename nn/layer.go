@@ -1,0 +1,208 @@
+package nn
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+
+	"github.com/espalier-ml/espalier/autograd"
+	"github.com/espalier-ml/espalier/kernels"
+)
+
+// A Layer is a function of nodes with its parameters. Called on several nodes it shares them.
+type Layer struct {
+	kind    kind
+	name    string // "" until NewModel gives an automatic one
+	created int64  // order of creation: automatic names follow it
+	frozen  bool
+	nodes   []*Node
+	params  []*param
+}
+
+// A kind is what tells one class of layers from another. It holds the layer's configuration, which is what is saved.
+type kind interface {
+	// class returns Keras' name of the class, such as "Dense".
+	class() string
+	// build returns the result's shape and the parameters needed for inputs of the given shapes.
+	build(in [][]int) (out []int, params []param, err error)
+	// forward computes one call of the layer.
+	forward(c *call) *autograd.Tensor
+}
+
+// A call is one evaluation of a node.
+type call struct {
+	tape     *autograd.Tape
+	node     *Node
+	in       []*autograd.Tensor // [batch, features] each
+	params   []*autograd.Tensor
+	training bool
+	seed     uint64 // of everything random in this step
+	logits   bool   // leave out a softmax or sigmoid: the loss includes it
+}
+
+// lastAxis returns a tensor of the batch with one row per vector along the last axis of its shape.
+func (c *call) lastAxis(x *autograd.Tensor, shape []int) *autograd.Tensor {
+	width := shape[len(shape)-1]
+	return c.tape.Reshape(x, x.Rows*(elements(shape)/width), width)
+}
+
+// flat returns y, whatever its rows, as one row per sample.
+func (c *call) flat(y *autograd.Tensor) *autograd.Tensor {
+	return c.tape.Reshape(y, c.in[0].Rows, c.node.features())
+}
+
+// A param is one parameter of a layer. value is the zero Matrix until NewModel or Load fills it.
+type param struct {
+	name       string // within the layer: "kernel"
+	rows, cols int    // of value; a vector has one row
+	vector     bool
+	fill       func(p *param, seed uint64, name string)
+	value      kernels.Matrix
+}
+
+func (p *param) shape() []int {
+	if p.vector {
+		return []int{p.cols}
+	}
+	return []int{p.rows, p.cols}
+}
+
+// A LayerOption configures a layer.
+type LayerOption interface{ applyLayer(*Layer) }
+
+type nameOption string
+
+// Name names a layer or a model. Names of layers are unique within a model; an output is named after its layer.
+func Name(name string) interface {
+	LayerOption
+	ModelOption
+} {
+	return nameOption(name)
+}
+
+func (o nameOption) applyLayer(l *Layer) { l.name = string(o) }
+func (o nameOption) applyModel(m *Model) { m.name = string(o) }
+
+var layersCreated atomic.Int64
+
+func newLayer(k kind, opts ...LayerOption) *Layer {
+	l := &Layer{kind: k, created: layersCreated.Add(1)}
+	for _, o := range opts {
+		o.applyLayer(l)
+	}
+	return l
+}
+
+// Name returns the layer's name. A layer that was not given one has none before it is part of a model.
+func (l *Layer) Name() string { return l.name }
+
+// SetTrainable freezes (false) or thaws (true) the layer's weights in every model that has it, from the next training
+// step on. Layers start trainable.
+func (l *Layer) SetTrainable(trainable bool) { l.frozen = !trainable }
+
+// Trainable reports whether training changes the layer's weights.
+func (l *Layer) Trainable() bool { return !l.frozen }
+
+func (l *Layer) paramCount() int {
+	n := 0
+	for _, p := range l.params {
+		n += p.rows * p.cols
+	}
+	return n
+}
+
+// A Node is the result of one call of a layer.
+type Node struct {
+	layer *Layer
+	index int // which call of the layer
+	in    []*Node
+	shape []int // without the batch axis; nil if err is set here or upstream
+	err   error
+}
+
+// On calls the layer and returns the resulting node. An error stays with the node until NewModel reports it.
+func (l *Layer) On(in ...*Node) *Node {
+	n := &Node{layer: l, index: len(l.nodes), in: in}
+	l.nodes = append(l.nodes, n)
+	if len(in) == 0 {
+		n.err = errors.New("called on no node")
+		return n
+	}
+	shapes := make([][]int, len(in))
+	for i, x := range in {
+		if x == nil {
+			n.err = fmt.Errorf("input %d is nil", i)
+			return n
+		}
+		if x.shape == nil {
+			return n // the error is upstream
+		}
+		shapes[i] = x.shape
+	}
+	shape, params, err := l.kind.build(shapes)
+	if err == nil && l.params == nil {
+		for i := range params {
+			l.params = append(l.params, &params[i])
+		}
+	}
+	for i, p := range params {
+		if have := l.params[i]; err == nil && (have.rows != p.rows || have.cols != p.cols) {
+			err = fmt.Errorf("input 0 has %d features, weights expect %d", p.rows, have.rows)
+		}
+	}
+	if n.err = err; err == nil {
+		n.shape = shape
+	}
+	return n
+}
+
+// Shape returns the node's shape without the batch axis, nil if it could not be determined.
+func (n *Node) Shape() []int { return slices.Clone(n.shape) }
+
+func (n *Node) features() int { return elements(n.shape) }
+
+func elements(shape []int) int {
+	size := 1
+	for _, d := range shape {
+		size *= d
+	}
+	return size
+}
+
+const maxElements = 1 << 31 // of one sample or one weight: keeps every product of sizes in range
+
+// checkShape reports a dimension below one and a size beyond maxElements.
+func checkShape(shape []int) error {
+	if len(shape) == 0 {
+		return errors.New("shape has no dimensions")
+	}
+	size := 1
+	for _, d := range shape {
+		if d < 1 {
+			return fmt.Errorf("shape %s has a dimension below 1", formatShape(shape))
+		}
+		if d > maxElements/size {
+			return fmt.Errorf("shape %s has more than %d elements", formatShape(shape), maxElements)
+		}
+		size *= d
+	}
+	return nil
+}
+
+// formatShape prints a shape without its batch axis: (8, 4).
+func formatShape(shape []int) string {
+	s := "("
+	for i, d := range shape {
+		if i > 0 {
+			s += ", "
+		}
+		s += fmt.Sprint(d)
+	}
+	return s + ")"
+}
+
+// describe names a layer in an error: layer "label" (Dense).
+func (l *Layer) describe() string {
+	return fmt.Sprintf("layer %q (%s)", l.name, l.kind.class())
+}

@@ -1,0 +1,185 @@
+package nn
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/espalier-ml/espalier/autograd"
+	"github.com/espalier-ml/espalier/kernels"
+)
+
+// A Loss is what training makes small for one output. The loss of a batch is the mean over its rows of a row's loss,
+// times the row's sample weight where there are any.
+type Loss interface {
+	// Name returns Keras' name of the loss, such as "sparse_categorical_crossentropy".
+	Name() string
+
+	sparse() bool              // the target is Labels
+	probability() bool         // targets are from 0 to 1
+	check(width int) error     // reports an output that the loss cannot serve
+	config() lossConfig        // for saving
+	fuses(ActivationKind) bool // the loss includes this activation: it wants the logits
+	// forward returns sum(weights[i] * loss of row i) and the output as the metrics see it.
+	forward(t *autograd.Tape, out *autograd.Tensor, y target, weights []float32, logits bool) (loss, pred *autograd.Tensor)
+}
+
+// A LossMetric can serve as a loss and as a metric.
+type LossMetric interface {
+	Loss
+	Metric
+}
+
+// A LossOption configures a cross-entropy.
+type LossOption interface{ applyLoss(*crossentropy) }
+
+type fromLogits struct{}
+
+// FromLogits tells a cross-entropy that the output has no softmax or sigmoid: the loss applies it.
+func FromLogits() LossOption { return fromLogits{} }
+
+func (fromLogits) applyLoss(c *crossentropy) { c.logits = true }
+
+// MSE is the mean squared error, the mean over the columns of (p - t)².
+func MSE() LossMetric { return &regression{"mse", (*autograd.Tape).MeanSquaredError, squared} }
+
+// MAE is the mean absolute error, the mean over the columns of |p - t|.
+func MAE() LossMetric { return &regression{"mae", (*autograd.Tape).MeanAbsoluteError, math.Abs} }
+
+func squared(d float64) float64 { return d * d }
+
+// regression is a loss that is a mean over the columns of a function of the difference.
+type regression struct {
+	name string
+	loss func(t *autograd.Tape, pred *autograd.Tensor, targets kernels.Matrix, weights []float32) *autograd.Tensor
+	of   func(difference float64) float64
+}
+
+func (r *regression) Name() string              { return r.name }
+func (r *regression) sparse() bool              { return false }
+func (r *regression) probability() bool         { return false }
+func (r *regression) check(int) error           { return nil }
+func (r *regression) config() lossConfig        { return lossConfig{Name: r.name} }
+func (r *regression) fuses(ActivationKind) bool { return false }
+
+func (r *regression) forward(t *autograd.Tape, out *autograd.Tensor, y target, weights []float32, _ bool) (loss, pred *autograd.Tensor) {
+	return r.loss(t, out, y.values, weights), out
+}
+
+func (r *regression) serves(h *head) error {
+	if h.loss.sparse() {
+		return fmt.Errorf("metric %s needs targets that are Floats, loss %s has Labels", r.name, h.loss.Name())
+	}
+	return nil
+}
+
+func (r *regression) sum(pred kernels.Matrix, y target) float64 {
+	sum := 0.0
+	for i := range pred.Rows {
+		row := 0.0
+		t := y.values.Row(i)
+		for j, p := range pred.Row(i) {
+			row += r.of(float64(p) - float64(t[j]))
+		}
+		sum += row / float64(pred.Cols)
+	}
+	return sum
+}
+
+// A crossentropy comes from logits in one kernel where the output's activation is its own, and otherwise from
+// probabilities as Keras computes it: divided by the row's sum (not the binary form), clipped to [1e-7, 1-1e-7].
+type crossentropy struct {
+	form   crossentropyForm
+	logits bool // FromLogits
+}
+
+type crossentropyForm uint8
+
+const (
+	sparseForm crossentropyForm = iota
+	softForm
+	binaryForm
+)
+
+var crossentropyNames = [...]string{"sparse_categorical_crossentropy", "categorical_crossentropy", "binary_crossentropy"}
+
+// SparseCategoricalCrossentropy is -log p[label] for Labels and an output of one column per class.
+func SparseCategoricalCrossentropy(opts ...LossOption) Loss { return newCrossentropy(sparseForm, opts) }
+
+// CategoricalCrossentropy is -sum t log p for targets of one probability per class.
+func CategoricalCrossentropy(opts ...LossOption) Loss { return newCrossentropy(softForm, opts) }
+
+// BinaryCrossentropy is the mean over the columns of -t log p - (1-t) log(1-p).
+func BinaryCrossentropy(opts ...LossOption) Loss { return newCrossentropy(binaryForm, opts) }
+
+func newCrossentropy(form crossentropyForm, opts []LossOption) *crossentropy {
+	c := &crossentropy{form: form}
+	for _, o := range opts {
+		o.applyLoss(c)
+	}
+	return c
+}
+
+func (c *crossentropy) Name() string       { return crossentropyNames[c.form] }
+func (c *crossentropy) sparse() bool       { return c.form == sparseForm }
+func (c *crossentropy) probability() bool  { return true }
+func (c *crossentropy) config() lossConfig { return lossConfig{Name: c.Name(), FromLogits: c.logits} }
+
+func (c *crossentropy) check(width int) error {
+	if c.form != binaryForm && width < 2 {
+		return fmt.Errorf("loss %s needs an output of at least 2 columns, this one has %d", c.Name(), width)
+	}
+	return nil
+}
+
+func (c *crossentropy) fuses(a ActivationKind) bool {
+	return !c.logits && (c.form == binaryForm && a == Sigmoid || c.form != binaryForm && a == Softmax)
+}
+
+func (c *crossentropy) forward(t *autograd.Tape, out *autograd.Tensor, y target, weights []float32, logits bool) (loss, pred *autograd.Tensor) {
+	pred = out
+	if logits || c.logits {
+		var probs *autograd.Tensor
+		switch c.form {
+		case sparseForm:
+			loss, probs = t.SoftmaxCrossEntropy(out, y.labels, weights)
+		case softForm:
+			loss, probs = t.SoftCrossEntropy(out, y.values, weights)
+		case binaryForm:
+			loss, probs = t.BinaryCrossEntropy(out, y.values, weights)
+		}
+		if logits {
+			pred = probs
+		}
+		return loss, pred
+	}
+	switch c.form {
+	case sparseForm:
+		loss = t.ClippedCrossEntropy(out, y.labels, weights)
+	case softForm:
+		loss = t.ClippedSoftCrossEntropy(out, y.values, weights)
+	case binaryForm:
+		loss = t.ClippedBinaryCrossEntropy(out, y.values, weights)
+	}
+	return loss, pred
+}
+
+// lossConfig is a loss as a model file has it.
+type lossConfig struct {
+	Name       string `json:"name"`
+	FromLogits bool   `json:"from_logits,omitempty"`
+}
+
+func (c lossConfig) loss() (Loss, error) {
+	switch c.Name {
+	case "mse":
+		return MSE(), nil
+	case "mae":
+		return MAE(), nil
+	}
+	for form, name := range crossentropyNames {
+		if c.Name == name {
+			return &crossentropy{crossentropyForm(form), c.FromLogits}, nil
+		}
+	}
+	return nil, fmt.Errorf("unknown loss %q: valid are %q", c.Name, append([]string{"mse", "mae"}, crossentropyNames[:]...))
+}

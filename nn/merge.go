@@ -1,0 +1,76 @@
+package nn
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/espalier-ml/espalier/autograd"
+)
+
+type concatenate struct{}
+
+// Concatenate joins its inputs along their last axis.
+func Concatenate(opts ...LayerOption) *Layer { return newLayer(&concatenate{}, opts...) }
+
+func (*concatenate) class() string { return "Concatenate" }
+
+func (*concatenate) build(in [][]int) ([]int, []param, error) {
+	lead := in[0][:len(in[0])-1]
+	width := 0
+	for i, s := range in {
+		if !slices.Equal(s[:len(s)-1], lead) {
+			return nil, nil, fmt.Errorf("input %d has shape %s, which differs from input 0, %s, in more than the last axis", i, formatShape(s), formatShape(in[0]))
+		}
+		width += s[len(s)-1]
+	}
+	out := append(slices.Clone(lead), width)
+	return out, nil, checkShape(out)
+}
+
+func (*concatenate) forward(c *call) *autograd.Tensor {
+	parts := c.in
+	if len(c.node.shape) > 1 {
+		parts = make([]*autograd.Tensor, len(c.in))
+		for i, x := range c.in {
+			parts[i] = c.lastAxis(x, c.node.in[i].shape)
+		}
+	}
+	return c.flat(c.tape.Concatenate(parts...))
+}
+
+// elementwise combines inputs of one shape, from left to right.
+type elementwise struct {
+	name    string
+	combine func(t *autograd.Tape, a, b *autograd.Tensor) *autograd.Tensor
+}
+
+// Add sums its inputs, which must all have one shape.
+func Add(opts ...LayerOption) *Layer { return newLayer(newAdd(), opts...) }
+
+// Multiply multiplies its inputs element by element. They must all have one shape.
+func Multiply(opts ...LayerOption) *Layer { return newLayer(newMultiply(), opts...) }
+
+func newAdd() kind      { return &elementwise{"Add", (*autograd.Tape).Add} }
+func newMultiply() kind { return &elementwise{"Multiply", (*autograd.Tape).Multiply} }
+
+func (e *elementwise) class() string { return e.name }
+
+func (e *elementwise) build(in [][]int) ([]int, []param, error) {
+	if len(in) < 2 {
+		return nil, nil, fmt.Errorf("called on %d node, takes at least 2", len(in))
+	}
+	for i, s := range in {
+		if !slices.Equal(s, in[0]) {
+			return nil, nil, fmt.Errorf("input %d has shape %s, input 0 has %s: they must be equal", i, formatShape(s), formatShape(in[0]))
+		}
+	}
+	return in[0], nil, nil
+}
+
+func (e *elementwise) forward(c *call) *autograd.Tensor {
+	y := c.in[0]
+	for _, x := range c.in[1:] {
+		y = e.combine(c.tape, y, x)
+	}
+	return y
+}

@@ -1,0 +1,233 @@
+package nn
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/espalier-ml/espalier/kernels"
+)
+
+// A Model is a graph of layers from inputs to outputs.
+type Model struct {
+	name    string
+	seed    uint64
+	inputs  []*Node
+	outputs []*Node
+	layers  []*Layer // in Keras' order: by distance from the outputs, farthest first
+	nodes   []*Node  // each after those it depends on
+	weights []*Weight
+	trainer *trainer // nil before Compile
+}
+
+// A Weight is one parameter of a model. Its Matrix is the parameter itself: writing to it changes the model.
+type Weight struct {
+	Name  string // layer and parameter: "dense/kernel"
+	Shape []int  // as Keras has it: a bias is [units], its Matrix 1 x units
+	kernels.Matrix
+	layer *Layer
+	param *param
+}
+
+// A ModelOption configures a model.
+type ModelOption interface{ applyModel(*Model) }
+
+type seedOption uint64
+
+// Seed is the source of everything random: as an option of NewModel of the initial weights, as an option of Fit of
+// shuffling and dropout. The default is 0.
+func Seed(seed uint64) interface {
+	ModelOption
+	FitOption
+} {
+	return seedOption(seed)
+}
+
+func (o seedOption) applyModel(m *Model) { m.seed = uint64(o) }
+
+// NewModel returns the model that computes outputs from inputs. Inputs are nodes made by Input; data, losses, metrics
+// and results of an output go by the name of its layer. All errors of the graph arrive here, joined.
+func NewModel(inputs, outputs []*Node, opts ...ModelOption) (*Model, error) {
+	m := &Model{name: "functional", inputs: slices.Clone(inputs), outputs: slices.Clone(outputs)}
+	for _, o := range opts {
+		o.applyModel(m)
+	}
+	if err := kernels.Err(); err != nil {
+		return nil, err
+	}
+	if err := m.connect(); err != nil {
+		return nil, fmt.Errorf("nn: model %q: %w", m.name, err)
+	}
+	for _, w := range m.weights {
+		if w.param.value.Data == nil {
+			w.param.fill(w.param, m.seed, w.Name)
+		}
+		w.Matrix = w.param.value
+	}
+	return m, nil
+}
+
+// connect finds, names and orders the layers between the inputs and the outputs. It allocates no weights.
+func (m *Model) connect() error {
+	for _, s := range []struct {
+		what  string
+		nodes []*Node
+	}{{"input", m.inputs}, {"output", m.outputs}} {
+		if len(s.nodes) == 0 {
+			return fmt.Errorf("has no %ss", s.what)
+		}
+		if i := slices.Index(s.nodes, nil); i >= 0 {
+			return fmt.Errorf("%s %d is nil", s.what, i)
+		}
+	}
+	g := newGraph(m.inputs, m.outputs)
+	m.layers, m.nodes = g.layers(), g.nodes
+	errs := []error{nameLayers(m.layers)}
+	for i, n := range m.inputs {
+		if _, ok := n.layer.kind.(*inputLayer); !ok {
+			errs = append(errs, fmt.Errorf("input %d is a result of %s, not of Input", i, n.layer.describe()))
+		}
+		if slices.Index(m.inputs, n) < i {
+			errs = append(errs, fmt.Errorf("input %q is given twice", n.layer.name))
+		}
+	}
+	for i, n := range m.outputs {
+		if j := slices.IndexFunc(m.outputs, func(o *Node) bool { return o.layer == n.layer }); j < i {
+			errs = append(errs, fmt.Errorf("outputs %d and %d both come from %s, so they share a name", j, i, n.layer.describe()))
+		}
+	}
+	for _, n := range m.nodes {
+		if n.err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", n.layer.describe(), n.err))
+		}
+		if _, ok := n.layer.kind.(*inputLayer); ok && !slices.Contains(m.inputs, n) {
+			for _, o := range m.outputs {
+				if dependsOn(o, n) {
+					errs = append(errs, fmt.Errorf("output %q depends on input %q, which is not among the model's inputs %q", o.layer.name, n.layer.name, names(m.inputs)))
+				}
+			}
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	for _, l := range m.layers {
+		for _, p := range l.params {
+			m.weights = append(m.weights, &Weight{Name: l.name + "/" + p.name, Shape: p.shape(), layer: l, param: p})
+		}
+	}
+	return nil
+}
+
+// names returns the names of the nodes' layers.
+func names(nodes []*Node) []string {
+	s := make([]string, len(nodes))
+	for i, n := range nodes {
+		s[i] = n.layer.name
+	}
+	return s
+}
+
+// nameLayers gives each unnamed layer the first free one of dense, dense_1, dense_2, ... in the order of creation, and
+// reports names that two layers have.
+func nameLayers(layers []*Layer) error {
+	layers = slices.Clone(layers)
+	slices.SortFunc(layers, func(a, b *Layer) int { return int(a.created - b.created) })
+	taken := map[string]*Layer{}
+	var errs []error
+	for _, l := range layers {
+		if l.name == "" {
+			continue
+		}
+		if strings.ContainsAny(l.name, "/\x00") {
+			errs = append(errs, fmt.Errorf("%s: a name cannot contain a slash", l.describe()))
+		}
+		if other := taken[l.name]; other != nil {
+			errs = append(errs, fmt.Errorf("%s and %s have the same name", other.describe(), l.describe()))
+		}
+		taken[l.name] = l
+	}
+	for _, l := range layers {
+		base := snakeCase(l.kind.class())
+		for i := 0; l.name == ""; i++ {
+			name := base
+			if i > 0 {
+				name = fmt.Sprintf("%s_%d", base, i)
+			}
+			if taken[name] == nil {
+				l.name, taken[name] = name, l
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+var wordStart = regexp.MustCompile(`([a-z])([A-Z])`)
+
+// snakeCase turns InputLayer into input_layer.
+func snakeCase(class string) string {
+	return strings.ToLower(wordStart.ReplaceAllString(class, "${1}_${2}"))
+}
+
+// Name returns the model's name.
+func (m *Model) Name() string { return m.name }
+
+// Layers returns the layers in the order of Summary.
+func (m *Model) Layers() []*Layer { return slices.Clone(m.layers) }
+
+// Layer returns the layer of the given name.
+func (m *Model) Layer(name string) (*Layer, error) {
+	all := make([]string, len(m.layers))
+	for i, l := range m.layers {
+		if l.name == name {
+			return l, nil
+		}
+		all[i] = l.name
+	}
+	return nil, fmt.Errorf("nn: model %q has no layer %q: it has %q", m.name, name, all)
+}
+
+// InputNames returns the names of the inputs in the order given to NewModel.
+func (m *Model) InputNames() []string { return names(m.inputs) }
+
+// OutputNames returns the names of the outputs in the order given to NewModel.
+func (m *Model) OutputNames() []string { return names(m.outputs) }
+
+// Weights returns the parameters in the order of Summary.
+func (m *Model) Weights() []*Weight { return slices.Clone(m.weights) }
+
+// CountParams returns the number of parameters, those of frozen layers included.
+func (m *Model) CountParams() int {
+	n := 0
+	for _, l := range m.layers {
+		n += l.paramCount()
+	}
+	return n
+}
+
+// SetWeights replaces the named parameters, values in row order. Names and lengths are checked, and values must be
+// finite, before anything is written. Parameters that are not named stay.
+func (m *Model) SetWeights(values map[string][]float32) error {
+	byName := map[string]*Weight{}
+	for _, w := range m.weights {
+		byName[w.Name] = w
+	}
+	if err := checkNames("weight", values, byName, false); err != nil {
+		return fmt.Errorf("nn: model %q: %w", m.name, err)
+	}
+	for name, v := range values {
+		w := byName[name]
+		if len(v) != w.Rows*w.Cols {
+			return fmt.Errorf("nn: weight %q: %d values given, shape %s has %d", name, len(v), formatShape(w.Shape), w.Rows*w.Cols)
+		}
+		if i := nonFinite(v); i >= 0 {
+			return fmt.Errorf("nn: weight %q: value %d is %v", name, i, v[i])
+		}
+	}
+	for name, v := range values {
+		copy(byName[name].Data, v)
+	}
+	return nil
+}

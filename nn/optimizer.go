@@ -1,0 +1,93 @@
+package nn
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/espalier-ml/espalier/kernels"
+)
+
+// An Optimizer says how gradients change weights. Make one with SGD, Adam or RMSprop and set its other fields before
+// Compile, which takes a copy.
+type Optimizer struct {
+	Algorithm    string  `json:"algorithm"` // "sgd", "adam" or "rmsprop"
+	LearningRate float64 `json:"learning_rate"`
+
+	Momentum float64 `json:"momentum,omitempty"` // sgd: v = Momentum·v - LearningRate·g; w += v
+	Nesterov bool    `json:"nesterov,omitempty"` // sgd with momentum: w += Momentum·v - LearningRate·g
+
+	Beta1   float64 `json:"beta_1,omitempty"` // adam: decay of the mean of gradients
+	Beta2   float64 `json:"beta_2,omitempty"` // adam: decay of the mean of squared gradients
+	Rho     float64 `json:"rho,omitempty"`    // rmsprop: decay of the mean of squared gradients
+	Epsilon float64 `json:"epsilon,omitempty"`
+}
+
+// SGD is gradient descent: w -= learningRate·g. Set Momentum and Nesterov for those forms.
+func SGD(learningRate float64) *Optimizer {
+	return &Optimizer{Algorithm: "sgd", LearningRate: learningRate}
+}
+
+// Adam is Adam as Keras computes it, with epsilon added before the bias correction (the paper's "epsilon hat"; Kingma and
+// Ba 2014, end of section 2): w -= learningRate · sqrt(1-Beta2^t)/(1-Beta1^t) · m/(sqrt(v)+Epsilon).
+func Adam(learningRate float64) *Optimizer {
+	return &Optimizer{Algorithm: "adam", LearningRate: learningRate, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-7}
+}
+
+// RMSprop is RMSprop as Keras computes it, with epsilon inside the root: v = Rho·v + (1-Rho)·g²; w -= learningRate ·
+// g/sqrt(v+Epsilon).
+func RMSprop(learningRate float64) *Optimizer {
+	return &Optimizer{Algorithm: "rmsprop", LearningRate: learningRate, Rho: 0.9, Epsilon: 1e-7}
+}
+
+func (o *Optimizer) check() error {
+	if o == nil {
+		return fmt.Errorf("optimizer is nil")
+	}
+	if o.Algorithm != "sgd" && o.Algorithm != "adam" && o.Algorithm != "rmsprop" {
+		return fmt.Errorf("unknown optimizer %q: valid are %q", o.Algorithm, []string{"sgd", "adam", "rmsprop"})
+	}
+	if !(o.LearningRate >= 0) || math.IsInf(o.LearningRate, 0) {
+		return fmt.Errorf("optimizer %s: learning rate %v must be finite and not negative", o.Algorithm, o.LearningRate)
+	}
+	for _, f := range []struct {
+		name  string
+		value float64
+	}{{"momentum", o.Momentum}, {"beta 1", o.Beta1}, {"beta 2", o.Beta2}, {"rho", o.Rho}} {
+		if !(f.value >= 0 && f.value < 1) {
+			return fmt.Errorf("optimizer %s: %s %v is not in [0, 1)", o.Algorithm, f.name, f.value)
+		}
+	}
+	if !(o.Epsilon >= 0) || math.IsInf(o.Epsilon, 0) || o.Epsilon == 0 && o.Algorithm != "sgd" {
+		return fmt.Errorf("optimizer %s: epsilon %v must be positive", o.Algorithm, o.Epsilon)
+	}
+	return nil
+}
+
+// slots returns the names of the state kept for each weight.
+func (o *Optimizer) slots() []string {
+	switch {
+	case o.Algorithm == "adam":
+		return []string{"momentum", "velocity"}
+	case o.Algorithm == "rmsprop":
+		return []string{"velocity"}
+	case o.Momentum != 0:
+		return []string{"momentum"}
+	}
+	return nil
+}
+
+// update changes w by its gradient g in step number step, counted from 1.
+func (o *Optimizer) update(t *kernels.Table, step int64, w, g []float32, slots [][]float32) error {
+	lr := float32(o.LearningRate)
+	switch {
+	case o.Algorithm == "adam":
+		n := float64(step)
+		alpha := o.LearningRate * math.Sqrt(1-math.Pow(o.Beta2, n)) / (1 - math.Pow(o.Beta1, n))
+		return t.Adam(w, slots[0], slots[1], g, float32(alpha), float32(o.Beta1), float32(o.Beta2), float32(o.Epsilon))
+	case o.Algorithm == "rmsprop":
+		return t.RMSprop(w, slots[0], g, lr, float32(o.Rho), float32(o.Epsilon))
+	case o.Momentum != 0:
+		return t.Momentum(w, slots[0], g, lr, float32(o.Momentum), o.Nesterov)
+	}
+	return t.SGD(w, g, lr)
+}

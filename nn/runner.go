@@ -1,0 +1,96 @@
+package nn
+
+import (
+	"github.com/espalier-ml/espalier/autograd"
+	"github.com/espalier-ml/espalier/kernels"
+)
+
+// A runner evaluates a model's graph on a tape of its own.
+type runner struct {
+	model  *Model
+	tape   *autograd.Tape
+	steps  []step
+	params []*autograd.Tensor // in the order of the model's weights
+	values []*autograd.Tensor // in the order of the model's nodes
+	logits []*autograd.Tensor // of the nodes that a loss wants before their activation
+	call   call
+}
+
+// A step is one node with the places of its operands.
+type step struct {
+	node   *Node
+	in     []int // in values
+	params []int
+	input  int  // which input of the model it is, or -1
+	fused  bool // a loss wants the logits
+	used   bool // another node or the caller wants the value
+}
+
+// newRunner returns a runner. Nodes that fused marks are evaluated up to their logits, and beyond only if another node
+// needs them.
+func newRunner(m *Model, fused map[*Node]bool) *runner {
+	r := &runner{
+		model:  m,
+		tape:   autograd.NewTape(nil),
+		params: make([]*autograd.Tensor, len(m.weights)),
+		values: make([]*autograd.Tensor, len(m.nodes)),
+		logits: make([]*autograd.Tensor, len(m.nodes)),
+	}
+	place := map[*Node]int{}
+	weights := map[*param]int{}
+	for i, w := range m.weights {
+		weights[w.param] = i
+	}
+	for i, n := range m.nodes {
+		place[n] = i
+		s := step{node: n, input: -1, fused: fused[n], used: !fused[n]}
+		for j, input := range m.inputs {
+			if n == input {
+				s.input = j
+			}
+		}
+		for _, in := range n.in {
+			s.in = append(s.in, place[in])
+			r.steps[place[in]].used = true
+		}
+		for _, p := range n.layer.params {
+			s.params = append(s.params, weights[p])
+		}
+		r.steps = append(r.steps, s)
+	}
+	return r
+}
+
+// run evaluates the graph. In training, dropout is active and the tape records for Backward.
+func (r *runner) run(inputs []kernels.Matrix, training bool, seed uint64) {
+	r.tape.Reset()
+	for i, w := range r.model.weights {
+		if training && !w.layer.frozen {
+			r.params[i] = r.tape.Param(w.Matrix)
+		} else {
+			r.params[i] = r.tape.Const(w.Matrix)
+		}
+	}
+	c := &r.call
+	c.tape, c.training, c.seed = r.tape, training, seed
+	for i, s := range r.steps {
+		if s.input >= 0 {
+			r.values[i] = r.tape.Const(inputs[s.input])
+			continue
+		}
+		c.node, c.in, c.params = s.node, c.in[:0], c.params[:0]
+		for _, j := range s.in {
+			c.in = append(c.in, r.values[j])
+		}
+		for _, j := range s.params {
+			c.params = append(c.params, r.params[j])
+		}
+		if c.logits = s.fused; s.fused {
+			r.logits[i] = s.node.layer.kind.forward(c)
+			c.logits = false
+		}
+		if s.used {
+			r.values[i] = s.node.layer.kind.forward(c)
+		}
+	}
+}

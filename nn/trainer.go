@@ -1,0 +1,221 @@
+package nn
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"math"
+
+	"github.com/espalier-ml/espalier/autograd"
+	"github.com/espalier-ml/espalier/kernels"
+)
+
+// A trainer is what Compile makes: the heads, the optimizer with its state, and the memory of a training step.
+type trainer struct {
+	model      *Model
+	optimizer  Optimizer
+	iterations int64         // updates so far: with the seed, the source of everything random
+	slots      [][][]float32 // optimizer state: weight, slot, values
+	heads      []*head
+	places     []int // of the heads' nodes in the runner
+	runner     *runner
+	scale      [][]float32 // per head: what each row's loss counts
+	losses     []*autograd.Tensor
+	preds      []*autograd.Tensor
+}
+
+func newTrainer(m *Model, optimizer Optimizer, heads []*head) *trainer {
+	t := &trainer{
+		model:     m,
+		optimizer: optimizer,
+		heads:     heads,
+		scale:     make([][]float32, len(heads)),
+		losses:    make([]*autograd.Tensor, len(heads)),
+		preds:     make([]*autograd.Tensor, len(heads)),
+	}
+	for _, w := range m.weights {
+		var slots [][]float32
+		for range optimizer.slots() {
+			slots = append(slots, make([]float32, w.Rows*w.Cols))
+		}
+		t.slots = append(t.slots, slots)
+	}
+	fused := map[*Node]bool{}
+	for _, h := range heads {
+		fused[h.node] = h.fused
+	}
+	t.runner = newRunner(m, fused)
+	for _, h := range heads {
+		for i, n := range m.nodes {
+			if n == h.node {
+				t.places = append(t.places, i)
+			}
+		}
+	}
+	return t
+}
+
+// optimizerCount returns how many numbers Keras counts as the optimizer's: iterations, learning rate and slots.
+func (t *trainer) optimizerCount() int {
+	n := 2
+	for _, slots := range t.slots {
+		for _, s := range slots {
+			n += len(s)
+		}
+	}
+	return n
+}
+
+// classWeights scales the loss of rows by their class, by head.
+type classWeights map[*head]map[int]float64
+
+// forward runs the model and its losses on a batch, adds to the tally, and returns the total loss.
+func (t *trainer) forward(b *batch, training bool, seed uint64, classes classWeights, sum *tally) (*autograd.Tensor, error) {
+	t.runner.run(b.inputs, training, seed)
+	tape := t.runner.tape
+	var total *autograd.Tensor
+	for i, h := range t.heads {
+		t.scale[i] = h.scale(t.scale[i], b.targets[i], b.weights[i], classes[h])
+		out := t.runner.values[t.places[i]]
+		if h.fused {
+			out = t.runner.logits[t.places[i]]
+		}
+		loss, pred := h.loss.forward(tape, out, b.targets[i], t.scale[i], h.fused)
+		t.losses[i], t.preds[i] = loss, pred
+		if h.weight != 1 {
+			loss = tape.Scale(loss, float32(h.weight))
+		}
+		if i == 0 {
+			total = loss
+		} else {
+			total = tape.Add(total, loss)
+		}
+	}
+	if err := tape.Err(); err != nil {
+		return nil, err
+	}
+	for i, h := range t.heads {
+		if loss := float64(t.losses[i].Data[0]); math.IsNaN(loss) || math.IsInf(loss, 0) {
+			return nil, fmt.Errorf("the loss of output %q is %v", h.name, loss)
+		}
+	}
+	sum.add(t, b)
+	return total, nil
+}
+
+// scale returns what each row's loss counts: its weight, times that of its class, over the number of rows.
+func (h *head) scale(into []float32, y target, weights []float32, classes map[int]float64) []float32 {
+	into = append(into[:0], weights...)
+	n := float64(len(weights))
+	for i, w := range weights {
+		scale := float64(w)
+		if classes != nil {
+			if c, ok := classes[y.class(i)]; ok {
+				scale *= c
+			}
+		}
+		into[i] = float32(scale / n)
+	}
+	return into
+}
+
+// class returns the class of row i: its label, where it has its maximum, or, of one column, its integer part.
+func (y target) class(i int) int {
+	switch {
+	case y.labels != nil:
+		return int(y.labels[i])
+	case y.values.Cols == 1:
+		return int(y.values.Row(i)[0])
+	}
+	return argmax(y.values.Row(i))
+}
+
+// step trains on one batch. If it fails, no weight has changed.
+func (t *trainer) step(b *batch, seed uint64, classes classWeights, sum *tally) error {
+	total, err := t.forward(b, true, seed+uint64(t.iterations)*0x9E3779B97F4A7C15, classes, sum)
+	if err != nil {
+		return err
+	}
+	if err := t.runner.tape.Backward(total); err != nil {
+		return err
+	}
+	t.iterations++
+	for i, w := range t.model.weights {
+		g := t.runner.params[i].Grad()
+		if g.Data == nil { // frozen, or on no path to a loss
+			continue
+		}
+		if err := t.optimizer.update(kernels.Default(), t.iterations, w.Data, g.Data, t.slots[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// evaluate returns the logs of the model over a data set.
+func (t *trainer) evaluate(ctx context.Context, source iter.Seq2[*chunk, error], size int) (Logs, error) {
+	b := &batch{size: size}
+	sum := newTally(t)
+	for b, err := range b.batches(source) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
+			_, err = t.forward(b, false, 0, nil, sum)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if sum.rows == 0 {
+		return nil, errNoRows
+	}
+	return sum.logs(t), nil
+}
+
+var errNoRows = fmt.Errorf("the data has no rows")
+
+// A tally adds up losses and metrics over the batches of an epoch. Products are rounded before they are added, so that
+// machines with fused multiply-add log the same numbers.
+type tally struct {
+	rows    float64
+	losses  []float64
+	metrics [][]float64
+}
+
+func newTally(t *trainer) *tally {
+	s := &tally{losses: make([]float64, len(t.heads))}
+	for _, h := range t.heads {
+		s.metrics = append(s.metrics, make([]float64, len(h.metrics)))
+	}
+	return s
+}
+
+func (s *tally) add(t *trainer, b *batch) {
+	s.rows += float64(b.rows)
+	for i, h := range t.heads {
+		s.losses[i] += float64(float64(t.losses[i].Data[0]) * float64(b.rows))
+		for j, metric := range h.metrics {
+			s.metrics[i][j] += metric.sum(t.preds[i].Matrix, b.targets[i])
+		}
+	}
+}
+
+// logs returns the means so far under Keras' names.
+func (s *tally) logs(t *trainer) Logs {
+	logs := Logs{}
+	total := 0.0
+	for i, h := range t.heads {
+		prefix := ""
+		if len(t.model.outputs) > 1 {
+			prefix = h.name + "_"
+			logs[prefix+"loss"] = s.losses[i] / s.rows
+		}
+		total += float64(h.weight * (s.losses[i] / s.rows))
+		for j, metric := range h.metrics {
+			logs[prefix+metric.Name()] = s.metrics[i][j] / s.rows
+		}
+	}
+	logs["loss"] = total
+	return logs
+}
