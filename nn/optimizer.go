@@ -46,8 +46,8 @@ func (o *Optimizer) check() error {
 	if o.Algorithm != "sgd" && o.Algorithm != "adam" && o.Algorithm != "rmsprop" {
 		return fmt.Errorf("unknown optimizer %q: valid are %q", o.Algorithm, []string{"sgd", "adam", "rmsprop"})
 	}
-	if !(o.LearningRate >= 0) || math.IsInf(o.LearningRate, 0) {
-		return fmt.Errorf("optimizer %s: learning rate %v must be finite and not negative", o.Algorithm, o.LearningRate)
+	if !(o.LearningRate >= 0 && o.LearningRate <= math.MaxFloat32) {
+		return fmt.Errorf("optimizer %s: learning rate %v must be finite in float32 and not negative", o.Algorithm, o.LearningRate)
 	}
 	for _, f := range []struct {
 		name  string
@@ -57,8 +57,8 @@ func (o *Optimizer) check() error {
 			return fmt.Errorf("optimizer %s: %s %v is not in [0, 1)", o.Algorithm, f.name, f.value)
 		}
 	}
-	if !(o.Epsilon >= 0) || math.IsInf(o.Epsilon, 0) || o.Epsilon == 0 && o.Algorithm != "sgd" {
-		return fmt.Errorf("optimizer %s: epsilon %v must be positive", o.Algorithm, o.Epsilon)
+	if o.Algorithm != "sgd" && !(float32(o.Epsilon) > 0 && o.Epsilon <= math.MaxFloat32) {
+		return fmt.Errorf("optimizer %s: epsilon %v must be positive and finite in float32", o.Algorithm, o.Epsilon)
 	}
 	return nil
 }
@@ -83,9 +83,9 @@ func (o *Optimizer) update(t *kernels.Table, step int64, w, g []float32, slots [
 	case o.Algorithm == "adam":
 		n := float64(step)
 		alpha := o.LearningRate * math.Sqrt(1-math.Pow(o.Beta2, n)) / (1 - math.Pow(o.Beta1, n))
-		return t.Adam(w, slots[0], slots[1], g, float32(alpha), float32(o.Beta1), float32(o.Beta2), float32(o.Epsilon))
+		return t.Adam(w, slots[0], slots[1], g, float32(alpha), o.Beta1, o.Beta2, float32(o.Epsilon))
 	case o.Algorithm == "rmsprop":
-		return t.RMSprop(w, slots[0], g, lr, float32(o.Rho), float32(o.Epsilon))
+		return t.RMSprop(w, slots[0], g, lr, o.Rho, float32(o.Epsilon))
 	case o.Momentum != 0:
 		return t.Momentum(w, slots[0], g, lr, float32(o.Momentum), o.Nesterov)
 	}

@@ -1,0 +1,41 @@
+// Package kernels computes: matrices in, matrices out. It knows nothing of
+// layers or gradients of graphs; it offers the products, activations, losses,
+// reductions and optimizer steps that those are made of.
+//
+// A [Table] is one full set of kernels for one instruction set. [Default] is the
+// best one this machine runs, [Tables] lists all of them. A kernel is a method
+// of a Table; it checks the shapes of its operands in constant time, returns an
+// error that wraps [ErrShape] when they do not fit, and otherwise allocates
+// nothing and starts nothing. Operands are [Matrix] views, which never own
+// their data. Operands with no rows or no columns are legal and cost nothing.
+// Where a comment does not allow two operands to share memory they must not.
+//
+// # Numeric contract
+//
+// The result of an element depends on its own row and its own column only, never
+// on how many other rows were in the call, so that a row gives the same bits
+// alone and inside any batch.
+//
+//   - Products: the accumulator starts from the bias, from zero, or from C; then
+//     acc = a·b + acc for k ascending; then the activation. The sum over k is
+//     never split.
+//   - Row reductions: element j belongs to lane j mod 16. The 16 lanes are summed
+//     in place and then folded: lane i takes lane i+8, then i+4, i+2 and i+1.
+//   - Column reductions add the rows in ascending order.
+//   - A softmax multiplies by the reciprocal of its sum, a mean divides.
+//   - exp, log, log1p, sigmoid and tanh have one range reduction and one
+//     polynomial each. Their operations and the order of these are fixed.
+//   - NaN propagates: through ReLU, through the maximum of a row, through every
+//     loss. The softmax of a row that holds a NaN, or only -Inf, is all NaN.
+//   - Results of exp below the normal range are flushed to zero.
+//   - The sign of a zero and the payload of a NaN are not specified.
+//
+// AVX2, AVX512 and NEON evaluate each a·b + c of the above with one rounding
+// (fused multiply-add) and therefore agree with each other bit for bit. Generic
+// rounds the product first, on every architecture, and so agrees with itself bit
+// for bit everywhere. Generic and the others differ by rounding only: before the
+// activation an element of a product is within k·2⁻²³·Σ|a||b| of the exact value
+// on every level, with |bias| or |c| counted in the sum. On Generic the worst
+// measured error is 0.97 units in the last place for exp, 0.83 for log, 1.44 for
+// log1p, 1.34 for tanh and 2.35 for sigmoid.
+package kernels

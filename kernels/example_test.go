@@ -1,0 +1,78 @@
+package kernels_test
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/espalier-ml/espalier/kernels"
+)
+
+// A dense layer: two rows of three features become two outputs each.
+func ExampleTable_Gemm() {
+	x := kernels.MatrixOf([]float32{
+		1, 2, 3,
+		-1, -2, -3,
+	}, 2, 3)
+	w := kernels.MatrixOf([]float32{
+		1, 0,
+		0, 1,
+		1, 1,
+	}, 3, 2)
+	y := kernels.NewMatrix(2, 2)
+	var s kernels.Scratch
+	err := kernels.Default().Gemm(&s, y, x, w, kernels.Epilogue{Bias: []float32{0.5, 0}, Act: kernels.ReLU})
+	fmt.Println(y.Row(0), y.Row(1), err)
+
+	err = kernels.Default().Gemm(&s, y, w, x, kernels.Epilogue{})
+	fmt.Println(err)
+	// Output:
+	// [4.5 5] [0 0] <nil>
+	// kernels: Gemm: c is 2x2, a·b is 3x3: shape mismatch
+}
+
+func ExampleTable_Softmax() {
+	x := kernels.MatrixOf([]float32{0, 0, float32(math.Inf(-1))}, 1, 3)
+	err := kernels.Default().Softmax(x, x) // in place
+	fmt.Println(x.Row(0), err)
+	// Output: [0.5 0.5 0] <nil>
+}
+
+func ExampleTable_SoftmaxCrossEntropy() {
+	logits := kernels.MatrixOf([]float32{
+		2, 2,
+		0, 100,
+	}, 2, 2)
+	loss, grad := make([]float32, 2), kernels.NewMatrix(2, 2)
+	skip := kernels.Matrix{}
+	err := kernels.Default().SoftmaxCrossEntropy(loss, skip, grad, logits, []int32{0, 1}, nil)
+	fmt.Printf("%.3f %v %v\n", loss, grad.Row(0), err)
+
+	err = kernels.Default().SoftmaxCrossEntropy(loss, skip, grad, logits, []int32{0, 2}, nil)
+	fmt.Println(err)
+	// Output:
+	// [0.693 0.000] [-0.5 0.5] <nil>
+	// kernels: SoftmaxCrossEntropy: row 1 has label 2, outside of [0, 2)
+}
+
+// The caller folds the bias correction into the step size.
+func ExampleTable_Adam() {
+	const lr, beta1, beta2 = 0.1, 0.9, 0.999
+	w, m, v := []float32{1}, []float32{0}, []float32{0}
+	for t := 1.0; t <= 3; t++ {
+		alpha := lr * math.Sqrt(1-math.Pow(beta2, t)) / (1 - math.Pow(beta1, t))
+		gradient := []float32{2 * w[0]} // of w²
+		if err := kernels.Default().Adam(w, m, v, gradient, float32(alpha), beta1, beta2, 1e-7); err != nil {
+			fmt.Println(err)
+		}
+		fmt.Printf("%.3f\n", w[0])
+	}
+	// Output:
+	// 0.900
+	// 0.800
+	// 0.702
+}
+
+func ExampleTables() {
+	fmt.Println(kernels.Tables()[0].ISA)
+	// Output: generic
+}

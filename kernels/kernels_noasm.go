@@ -1,0 +1,4 @@
+package kernels
+
+// archTables returns the tables of this architecture in ascending order: none.
+func archTables() []*Table { return nil }

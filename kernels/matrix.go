@@ -1,0 +1,152 @@
+package kernels
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrShape is wrapped by every error about operands that do not fit together.
+var ErrShape = errors.New("shape mismatch")
+
+// Matrix is a row-major view of float32 data that it does not own. Element
+// (i, j) is Data[i*Stride+j]; Stride is in elements. The kernels reject a view
+// whose Data is shorter than (Rows-1)*Stride+Cols.
+type Matrix struct {
+	Data               []float32
+	Rows, Cols, Stride int
+}
+
+// NewMatrix returns a zeroed contiguous matrix. With a negative dimension it
+// holds no data, and every kernel refuses it.
+func NewMatrix(rows, cols int) Matrix {
+	m := Matrix{Rows: rows, Cols: cols, Stride: cols}
+	if rows > 0 && cols > 0 {
+		m.Data = make([]float32, rows*cols)
+	}
+	return m
+}
+
+// MatrixOf returns a contiguous view of the first rows*cols elements of data.
+// The kernels refuse the view if data is shorter.
+func MatrixOf(data []float32, rows, cols int) Matrix {
+	return Matrix{Data: data, Rows: rows, Cols: cols, Stride: cols}
+}
+
+// Row returns row i: Cols elements that cannot be appended to. Like an index it
+// panics when i is out of range.
+func (m Matrix) Row(i int) []float32 {
+	if m.Cols == 0 {
+		return nil
+	}
+	from := i * m.Stride
+	return m.Data[from : from+m.Cols : from+m.Cols]
+}
+
+// Columns returns the view of columns from up to, but not including, to.
+func (m Matrix) Columns(from, to int) Matrix {
+	m.Cols = to - from
+	if m.Rows == 0 || m.Cols == 0 {
+		m.Data = nil
+		return m
+	}
+	m.Data = m.Data[from:]
+	return m
+}
+
+// RowRange returns the view of rows from up to, but not including, to.
+func (m Matrix) RowRange(from, to int) Matrix {
+	m.Rows = to - from
+	if m.Rows == 0 || m.Cols == 0 {
+		m.Data = nil
+		return m
+	}
+	m.Data = m.Data[from*m.Stride:]
+	return m
+}
+
+// Contiguous reports whether the rows follow each other without a gap.
+func (m Matrix) Contiguous() bool { return m.Stride == m.Cols || m.Rows <= 1 }
+
+// absent reports whether m is the zero Matrix, by which a caller skips a result.
+func (m Matrix) absent() bool { return m.Data == nil && m.Rows == 0 && m.Cols == 0 }
+
+// flatten turns matrices of one shape into single long rows if all of them are
+// contiguous, and leaves them as they are otherwise.
+func flatten(ms ...*Matrix) {
+	for _, m := range ms {
+		if !m.Contiguous() {
+			return
+		}
+	}
+	for _, m := range ms {
+		m.Rows, m.Cols = 1, m.Rows*m.Cols
+		m.Stride = m.Cols
+	}
+}
+
+// operand is a matrix under the name it has in an error message.
+type operand struct {
+	name string
+	Matrix
+}
+
+func shapeError(kernel, format string, args ...any) error {
+	return fmt.Errorf("kernels: %s: %s: %w", kernel, fmt.Sprintf(format, args...), ErrShape)
+}
+
+// check reports a view whose dimensions, stride and data do not hold together.
+func (o operand) check(kernel string) error {
+	switch {
+	case o.Rows < 0 || o.Cols < 0:
+		return shapeError(kernel, "%s is %dx%d", o.name, o.Rows, o.Cols)
+	case o.Stride < o.Cols:
+		return shapeError(kernel, "%s is %dx%d with stride %d", o.name, o.Rows, o.Cols, o.Stride)
+	case o.Rows == 0 || o.Cols == 0:
+		return nil
+	// A division, because (Rows-1)*Stride may overflow.
+	case len(o.Data) < o.Cols || o.Rows-1 > (len(o.Data)-o.Cols)/o.Stride:
+		return shapeError(kernel, "%s is %dx%d with stride %d but holds %d elements",
+			o.name, o.Rows, o.Cols, o.Stride, len(o.Data))
+	}
+	return nil
+}
+
+// checkSame reports the first operand that is no valid view or has not the shape
+// of the first one.
+func checkSame(kernel string, operands ...operand) error {
+	first := operands[0]
+	for _, o := range operands {
+		if err := o.check(kernel); err != nil {
+			return err
+		}
+		if o.Rows != first.Rows || o.Cols != first.Cols {
+			return shapeError(kernel, "%s is %dx%d, %s is %dx%d",
+				o.name, o.Rows, o.Cols, first.name, first.Rows, first.Cols)
+		}
+	}
+	return nil
+}
+
+// checkOptional is checkSame for a result that the caller may skip.
+func checkOptional(kernel string, first, o operand) error {
+	if o.absent() {
+		return nil
+	}
+	return checkSame(kernel, first, o)
+}
+
+// checkRows reports a vector that has not one element per row of o.
+func checkRows(kernel, name string, n int, o operand) error {
+	if n != o.Rows {
+		return shapeError(kernel, "%s has %d elements, %s has %d rows", name, n, o.name, o.Rows)
+	}
+	return nil
+}
+
+// checkCols reports a vector that has not one element per column of o.
+func checkCols(kernel, name string, n int, o operand) error {
+	if n != o.Cols {
+		return shapeError(kernel, "%s has %d elements, %s has %d columns", name, n, o.name, o.Cols)
+	}
+	return nil
+}

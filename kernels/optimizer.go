@@ -1,0 +1,61 @@
+package kernels
+
+// The optimizer steps update flat parameters in place with the operations of
+// Keras 3 in Keras' order. All vectors of a call have one length; w are the
+// weights, g the gradient, and the others the optimizer's state, zero at first.
+
+// SGD computes w -= g·lr.
+func (t *Table) SGD(w, g []float32, lr float32) error {
+	if err := checkVectors("SGD", w, vector{"g", g}); err != nil {
+		return err
+	}
+	t.sgd(w, g, lr)
+	return nil
+}
+
+// Momentum computes v = v·momentum - g·lr, then w += v, or
+// w += v·momentum - g·lr if nesterov is set.
+func (t *Table) Momentum(w, v, g []float32, lr, momentum float32, nesterov bool) error {
+	if err := checkVectors("Momentum", w, vector{"v", v}, vector{"g", g}); err != nil {
+		return err
+	}
+	t.momentum(w, v, g, lr, momentum, nesterov)
+	return nil
+}
+
+// Adam computes m += (g-m)·(1-beta1) and v += (g²-v)·(1-beta2), then
+// w -= m·alpha / (sqrt(v)+epsilon). At step t = 1, 2, ... the bias correction is
+// the caller's: alpha = lr·sqrt(1-beta2^t)/(1-beta1^t), best computed in float64.
+// (Kingma and Ba, arXiv:1412.6980, end of section 2.) The betas are float64
+// because 1-beta is small and must be rounded only once.
+func (t *Table) Adam(w, m, v, g []float32, alpha float32, beta1, beta2 float64, epsilon float32) error {
+	if err := checkVectors("Adam", w, vector{"m", m}, vector{"v", v}, vector{"g", g}); err != nil {
+		return err
+	}
+	t.adam(w, m, v, g, alpha, float32(1-beta1), float32(1-beta2), epsilon)
+	return nil
+}
+
+// RMSprop computes v = v·rho + g²·(1-rho), then w -= g·lr / sqrt(v+epsilon).
+func (t *Table) RMSprop(w, v, g []float32, lr float32, rho float64, epsilon float32) error {
+	if err := checkVectors("RMSprop", w, vector{"v", v}, vector{"g", g}); err != nil {
+		return err
+	}
+	t.rmsprop(w, v, g, lr, float32(rho), float32(1-rho), epsilon)
+	return nil
+}
+
+// vector is a slice under the name it has in an error message.
+type vector struct {
+	name string
+	data []float32
+}
+
+func checkVectors(kernel string, w []float32, others ...vector) error {
+	for _, o := range others {
+		if len(o.data) != len(w) {
+			return shapeError(kernel, "%s has %d elements, w has %d", o.name, len(o.data), len(w))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,63 @@
+package kernels
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestChoose(t *testing.T) {
+	generic, avx2 := &Table{ISA: Generic}, &Table{ISA: AVX2}
+	cases := []struct {
+		name, forced string
+		tables       []*Table
+		want         *Table
+		err          string
+	}{
+		{"best", "", []*Table{generic, avx2}, avx2, ""},
+		{"only", "", []*Table{generic}, generic, ""},
+		{"forced", "generic", []*Table{generic, avx2}, generic, ""},
+		{"unknown", "sse9", []*Table{generic}, generic,
+			`kernels: ESPALIER_ISA="sse9" is not valid here: use generic`},
+		{"missing", "neon", []*Table{generic, avx2}, generic,
+			`kernels: ESPALIER_ISA="neon" is not valid here: use generic or avx2`},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := choose(c.forced, c.tables)
+			require.Same(t, c.want, got)
+			if c.err == "" {
+				require.NoError(t, err)
+			} else {
+				require.EqualError(t, err, c.err)
+			}
+		})
+	}
+}
+
+func TestTables(t *testing.T) {
+	tables := Tables()
+	require.Equal(t, Generic, tables[0].ISA)
+	require.True(t, slices.IsSortedFunc(tables, func(a, b *Table) int { return int(a.ISA) - int(b.ISA) }))
+	require.Contains(t, tables, Default())
+	want, err := choose(os.Getenv("ESPALIER_ISA"), tables)
+	require.Same(t, want, Default())
+	require.Equal(t, err, Err())
+}
+
+// A machine that is meant to test a level sets ESPALIER_REQUIRE_ISA, so that
+// losing the level is a failure and not a silent skip.
+func TestRequiredTables(t *testing.T) {
+	var have []string
+	for _, table := range Tables() {
+		have = append(have, table.ISA.String())
+	}
+	for name := range strings.SplitSeq(os.Getenv("ESPALIER_REQUIRE_ISA"), ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			require.Contains(t, have, name)
+		}
+	}
+}
