@@ -24,6 +24,7 @@ type trainer struct {
 	preds      []*autograd.Tensor
 }
 
+// newTrainer returns a trainer without the optimizer's state: start makes it, or Load reads it.
 func newTrainer(m *Model, optimizer Optimizer, heads []*head) *trainer {
 	t := &trainer{
 		model:     m,
@@ -33,12 +34,8 @@ func newTrainer(m *Model, optimizer Optimizer, heads []*head) *trainer {
 		losses:    make([]*autograd.Tensor, len(heads)),
 		preds:     make([]*autograd.Tensor, len(heads)),
 	}
-	for _, w := range m.weights {
-		var slots [][]float32
-		for range optimizer.slots() {
-			slots = append(slots, make([]float32, w.Rows*w.Cols))
-		}
-		t.slots = append(t.slots, slots)
+	for range m.weights {
+		t.slots = append(t.slots, make([][]float32, len(optimizer.slots())))
 	}
 	fused := map[*Node]bool{}
 	for _, h := range heads {
@@ -55,8 +52,21 @@ func newTrainer(m *Model, optimizer Optimizer, heads []*head) *trainer {
 	return t
 }
 
-// optimizerCount returns how many numbers Keras counts as the optimizer's: iterations, learning rate and slots.
+// start gives the optimizer the state that it has before the first step.
+func (t *trainer) start() {
+	for i, w := range t.model.weights {
+		for j := range t.slots[i] {
+			t.slots[i][j] = make([]float32, w.Rows*w.Cols)
+		}
+	}
+}
+
+// optimizerCount returns how many numbers Keras counts as the optimizer's once it has taken a step: iterations,
+// learning rate and slots.
 func (t *trainer) optimizerCount() int {
+	if t.iterations == 0 {
+		return 0
+	}
 	n := 2
 	for _, slots := range t.slots {
 		for _, s := range slots {
