@@ -52,6 +52,7 @@ func (m *Model) Compile(optimizer *Optimizer, opts ...CompileOption) error {
 		return fmt.Errorf("nn: Compile: %w", err)
 	}
 	m.trainer = newTrainer(m, *optimizer, heads)
+	m.trainer.start()
 	return nil
 }
 
@@ -61,9 +62,10 @@ func (m *Model) heads(c compilation) ([]*head, error) {
 		outputs[n.layer.name] = n
 	}
 	err := errors.Join(
-		checkNames("output in Losses", c.losses, outputs, true),
-		checkNames("output in LossWeights", c.weights, outputs, false),
-		checkNames("output in Metrics", c.metrics, outputs, false),
+		checkUnknown("output in Losses", c.losses, outputs),
+		checkMissing("output in Losses", c.losses, outputs),
+		checkUnknown("output in LossWeights", c.weights, outputs),
+		checkUnknown("output in Metrics", c.metrics, outputs),
 	)
 	if err != nil {
 		return nil, err
@@ -100,8 +102,8 @@ func (h *head) check() error {
 	if len(h.node.shape) != 1 {
 		return fmt.Errorf("has shape %s, a loss needs one dimension: add Flatten", formatShape(h.node.shape))
 	}
-	if math.IsNaN(h.weight) || math.IsInf(h.weight, 0) {
-		return fmt.Errorf("loss weight %v is not finite", h.weight)
+	if !(math.Abs(h.weight) <= math.MaxFloat32) {
+		return fmt.Errorf("loss weight %v is not finite in float32", h.weight)
 	}
 	if err := h.loss.check(h.node.features()); err != nil {
 		return err

@@ -28,7 +28,7 @@ type Arrays map[string]Array
 // Data is a data set in memory. Every array has the same number of rows.
 type Data struct {
 	Inputs  Arrays // by input name, Floats each
-	Targets Arrays // by output name: Labels for sparse cross-entropy, Floats otherwise; Labels also where the output has one column
+	Targets Arrays // by output name: Labels for sparse cross-entropy, Floats otherwise or, of one column, also Labels; none needed where the loss is nil
 	// SampleWeights scales the loss of each row, by output name; outputs that are not named weigh every row 1.
 	SampleWeights map[string][]float32
 }
@@ -66,14 +66,35 @@ type target struct {
 	values kernels.Matrix
 }
 
+// checkDataset reports a nil and anything else that is neither Data nor a Stream, such as a pointer to Data.
+func checkDataset(d Dataset) error {
+	switch d := d.(type) {
+	case nil:
+		return errors.New("is nil")
+	case Stream:
+		if d == nil {
+			return errors.New("is a nil Stream")
+		}
+	case Data, *chunk:
+	default:
+		return fmt.Errorf("is %T, must be Data or a Stream", d)
+	}
+	return nil
+}
+
 func (d Data) chunks(m *Model) iter.Seq2[*chunk, error] {
 	return func(yield func(*chunk, error) bool) { yield(m.check(d)) }
 }
 
 func (s Stream) chunks(m *Model) iter.Seq2[*chunk, error] {
 	return func(yield func(*chunk, error) bool) {
+		pass := s()
+		if pass == nil {
+			yield(nil, errors.New("the stream has no iterator"))
+			return
+		}
 		i := 0
-		for d, err := range s() {
+		for d, err := range pass {
 			var c *chunk
 			if err == nil {
 				c, err = m.check(d)
@@ -95,13 +116,17 @@ func (m *Model) check(d Data) (*chunk, error) {
 	if err != nil {
 		return nil, err
 	}
-	heads := map[string]*head{}
+	outputs, heads := map[string]*Node{}, map[string]*head{}
+	for _, n := range m.outputs {
+		outputs[n.layer.name] = n
+	}
 	for _, h := range m.trainer.heads {
 		heads[h.name] = h
 	}
 	if err := errors.Join(
-		checkNames("target", d.Targets, heads, true),
-		checkNames("sample weights", d.SampleWeights, heads, false),
+		checkUnknown("target", d.Targets, outputs), // one for an output that is not trained is not used
+		checkMissing("target", d.Targets, heads),
+		checkUnknown("sample weights", d.SampleWeights, heads),
 	); err != nil {
 		return nil, err
 	}
@@ -127,7 +152,7 @@ func (m *Model) checkInputs(a Arrays) (*chunk, error) {
 	for _, n := range m.inputs {
 		inputs[n.layer.name] = n
 	}
-	if err := checkNames("input", a, inputs, true); err != nil {
+	if err := errors.Join(checkUnknown("input", a, inputs), checkMissing("input", a, inputs)); err != nil {
 		return nil, err
 	}
 	c := &chunk{}
@@ -158,12 +183,14 @@ func (m *Model) checkInputs(a Arrays) (*chunk, error) {
 // checkTarget returns a as the head's loss wants it.
 func (h *head) checkTarget(a Array, rows int) (target, error) {
 	width := h.node.features()
-	have := 0
-	if a != nil {
-		var err error
-		if have, err = a.rows(width); err != nil {
-			return target{}, err
-		}
+	switch a.(type) {
+	case Floats, Labels:
+	default: // nil, or a pointer to one of these
+		return target{}, fmt.Errorf("is %T, must be Floats or Labels", a)
+	}
+	have, err := a.rows(width)
+	if err != nil {
+		return target{}, err
 	}
 	if have != rows {
 		return target{}, fmt.Errorf("has %d rows, the inputs have %d", have, rows)
@@ -220,18 +247,23 @@ func nonFinite(v []float32) int {
 	return slices.IndexFunc(v, func(x float32) bool { return x-x != 0 })
 }
 
-// checkNames reports names that are not valid and, if all are needed, names that are missing.
-func checkNames[A, B any](what string, given map[string]A, valid map[string]B, all bool) error {
-	list := slices.Sorted(maps.Keys(valid))
+// checkUnknown reports the names given that are not valid.
+func checkUnknown[A, B any](what string, given map[string]A, valid map[string]B) error {
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if _, ok := valid[name]; !ok {
-			errs = append(errs, fmt.Errorf("unknown %s %q: valid are %q", what, name, list))
+			errs = append(errs, fmt.Errorf("unknown %s %q: valid are %q", what, name, slices.Sorted(maps.Keys(valid))))
 		}
 	}
-	for _, name := range list {
-		if _, ok := given[name]; !ok && all {
-			errs = append(errs, fmt.Errorf("missing %s %q: needed are %q", what, name, list))
+	return errors.Join(errs...)
+}
+
+// checkMissing reports the names needed that are not given.
+func checkMissing[A, B any](what string, given map[string]A, needed map[string]B) error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(needed)) {
+		if _, ok := given[name]; !ok {
+			errs = append(errs, fmt.Errorf("missing %s %q: needed are %q", what, name, slices.Sorted(maps.Keys(needed))))
 		}
 	}
 	return errors.Join(errs...)

@@ -2,7 +2,6 @@ package nn
 
 import (
 	"fmt"
-	"math/rand/v2"
 
 	"github.com/espalier-ml/espalier/autograd"
 )
@@ -32,6 +31,7 @@ func (d *dropout) forward(c *call) *autograd.Tensor {
 		return c.in[0]
 	}
 	// One stream per step, layer and call, so that no layer's draws depend on another's.
-	stream := hash(c.node.layer.name) + uint64(c.node.index)
-	return c.tape.Dropout(c.in[0], d.Rate, rand.NewPCG(c.seed, stream))
+	stream := hash(c.node.layer.name) + uint64(c.index)
+	c.random.Seed(c.seed, stream)
+	return c.tape.Dropout(c.in[0], d.Rate, &c.random)
 }

@@ -41,6 +41,7 @@ type Callback struct {
 	Begin    func(Progress) error // before the first epoch
 	BatchEnd func(Progress) error
 	EpochEnd func(Progress) error
+	End      func(Progress) error // after the last epoch or ErrStop, not after an error
 }
 
 // ErrStop, returned by a callback, ends training as if the epochs were over.
@@ -149,9 +150,15 @@ func (m *Model) newFit(data Dataset, opts []FitOption) (*fit, error) {
 	for _, o := range opts {
 		o.applyFit(&f.fitConfig)
 	}
+	if err := checkDataset(data); err != nil {
+		return nil, fmt.Errorf("the data %w", err)
+	}
+	if f.validation != nil {
+		if err := checkDataset(f.validation); err != nil {
+			return nil, fmt.Errorf("the validation data %w", err)
+		}
+	}
 	switch {
-	case data == nil:
-		return nil, errors.New("the data is nil")
 	case f.size < 1:
 		return nil, fmt.Errorf("batch size %d is below 1", f.size)
 	case f.epochs < 0 || f.initial < 0:
@@ -173,7 +180,7 @@ func (f *fit) checkClassWeights() error {
 	for _, h := range f.heads {
 		heads[h.name] = h
 	}
-	if err := checkNames("output in ClassWeight", f.classes, heads, false); err != nil {
+	if err := checkUnknown("output in ClassWeight", f.classes, heads); err != nil {
 		return err
 	}
 	f.weights = classWeights{}
@@ -199,14 +206,14 @@ func (f *fit) checkData() error {
 			return err
 		}
 		f.train = c
-		f.at.Batches = (c.rows + f.size - 1) / f.size
+		f.at.Batches = 1 + (c.rows-1)/f.size
 		if f.split != 0 {
 			n := int(math.Floor(float64(c.rows) * (1 - f.split)))
 			if n == 0 || n == c.rows {
 				return fmt.Errorf("validation split %v leaves %d rows to train and %d to validate", f.split, n, c.rows-n)
 			}
 			f.train, f.validation = c.slice(0, n), c.slice(n, c.rows)
-			f.at.Batches = (n + f.size - 1) / f.size
+			f.at.Batches = 1 + (n-1)/f.size
 		}
 	} else if f.split != 0 {
 		return errors.New("a validation split needs Data, not a Stream")
@@ -222,11 +229,20 @@ func (f *fit) checkData() error {
 }
 
 func (f *fit) run(ctx context.Context, history *History) error {
+	if err := f.loop(ctx, history); err != nil && !errors.Is(err, ErrStop) {
+		return err
+	}
+	return f.call(func(c Callback) func(Progress) error { return c.End })
+}
+
+// loop trains until the epochs are over or a callback stops it.
+func (f *fit) loop(ctx context.Context, history *History) error {
 	if err := f.call(func(c Callback) func(Progress) error { return c.Begin }); err != nil {
 		return err
 	}
 	b := &batch{size: f.size}
-	for ; f.at.Epoch < f.epochs; f.at.Epoch++ {
+	for epoch := f.initial; epoch < f.epochs; epoch++ {
+		f.at.Epoch = epoch
 		sum := newTally(f.trainer)
 		if err := f.epoch(ctx, b, sum); err != nil {
 			return err
@@ -235,13 +251,13 @@ func (f *fit) run(ctx context.Context, history *History) error {
 		if f.validation != nil {
 			logs, err := f.evaluate(ctx, f.validation.chunks(f.model), f.size)
 			if err != nil {
-				return fmt.Errorf("epoch %d, validation: %w", f.at.Epoch, err)
+				return fmt.Errorf("epoch %d, validation: %w", epoch, err)
 			}
 			for name, v := range logs {
 				f.at.Logs["val_"+name] = v
 			}
 		}
-		history.Epochs = append(history.Epochs, f.at.Epoch)
+		history.Epochs = append(history.Epochs, epoch)
 		for name, v := range f.at.Logs {
 			history.Logs[name] = append(history.Logs[name], v)
 		}
@@ -279,18 +295,24 @@ func (f *fit) epoch(ctx context.Context, b *batch, sum *tally) error {
 		return errNoRows
 	}
 	f.at.Batches = f.at.Batch
+	f.at.Batch-- // the last one
 	return nil
 }
 
+// call calls one function of every callback, also of those after one that stops training.
 func (f *fit) call(which func(Callback) func(Progress) error) error {
+	var stop error
 	for _, c := range f.callbacks {
 		if hook := which(c); hook != nil {
-			if err := hook(f.at); err != nil {
+			switch err := hook(f.at); {
+			case errors.Is(err, ErrStop):
+				stop = err
+			case err != nil:
 				return err
 			}
 		}
 	}
-	return nil
+	return stop
 }
 
 // TrainOnBatch takes one training step on all rows of d and returns the losses and metrics from before the update.
@@ -322,13 +344,12 @@ func (m *Model) Evaluate(ctx context.Context, data Dataset, opts ...EvaluateOpti
 		o.applyEvaluate(&c)
 	}
 	var err error
-	switch {
-	case m.trainer == nil:
+	if m.trainer == nil {
 		err = errNotCompiled
-	case data == nil:
-		err = errors.New("the data is nil")
-	case c.size < 1:
+	} else if c.size < 1 {
 		err = fmt.Errorf("batch size %d is below 1", c.size)
+	} else if err = checkDataset(data); err != nil {
+		err = fmt.Errorf("the data %w", err)
 	}
 	var logs Logs
 	if err == nil {

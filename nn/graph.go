@@ -36,7 +36,7 @@ func newGraph(inputs, outputs []*Node) *graph {
 }
 
 func (g *graph) visit(n *Node) {
-	if n == nil || g.seen[n] {
+	if n == nil || n.layer == nil || g.seen[n] {
 		return
 	}
 	if _, ok := g.order[n.layer]; !ok {

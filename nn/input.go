@@ -1,6 +1,10 @@
 package nn
 
-import "github.com/espalier-ml/espalier/autograd"
+import (
+	"slices"
+
+	"github.com/espalier-ml/espalier/autograd"
+)
 
 type inputLayer struct {
 	Shape []int `json:"shape"`
@@ -9,9 +13,15 @@ type inputLayer struct {
 // Input returns a node for data of the given shape, without the batch axis: Input("features", 32). An empty name asks
 // for an automatic one.
 func Input(name string, shape ...int) *Node {
-	l := newLayer(&inputLayer{shape}, nameOption(name))
-	n := &Node{layer: l}
-	if n.err = checkShape(shape); n.err == nil {
+	shape = slices.Clone(shape)
+	return newLayer(&inputLayer{shape}, nameOption(name)).source()
+}
+
+// source returns the node of an input layer.
+func (l *Layer) source() *Node {
+	n := &Node{layer: l, created: nodesCreated.Add(1)}
+	shape, _, err := l.kind.build(nil)
+	if n.err = err; err == nil {
 		n.shape = shape
 	}
 	l.nodes = []*Node{n}

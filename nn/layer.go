@@ -3,6 +3,8 @@ package nn
 import (
 	"errors"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"slices"
 	"sync/atomic"
 
@@ -38,7 +40,9 @@ type call struct {
 	params   []*autograd.Tensor
 	training bool
 	seed     uint64 // of everything random in this step
+	index    int    // which call of its layer in this model
 	logits   bool   // leave out a softmax or sigmoid: the loss includes it
+	random   rand.PCG
 }
 
 // lastAxis returns a tensor of the batch with one row per vector along the last axis of its shape.
@@ -119,11 +123,15 @@ type Node struct {
 	in    []*Node
 	shape []int // without the batch axis; nil if err is set here or upstream
 	err   error
+
+	created int64 // order of creation: files have it
 }
+
+var nodesCreated atomic.Int64
 
 // On calls the layer and returns the resulting node. An error stays with the node until NewModel reports it.
 func (l *Layer) On(in ...*Node) *Node {
-	n := &Node{layer: l, index: len(l.nodes), in: in}
+	n := &Node{layer: l, index: len(l.nodes), in: slices.Clone(in), created: nodesCreated.Add(1)}
 	l.nodes = append(l.nodes, n)
 	if len(in) == 0 {
 		n.err = errors.New("called on no node")
@@ -131,7 +139,7 @@ func (l *Layer) On(in ...*Node) *Node {
 	}
 	shapes := make([][]int, len(in))
 	for i, x := range in {
-		if x == nil {
+		if x == nil || x.layer == nil {
 			n.err = fmt.Errorf("input %d is nil", i)
 			return n
 		}
@@ -170,12 +178,18 @@ func elements(shape []int) int {
 	return size
 }
 
-const maxElements = 1 << 31 // of one sample or one weight: keeps every product of sizes in range
+const (
+	maxElements = math.MaxInt32 // of one sample or one weight: keeps every product of sizes in range
+	maxRank     = 32            // dimensions of a shape
+)
 
-// checkShape reports a dimension below one and a size beyond maxElements.
+// checkShape reports a dimension below one, a size beyond maxElements and a rank that is not from 1 to maxRank.
 func checkShape(shape []int) error {
 	if len(shape) == 0 {
 		return errors.New("shape has no dimensions")
+	}
+	if len(shape) > maxRank {
+		return fmt.Errorf("shape has %d dimensions, at most %d are possible", len(shape), maxRank)
 	}
 	size := 1
 	for _, d := range shape {

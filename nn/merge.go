@@ -28,14 +28,11 @@ func (*concatenate) build(in [][]int) ([]int, []param, error) {
 }
 
 func (*concatenate) forward(c *call) *autograd.Tensor {
-	parts := c.in
-	if len(c.node.shape) > 1 {
-		parts = make([]*autograd.Tensor, len(c.in))
-		for i, x := range c.in {
-			parts[i] = c.lastAxis(x, c.node.in[i].shape)
-		}
+	rows := c.in[0].Rows
+	for i, x := range c.in {
+		c.in[i] = c.lastAxis(x, c.node.in[i].shape)
 	}
-	return c.flat(c.tape.Concatenate(parts...))
+	return c.tape.Reshape(c.tape.Concatenate(c.in...), rows, c.node.features())
 }
 
 // elementwise combines inputs of one shape, from left to right.

@@ -3,6 +3,7 @@ package nn
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -78,7 +79,7 @@ func (m *Model) connect() error {
 		if len(s.nodes) == 0 {
 			return fmt.Errorf("has no %ss", s.what)
 		}
-		if i := slices.Index(s.nodes, nil); i >= 0 {
+		if i := slices.IndexFunc(s.nodes, func(n *Node) bool { return n == nil || n.layer == nil }); i >= 0 {
 			return fmt.Errorf("%s %d is nil", s.what, i)
 		}
 	}
@@ -89,7 +90,7 @@ func (m *Model) connect() error {
 		if _, ok := n.layer.kind.(*inputLayer); !ok {
 			errs = append(errs, fmt.Errorf("input %d is a result of %s, not of Input", i, n.layer.describe()))
 		}
-		if slices.Index(m.inputs, n) < i {
+		if slices.IndexFunc(m.inputs, func(o *Node) bool { return o.layer == n.layer }) < i {
 			errs = append(errs, fmt.Errorf("input %q is given twice", n.layer.name))
 		}
 	}
@@ -149,9 +150,11 @@ func nameLayers(layers []*Layer) error {
 		}
 		taken[l.name] = l
 	}
+	next := map[string]int{} // the names of a class before this number are taken
 	for _, l := range layers {
 		base := snakeCase(l.kind.class())
-		for i := 0; l.name == ""; i++ {
+		for ; l.name == ""; next[base]++ {
+			i := next[base]
 			name := base
 			if i > 0 {
 				name = fmt.Sprintf("%s_%d", base, i)
@@ -214,11 +217,11 @@ func (m *Model) SetWeights(values map[string][]float32) error {
 	for _, w := range m.weights {
 		byName[w.Name] = w
 	}
-	if err := checkNames("weight", values, byName, false); err != nil {
+	if err := checkUnknown("weight", values, byName); err != nil {
 		return fmt.Errorf("nn: model %q: %w", m.name, err)
 	}
-	for name, v := range values {
-		w := byName[name]
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		v, w := values[name], byName[name]
 		if len(v) != w.Rows*w.Cols {
 			return fmt.Errorf("nn: weight %q: %d values given, shape %s has %d", name, len(v), formatShape(w.Shape), w.Rows*w.Cols)
 		}

@@ -47,7 +47,7 @@ func (o *Optimizer) check() error {
 		return fmt.Errorf("unknown optimizer %q: valid are %q", o.Algorithm, []string{"sgd", "adam", "rmsprop"})
 	}
 	if !(o.LearningRate >= 0 && o.LearningRate <= math.MaxFloat32) {
-		return fmt.Errorf("optimizer %s: learning rate %v must be finite in float32 and not negative", o.Algorithm, o.LearningRate)
+		return fmt.Errorf("optimizer %s: learning rate %v must be finite and not negative, in float32", o.Algorithm, o.LearningRate)
 	}
 	for _, f := range []struct {
 		name  string

@@ -2,6 +2,7 @@ package nn
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/espalier-ml/espalier/autograd"
 )
@@ -27,7 +28,9 @@ type reshape struct {
 }
 
 // Reshape gives each sample another shape of as many elements, without the batch axis: Reshape([]int{8, 4}).
-func Reshape(shape []int, opts ...LayerOption) *Layer { return newLayer(&reshape{shape}, opts...) }
+func Reshape(shape []int, opts ...LayerOption) *Layer {
+	return newLayer(&reshape{slices.Clone(shape)}, opts...)
+}
 
 func (r *reshape) class() string { return "Reshape" }
 

@@ -22,6 +22,7 @@ type step struct {
 	in     []int // in values
 	params []int
 	input  int  // which input of the model it is, or -1
+	index  int  // which call of its layer in this model
 	fused  bool // a loss wants the logits
 	used   bool // another node or the caller wants the value
 }
@@ -41,9 +42,11 @@ func newRunner(m *Model, fused map[*Node]bool) *runner {
 	for i, w := range m.weights {
 		weights[w.param] = i
 	}
+	calls := map[*Layer]int{}
 	for i, n := range m.nodes {
 		place[n] = i
-		s := step{node: n, input: -1, fused: fused[n], used: !fused[n]}
+		s := step{node: n, input: -1, index: calls[n.layer], fused: fused[n], used: !fused[n]}
+		calls[n.layer]++
 		for j, input := range m.inputs {
 			if n == input {
 				s.input = j
@@ -78,7 +81,7 @@ func (r *runner) run(inputs []kernels.Matrix, training bool, seed uint64) {
 			r.values[i] = r.tape.Const(inputs[s.input])
 			continue
 		}
-		c.node, c.in, c.params = s.node, c.in[:0], c.params[:0]
+		c.node, c.index, c.in, c.params = s.node, s.index, c.in[:0], c.params[:0]
 		for _, j := range s.in {
 			c.in = append(c.in, r.values[j])
 		}

@@ -1,0 +1,158 @@
+package nn_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/espalier-ml/espalier/nn"
+)
+
+// watched returns a compiled model of one weight, y = w x, for callbacks to watch.
+func watched(t testing.TB) *nn.Model {
+	x := nn.Input("x", 1)
+	m, err := nn.NewModel([]*nn.Node{x}, []*nn.Node{nn.Dense(1, nn.Linear, nn.NoBias(), nn.Name("y")).On(x)})
+	require.NoError(t, err)
+	require.NoError(t, m.Compile(nn.SGD(0.01), nn.Losses{"y": nn.MSE()}, nn.Metrics{"y": {nn.Accuracy()}}))
+	return m
+}
+
+// onePoint is what it learns.
+var onePoint = nn.Data{Inputs: nn.Arrays{"x": nn.Floats{1}}, Targets: nn.Arrays{"y": nn.Floats{2}}}
+
+func TestCallbackErrors(t *testing.T) {
+	for _, c := range []struct {
+		callback nn.Callback
+		want     string
+	}{
+		{nn.EarlyStopping{}.Callback(), `EarlyStopping: unknown monitor "val_loss": the logs are ["accuracy" "loss"]`},
+		{nn.EarlyStopping{Monitor: "los", StartFrom: 3}.Callback(), `EarlyStopping: unknown monitor "los": the logs are ["accuracy" "loss"]`},
+		{nn.EarlyStopping{Mode: "up"}.Callback(), `EarlyStopping: unknown mode "up": valid are ["min" "max" ""]`},
+		{nn.EarlyStopping{MinDelta: math.NaN()}.Callback(), "EarlyStopping: minimal delta is NaN"},
+		{nn.ReduceLROnPlateau{}.Callback(), `ReduceLROnPlateau: unknown monitor "val_loss": the logs are ["accuracy" "loss"]`},
+		{nn.ReduceLROnPlateau{Mode: "up"}.Callback(), `ReduceLROnPlateau: unknown mode "up": valid are ["min" "max" ""]`},
+		{nn.ReduceLROnPlateau{Factor: 1}.Callback(), "ReduceLROnPlateau: factor 1 is not between 0 and 1"},
+		{nn.ReduceLROnPlateau{Factor: -0.5}.Callback(), "ReduceLROnPlateau: factor -0.5 is not between 0 and 1"},
+		{nn.ReduceLROnPlateau{MinLR: -1}.Callback(), "ReduceLROnPlateau: minimal learning rate -1 must be finite and not negative"},
+	} {
+		_, err := watched(t).Fit(context.Background(), onePoint, nn.Callbacks(c.callback))
+		require.EqualError(t, err, "nn: Fit: "+c.want)
+	}
+}
+
+// A value that rises is an improvement only where the maximum is wanted.
+func TestMonitorDirection(t *testing.T) {
+	for _, c := range []struct {
+		monitor, mode string
+		max           bool
+	}{
+		{"val_loss", "", false},
+		{"val_label_accuracy", "", true},
+		{"accuracy", "", true},
+		{"accuracy", "min", false},
+		{"label_accuracy_loss", "", false},
+		{"value_mae", "", false},
+		{"val_loss", "max", true},
+	} {
+		callback := nn.EarlyStopping{Monitor: c.monitor, Mode: c.mode}.Callback()
+		p := nn.Progress{Model: watched(t), Epochs: 2, Logs: nn.Logs{c.monitor: 1}}
+		require.NoError(t, callback.Begin(p))
+		require.NoError(t, callback.EpochEnd(p))
+		p.Epoch, p.Logs[c.monitor] = 1, 2
+		err := callback.EpochEnd(p)
+		if c.max {
+			require.NoError(t, err, c)
+		} else {
+			require.ErrorIs(t, err, nn.ErrStop, c)
+		}
+	}
+}
+
+// Weights are copied at every improvement, into memory allocated at the first.
+func TestRestoreBestAllocatesOnce(t *testing.T) {
+	callback := nn.EarlyStopping{RestoreBest: true}.Callback()
+	p := nn.Progress{Model: watched(t), Epochs: 1000, Logs: nn.Logs{"val_loss": 1}}
+	require.NoError(t, callback.Begin(p))
+	require.NoError(t, callback.EpochEnd(p))
+	require.Zero(t, testing.AllocsPerRun(10, func() {
+		p.Logs["val_loss"]--
+		require.NoError(t, callback.EpochEnd(p))
+	}))
+}
+
+func TestLearningRate(t *testing.T) {
+	x := nn.Input("x", 1)
+	m, err := nn.NewModel([]*nn.Node{x}, []*nn.Node{nn.Dense(1, nn.Linear).On(x)})
+	require.NoError(t, err)
+	require.Zero(t, m.LearningRate())
+	require.EqualError(t, m.SetLearningRate(1), "nn: SetLearningRate: the model is not compiled: call Compile first")
+
+	m = watched(t)
+	require.Equal(t, 0.01, m.LearningRate())
+	for _, bad := range []float64{-1, math.NaN(), math.Inf(1)} {
+		require.ErrorContains(t, m.SetLearningRate(bad), "learning rate")
+	}
+	require.Equal(t, 0.01, m.LearningRate())
+
+	require.NoError(t, m.SetWeights(map[string][]float32{"y/kernel": {0}}))
+	require.NoError(t, m.SetLearningRate(0.5))
+	_, err = m.TrainOnBatch(onePoint)
+	require.NoError(t, err)
+	require.Equal(t, float32(2), m.Weights()[0].Data[0]) // 0.5 · 2(2 - 0)
+}
+
+func ExampleEarlyStopping() {
+	x := nn.Input("x", 1)
+	m, err := nn.NewModel([]*nn.Node{x}, []*nn.Node{nn.Dense(1, nn.Linear, nn.Name("y")).On(x)})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := m.Compile(nn.SGD(0.1), nn.Losses{"y": nn.MSE()}); err != nil {
+		log.Fatal(err)
+	}
+	data := nn.Data{ // y = 2x + 1
+		Inputs:  nn.Arrays{"x": nn.Floats{-1, 0, 1, 2}},
+		Targets: nn.Arrays{"y": nn.Floats{-1, 1, 3, 5}},
+	}
+	history, err := m.Fit(context.Background(), data, nn.Epochs(10_000), nn.Callbacks(
+		nn.ReduceLROnPlateau{Monitor: "loss", Patience: 3}.Callback(),
+		nn.EarlyStopping{Monitor: "loss", MinDelta: 1e-6, Patience: 5, RestoreBest: true}.Callback(),
+	))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("stopped early:", len(history.Epochs) < 10_000)
+	fmt.Printf("kernel %.2f, bias %.2f\n", m.Weights()[0].Data, m.Weights()[1].Data)
+
+	// Output:
+	// stopped early: true
+	// kernel [2.00], bias [1.00]
+}
+
+// A callback that stops training keeps no other from seeing the epoch, and the best weights come back whoever stops.
+func TestStopAmongCallbacks(t *testing.T) {
+	m := watched(t)
+	seen := 0
+	stop := nn.Callback{EpochEnd: func(p nn.Progress) error {
+		if p.Epoch == 2 {
+			return nn.ErrStop
+		}
+		return nil
+	}}
+	rising := nn.Callback{EpochEnd: func(p nn.Progress) error {
+		p.Logs["val_loss"] = float64(p.Epoch)
+		p.Model.Weights()[0].Data[0] = float32(p.Epoch)
+		seen++
+		return nil
+	}}
+	x := make(nn.Floats, 4*m.Weights()[0].Rows)
+	data := nn.Data{Inputs: nn.Arrays{m.InputNames()[0]: x}, Targets: nn.Arrays{m.OutputNames()[0]: make(nn.Floats, 4)}}
+	_, err := m.Fit(context.Background(), data, nn.Epochs(9), nn.Callbacks(stop, rising, nn.EarlyStopping{RestoreBest: true, Patience: 9}.Callback()))
+	require.NoError(t, err)
+	require.Equal(t, 3, seen)
+	require.Zero(t, m.Weights()[0].Data[0], "the weights of epoch 0")
+}
