@@ -1,6 +1,10 @@
 package autograd
 
-import "github.com/espalier-ml/espalier/kernels"
+import (
+	"fmt"
+
+	"github.com/espalier-ml/espalier/kernels"
+)
 
 type denseOp struct {
 	x, w, b, y *Tensor
@@ -15,8 +19,12 @@ func (t *Tape) Dense(x, w, b *Tensor, act kernels.Activation) *Tensor {
 	y := t.result(x.Rows, w.Cols, x, w)
 	e := kernels.Epilogue{Act: act}
 	if b != nil {
+		if b.Rows != 1 || b.Cols != w.Cols {
+			t.fail(fmt.Errorf("autograd: Dense: the bias is %dx%d, the weights are %dx%d: %w", b.Rows, b.Cols, w.Rows, w.Cols, kernels.ErrShape))
+			return &t.dead
+		}
 		y.needs = y.needs || b.needs
-		e.Bias = vector(b.Matrix)
+		e.Bias = b.Row(0)
 	}
 	t.check(t.table.Gemm(&t.scratch, y.Matrix, x.Matrix, w.Matrix, e))
 	o := t.denses.get()
@@ -29,7 +37,7 @@ func (o *denseOp) backward(t *Tape) error {
 	var db []float32
 	if o.b != nil && o.b.needs {
 		g, accumulate := t.into(o.b)
-		db = vector(g)
+		db = g.Row(0)
 		if !accumulate {
 			clear(db)
 		}
@@ -48,12 +56,4 @@ func (o *denseOp) backward(t *Tape) error {
 		return t.table.GemmNT(&t.scratch, g, dz, o.w.Matrix, kernels.Epilogue{Accumulate: accumulate})
 	}
 	return nil
-}
-
-// vector returns the one row of m. A bias of several rows yields nil, of the wrong length, so that the kernel reports it.
-func vector(m kernels.Matrix) []float32 {
-	if m.Rows != 1 {
-		return []float32{}
-	}
-	return m.Row(0)
 }

@@ -17,11 +17,12 @@ func (t *Tape) Reshape(x *Tensor, rows, cols int) *Tensor {
 	if x.Rows == rows && x.Cols == cols {
 		return x
 	}
-	if rows*cols != x.Rows*x.Cols || rows < 0 || !x.Contiguous() {
+	m := kernels.MatrixOf(x.Data, rows, cols)
+	if !filled(m) || rows*cols != x.Rows*x.Cols || !x.Contiguous() {
 		t.fail(fmt.Errorf("autograd: Reshape: a %dx%d tensor (stride %d) cannot become %dx%d: %w", x.Rows, x.Cols, x.Stride, rows, cols, kernels.ErrShape))
 		return &t.dead
 	}
-	y := t.tensor(kernels.MatrixOf(x.Data, rows, cols), x.needs)
+	y := t.tensor(m, x.needs)
 	o := t.reshapes.get()
 	*o = reshapeOp{x, y}
 	return t.record(o, y)

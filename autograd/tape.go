@@ -27,6 +27,7 @@ type Tape struct {
 	tensors pool[Tensor]
 	ops     []entry
 	err     error
+	walked  bool   // Backward has run
 	dead    Tensor // what operations return once the tape has failed
 
 	denses       pool[denseOp]
@@ -64,7 +65,11 @@ func NewTape(table *kernels.Table) *Tape {
 func (t *Tape) Reset() {
 	t.ops = t.ops[:0]
 	t.err = nil
+	t.walked = false
 	t.arena.reset()
+	for _, x := range t.tensors.items[:t.tensors.used] {
+		*x = Tensor{} // lets go of the caller's data, and makes the use of an old tensor an error
+	}
 	t.tensors.reset()
 	t.denses.reset()
 	t.activates.reset()
@@ -85,12 +90,35 @@ func (t *Tape) Reset() {
 func (t *Tape) Err() error { return t.err }
 
 // Const puts m on the tape as data: no gradient is computed for it. The tape reads m in place.
-func (t *Tape) Const(m kernels.Matrix) *Tensor { return t.tensor(m, false) }
+func (t *Tape) Const(m kernels.Matrix) *Tensor { return t.leaf("Const", m, false) }
 
 // Param puts m on the tape as a parameter: Backward leaves its gradient in [Tensor.Grad]. The tape reads m in place.
-func (t *Tape) Param(m kernels.Matrix) *Tensor { return t.tensor(m, true) }
+func (t *Tape) Param(m kernels.Matrix) *Tensor { return t.leaf("Param", m, true) }
 
-// Backward computes the gradient of the 1x1 tensor loss by every parameter beneath it. It can run once per Reset.
+// leaf refuses a view that its data does not fill, so that operations can index what is on the tape.
+func (t *Tape) leaf(name string, m kernels.Matrix, needs bool) *Tensor {
+	if !filled(m) {
+		t.fail(fmt.Errorf("autograd: %s: a %dx%d matrix (stride %d) of %d elements: %w",
+			name, m.Rows, m.Cols, m.Stride, len(m.Data), kernels.ErrShape))
+		return &t.dead
+	}
+	return t.tensor(m, needs)
+}
+
+// filled reports whether the dimensions, stride and data of m hold together. It divides, because the product of the
+// dimensions may overflow.
+func filled(m kernels.Matrix) bool {
+	switch {
+	case m.Rows < 0 || m.Cols < 0 || m.Stride < m.Cols:
+		return false
+	case m.Rows == 0 || m.Cols == 0:
+		return true
+	}
+	return len(m.Data) >= m.Cols && m.Rows-1 <= (len(m.Data)-m.Cols)/m.Stride
+}
+
+// Backward computes the gradient of the 1x1 tensor loss by every parameter beneath it. It can run once per Reset: the
+// gradient of several losses is that of their sum, made by [Tape.Add].
 func (t *Tape) Backward(loss *Tensor) error {
 	if !t.accept("Backward", loss) {
 		return t.err
@@ -101,6 +129,10 @@ func (t *Tape) Backward(loss *Tensor) error {
 	if !loss.needs {
 		return nil
 	}
+	if t.walked {
+		return t.fail(fmt.Errorf("autograd: Backward has already run since the last Reset"))
+	}
+	t.walked = true
 	g, _ := t.into(loss)
 	g.Data[0] = 1
 	for i := len(t.ops) - 1; i >= 0; i-- {

@@ -401,9 +401,9 @@ func TestGraphErrors(t *testing.T) {
 		}, []string{`layer "z" (Dense): input 0 is nil`}},
 		{"called on two", func(_ *Model, x *Node) (_, _ []*Node) { return nodes(x), nodes(Dropout(0.1, Name("y")).On(x, x)) }, []string{`layer "y" (Dropout): called on 2 nodes, takes 1`}},
 		{"called on one", func(_ *Model, x *Node) (_, _ []*Node) { return nodes(x), nodes(Multiply(Name("y")).On(x)) }, []string{`layer "y" (Multiply): called on 1 node, takes at least 2`}},
-		{"input of no shape", func(_ *Model, x *Node) (_, _ []*Node) { x = Input("y"); return nodes(x), nodes(x) }, []string{`layer "y" (InputLayer): shape has no dimensions`}},
-		{"input of width 0", func(_ *Model, x *Node) (_, _ []*Node) { x = Input("y", 2, 0); return nodes(x), nodes(x) }, []string{`layer "y" (InputLayer): shape (2, 0) has a dimension below 1`}},
-		{"input of absurd shape", func(_ *Model, x *Node) (_, _ []*Node) { x = Input("y", 1<<30, 1<<30); return nodes(x), nodes(x) }, []string{`layer "y"`, "more than 2147483647 elements"}},
+		{"input of no shape", func(*Model, *Node) (_, _ []*Node) { x := Input("y"); return nodes(x), nodes(x) }, []string{`layer "y" (InputLayer): shape has no dimensions`}},
+		{"input of width 0", func(*Model, *Node) (_, _ []*Node) { x := Input("y", 2, 0); return nodes(x), nodes(x) }, []string{`layer "y" (InputLayer): shape (2, 0) has a dimension below 1`}},
+		{"input of absurd shape", func(*Model, *Node) (_, _ []*Node) { x := Input("y", 1<<30, 1<<30); return nodes(x), nodes(x) }, []string{`layer "y"`, "more than 2147483647 elements"}},
 		{"input not given", func(_ *Model, x *Node) (_, _ []*Node) {
 			return nodes(x), nodes(Add(Name("y")).On(x, Input("z", 4)))
 		}, []string{`output "y" depends on input "z", which is not among the model's inputs ["x"]`}},

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -76,7 +77,9 @@ func TestKill(t *testing.T) {
 
 // killWhileSaving starts a child that saves to path and kills it at a random moment.
 func killWhileSaving(t *testing.T, path string) {
-	child := exec.Command(os.Args[0], "-test.run=^TestKill$")
+	// Under an emulator the test binary does not start by itself.
+	command := append(strings.Fields(os.Getenv("ESPALIER_EMULATOR")), os.Args[0], "-test.run=^TestKill$")
+	child := exec.Command(command[0], command[1:]...)
 	child.Env = append(os.Environ(), killVariable+"="+path)
 	out, err := child.StdoutPipe()
 	require.NoError(t, err)

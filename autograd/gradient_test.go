@@ -1,0 +1,419 @@
+package autograd_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/espalier-ml/espalier/autograd"
+	"github.com/espalier-ml/espalier/kernels"
+)
+
+var shapes = [][2]int{{1, 1}, {1, 6}, {5, 1}, {3, 7}, {4, 17}, {2, 33}}
+
+func TestDenseGradients(t *testing.T) {
+	sizes := []struct{ m, k, n int }{{1, 1, 1}, {1, 5, 3}, {4, 1, 1}, {3, 7, 5}, {5, 17, 2}, {2, 4, 33}}
+	eachTable(t, func(t *testing.T, table *kernels.Table) {
+		for _, act := range activations {
+			for _, bias := range []bool{false, true} {
+				for _, s := range sizes {
+					for _, gap := range []int{0, 3} {
+						name := fmt.Sprintf("op=Dense/act=%v/bias=%v/m=%d/k=%d/n=%d/gap=%d", act, bias, s.m, s.k, s.n, gap)
+						t.Run(name, func(t *testing.T) {
+							r := newRand(1)
+							operands := []kernels.Matrix{r.normal(s.m, s.k, gap), r.normal(s.k, s.n, gap)}
+							if bias {
+								operands = append(operands, r.normal(1, s.n, gap))
+							}
+							checkGradients(t, table, func(c calc, p []value) value {
+								var b value
+								if bias {
+									b = p[2]
+								}
+								return weighted(c, c.dense(p[0], p[1], b, act))
+							}, operands)
+						})
+					}
+				}
+			}
+		}
+	})
+}
+
+// A gradientCase is one operation on operands of one shape.
+type gradientCase struct {
+	op       string
+	operands int
+	graph    graph
+}
+
+func gradientCases(rows, cols int) []gradientCase {
+	other := newRand(2).normal(rows, cols, 2)
+	cases := []gradientCase{
+		{"Softmax", 1, func(c calc, p []value) value { return weighted(c, c.softmax(p[0])) }},
+		{"Concatenate/one", 1, func(c calc, p []value) value { return weighted(c, c.concatenate(p[0])) }},
+		{"Concatenate/two", 2, func(c calc, p []value) value { return weighted(c, c.concatenate(p[0], p[1])) }},
+		{"Concatenate/three", 3, func(c calc, p []value) value { return weighted(c, c.concatenate(p[0], p[1], p[2])) }},
+		{"Concatenate/constant", 1, func(c calc, p []value) value {
+			return weighted(c, c.concatenate(c.constant(other), p[0], c.constant(other)))
+		}},
+		{"Concatenate/same", 1, func(c calc, p []value) value { return weighted(c, c.concatenate(p[0], p[0])) }},
+		{"Slice/all", 1, func(c calc, p []value) value { return weighted(c, c.slice(p[0], 0, cols)) }},
+		{"Slice/none", 1, func(c calc, p []value) value { return weighted(c, c.slice(p[0], cols, cols)) }},
+		{"Slice/first", 1, func(c calc, p []value) value { return weighted(c, c.slice(p[0], 0, 1)) }},
+		{"Slice/last", 1, func(c calc, p []value) value { return weighted(c, c.slice(p[0], cols-1, cols)) }},
+		{"Slice/middle", 1, func(c calc, p []value) value { return weighted(c, c.slice(p[0], cols/3, cols-cols/3)) }},
+		{"Slice/overlapping", 1, func(c calc, p []value) value {
+			return weighted(c, c.concatenate(c.slice(p[0], 0, cols/2+1), c.slice(p[0], cols/2, cols)))
+		}},
+		{"Add", 2, func(c calc, p []value) value { return weighted(c, c.add(p[0], p[1])) }},
+		{"Add/same", 1, func(c calc, p []value) value { return weighted(c, c.add(p[0], p[0])) }},
+		{"Multiply", 2, func(c calc, p []value) value { return weighted(c, c.multiply(p[0], p[1])) }},
+		{"Multiply/same", 1, func(c calc, p []value) value { return weighted(c, c.multiply(p[0], p[0])) }},
+		{"Scale", 1, func(c calc, p []value) value { return weighted(c, c.scale(p[0], -1.7)) }},
+		{"Scale/zero", 1, func(c calc, p []value) value { return weighted(c, c.scale(p[0], 0)) }},
+		{"Sum", 1, func(c calc, p []value) value { return c.sum(p[0]) }},
+		{"Sum/scaled", 1, func(c calc, p []value) value { return c.scale(c.sum(p[0]), 2.3) }},
+		{"Mean", 1, func(c calc, p []value) value { return c.mean(p[0]) }},
+		{"Mean/scaled", 1, func(c calc, p []value) value { return c.scale(c.mean(p[0]), 2.3) }},
+		{"RowSum", 1, func(c calc, p []value) value { return weighted(c, c.rowSum(p[0])) }},
+		{"Dropout/rate=0", 1, func(c calc, p []value) value { return weighted(c, c.dropout(p[0], 0, 3)) }},
+		{"Dropout/rate=0.3", 1, func(c calc, p []value) value { return weighted(c, c.dropout(p[0], 0.3, 3)) }},
+		{"Dropout/rate=0.9", 1, func(c calc, p []value) value { return weighted(c, c.dropout(p[0], 0.9, 3)) }},
+	}
+	for _, act := range activations {
+		cases = append(cases, gradientCase{"Activate/act=" + act.String(), 1, func(c calc, p []value) value {
+			return weighted(c, c.activate(p[0], act))
+		}})
+	}
+	return cases
+}
+
+func TestGradients(t *testing.T) {
+	eachTable(t, func(t *testing.T, table *kernels.Table) {
+		for _, s := range shapes {
+			for _, gap := range []int{0, 3} {
+				for _, c := range gradientCases(s[0], s[1]) {
+					t.Run(fmt.Sprintf("op=%s/%s/gap=%d", c.op, shapeName(s[0], s[1]), gap), func(t *testing.T) {
+						r := newRand(4)
+						var operands []kernels.Matrix
+						for range c.operands {
+							operands = append(operands, r.normal(s[0], s[1], gap))
+						}
+						checkGradients(t, table, c.graph, operands)
+					})
+				}
+			}
+		}
+	})
+}
+
+func TestReshapeGradients(t *testing.T) {
+	cases := []struct{ m, n, rows, cols, gap int }{
+		{1, 1, 1, 1, 0}, {1, 1, 1, 1, 3}, {1, 6, 6, 1, 0}, {1, 6, 2, 3, 3}, {3, 4, 4, 3, 0}, {3, 4, 1, 12, 0}, {3, 4, 3, 4, 2},
+	}
+	eachTable(t, func(t *testing.T, table *kernels.Table) {
+		for _, s := range cases {
+			t.Run(fmt.Sprintf("op=Reshape/%s/to=%dx%d/gap=%d", shapeName(s.m, s.n), s.rows, s.cols, s.gap), func(t *testing.T) {
+				checkGradients(t, table, func(c calc, p []value) value {
+					return weighted(c, c.reshape(p[0], s.rows, s.cols))
+				}, []kernels.Matrix{newRand(5).normal(s.m, s.n, s.gap)})
+			})
+		}
+	})
+}
+
+func TestLossGradients(t *testing.T) {
+	eachTable(t, func(t *testing.T, table *kernels.Table) {
+		for _, name := range losses {
+			for _, s := range shapes {
+				for _, gap := range []int{0, 3} {
+					for _, given := range []bool{false, true} {
+						for _, up := range []float32{1, -2.5, 0} {
+							full := fmt.Sprintf("op=%s/%s/gap=%d/weights=%v/upstream=%v", name, shapeName(s[0], s[1]), gap, given, up)
+							t.Run(full, func(t *testing.T) {
+								r := newRand(6)
+								y := target{labels: r.labels(s[0], s[1]), values: r.positive(s[0], s[1], gap)}
+								if given {
+									y.weights = r.weights(s[0])
+								}
+								x := r.normal(s[0], s[1], gap)
+								if strings.HasPrefix(name, "Clipped") {
+									x = r.positive(s[0], s[1], gap)
+								}
+								checkGradients(t, table, func(c calc, p []value) value {
+									loss := c.loss(name, p[0], y)
+									if up != 1 {
+										loss = c.scale(loss, up)
+									}
+									return loss
+								}, []kernels.Matrix{x})
+							})
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
+// No gradient passes a clipped probability.
+func TestClippedGradients(t *testing.T) {
+	y := target{labels: []int32{0, 1}, values: kernels.MatrixOf([]float32{0.5, 0.2, 0.3, 0.1, 0.7, 0.2}, 2, 3)}
+	cases := []struct {
+		op   string
+		x    []float32
+		zero []int // elements of the gradient
+	}{
+		{"ClippedCrossEntropy", []float32{-0.2, 0.5, 0.7, 0.3, 0.3, 0.4}, []int{0, 1, 2}},
+		{"ClippedSoftCrossEntropy", []float32{-0.2, 0.5, 0.7, 0.3, 0.3, 0.4}, nil},
+		{"ClippedBinaryCrossEntropy", []float32{-0.2, 0.5, 1.2, 0.3, 0.3, 0.4}, []int{0, 2}},
+	}
+	eachTable(t, func(t *testing.T, table *kernels.Table) {
+		for _, c := range cases {
+			t.Run("op="+c.op+"/"+shapeName(2, 3), func(t *testing.T) {
+				operands := []kernels.Matrix{kernels.MatrixOf(c.x, 2, 3)}
+				g := func(k calc, p []value) value { return k.loss(c.op, p[0], y) }
+				checkGradients(t, table, g, operands)
+				_, params := onFresh(t, table, g, operands, 1)
+				for _, j := range c.zero {
+					require.Zero(t, params[0].Grad().Data[j])
+				}
+			})
+		}
+	})
+}
+
+// consumers lists every way an operation can write the gradient of x, a matrix of positive values.
+func consumers(rows, cols int) []gradientCase {
+	r := newRand(8)
+	data, bias := r.positive(rows, cols, 1), r.normal(1, cols, 0)
+	in, left := r.normal(cols, 2, 0), r.normal(3, rows, 0)
+	y := target{labels: r.labels(rows, cols), values: r.positive(rows, cols, 0)}
+	cases := []gradientCase{
+		{"Dense/x", 1, func(c calc, p []value) value {
+			return weighted(c, c.dense(p[0], c.constant(in), nil, kernels.Tanh))
+		}},
+		{"Dense/w", 1, func(c calc, p []value) value {
+			return weighted(c, c.dense(c.constant(left), p[0], c.constant(bias), kernels.Sigmoid))
+		}},
+		{"Reshape", 1, func(c calc, p []value) value { return weighted(c, c.reshape(p[0], cols*rows, 1)) }},
+		{"Reshape/same", 1, func(c calc, p []value) value { return weighted(c, c.reshape(p[0], rows, cols)) }},
+		{"Add/both", 1, func(c calc, p []value) value { return weighted(c, c.add(p[0], p[0])) }},
+		{"Add/left", 1, func(c calc, p []value) value { return weighted(c, c.add(p[0], c.constant(data))) }},
+		{"Add/right", 1, func(c calc, p []value) value { return weighted(c, c.add(c.constant(data), p[0])) }},
+		{"Add/scaled", 1, func(c calc, p []value) value {
+			return weighted(c, c.add(p[0], c.scale(c.activate(p[0], kernels.Linear), 3)))
+		}},
+		{"Multiply/both", 1, func(c calc, p []value) value { return weighted(c, c.multiply(p[0], p[0])) }},
+		{"Multiply/left", 1, func(c calc, p []value) value { return c.sum(c.multiply(p[0], c.constant(data))) }},
+		{"Multiply/right", 1, func(c calc, p []value) value { return c.sum(c.multiply(c.constant(data), p[0])) }},
+		{"Concatenate/other", 1, func(c calc, p []value) value { return weighted(c, c.concatenate(c.constant(data), p[0])) }},
+		{"Slice", 1, func(c calc, p []value) value { return weighted(c, c.slice(p[0], cols/2, cols)) }},
+	}
+	if rows == 1 {
+		cases = append(cases, gradientCase{"Dense/b", 1, func(c calc, p []value) value {
+			return weighted(c, c.dense(c.constant(left), c.constant(data), p[0], kernels.Tanh))
+		}})
+	}
+	if rows == cols {
+		cases = append(cases,
+			gradientCase{"Dense/xw", 1, func(c calc, p []value) value { return weighted(c, c.dense(p[0], p[0], nil, kernels.Tanh)) }},
+			gradientCase{"Dense/xw/add", 1, func(c calc, p []value) value {
+				return weighted(c, c.add(p[0], c.dense(p[0], p[0], nil, kernels.Linear)))
+			}})
+	}
+	if rows == 1 && cols == 1 {
+		cases = append(cases,
+			gradientCase{"Dense/xwb", 1, func(c calc, p []value) value { return c.dense(p[0], p[0], p[0], kernels.Tanh) }},
+			gradientCase{"itself", 1, func(c calc, p []value) value { return p[0] }})
+	}
+	for _, g := range gradientCases(rows, cols) {
+		if g.operands == 1 {
+			cases = append(cases, g)
+		}
+	}
+	for _, name := range losses {
+		cases = append(cases, gradientCase{name, 1, func(c calc, p []value) value { return c.loss(name, p[0], y) }})
+	}
+	return cases
+}
+
+// A tensor that two operations use gets the sum of both gradients, whichever of them writes first and however it does.
+func TestAccumulation(t *testing.T) {
+	sources := []struct {
+		name string
+		make func(c calc, p value) value
+	}{
+		{"Param", func(c calc, p value) value { return p }},
+		{"Sigmoid", func(c calc, p value) value { return c.activate(p, kernels.Sigmoid) }},
+		{"Scale", func(c calc, p value) value { return c.scale(p, 0.5) }},
+		{"Add", func(c calc, p value) value { return c.add(c.scale(p, 0.25), p) }},
+		{"AddSame", func(c calc, p value) value { return c.scale(c.add(p, p), 0.5) }},
+		{"Concatenate", func(c calc, p value) value {
+			_, cols := c.shape(p)
+			return c.slice(c.concatenate(p, p), 0, cols)
+		}},
+	}
+	eachTable(t, func(t *testing.T, table *kernels.Table) {
+		for _, s := range [][2]int{{1, 1}, {1, 2}, {2, 1}, {2, 2}} {
+			x := []kernels.Matrix{newRand(9).positive(s[0], s[1], 0)}
+			all := consumers(s[0], s[1])
+			for _, source := range sources {
+				want := make([][]float64, len(all))
+				for i, a := range all {
+					_, grads := gradients(func(c calc, p []value) value {
+						return a.graph(c, []value{source.make(c, p[0])})
+					}, x)
+					want[i] = grads[0]
+				}
+				tape := autograd.NewTape(table)
+				for i, a := range all {
+					t.Run(fmt.Sprintf("source=%s/%s/second=%s", source.name, shapeName(s[0], s[1]), a.op), func(t *testing.T) {
+						for j, b := range all {
+							tape.Reset()
+							c := onTape{tape}
+							p := tape.Param(x[0])
+							h := []value{source.make(c, p)}
+							first := a.graph(c, h)
+							loss := c.add(first, b.graph(c, h))
+							require.NoError(t, tape.Backward(tensor(loss)))
+							sum := make([]float64, len(want[i]))
+							for k := range sum {
+								sum[k] = want[i][k] + want[j][k]
+							}
+							requireNear(t, sum, values(p.Grad()), tolerance, "first="+b.op)
+						}
+					})
+				}
+			}
+		}
+	})
+}
+
+func TestGraphs(t *testing.T) {
+	r := newRand(10)
+	labels := target{labels: r.labels(4, 3), weights: r.weights(4)}
+	numbers := target{values: r.normal(4, 1, 0)}
+	pixels := target{values: r.normal(4, 3, 0)}
+	cases := []struct {
+		name     string
+		operands [][2]int
+		graph    graph
+	}{
+		{"diamond", [][2]int{{4, 3}, {3, 3}, {3, 3}}, func(c calc, p []value) value {
+			h := c.activate(p[0], kernels.Tanh)
+			left, right := c.dense(h, p[1], nil, kernels.Sigmoid), c.dense(h, p[2], nil, kernels.Tanh)
+			return weighted(c, c.multiply(left, right))
+		}},
+		{"residual", [][2]int{{4, 3}, {3, 3}, {1, 3}}, func(c calc, p []value) value {
+			h := c.add(p[0], c.dense(p[0], p[1], p[2], kernels.Tanh))
+			h = c.add(c.dense(h, p[1], p[2], kernels.Tanh), h)
+			return c.loss("MeanSquaredError", h, pixels)
+		}},
+		{"shared weights", [][2]int{{4, 3}, {4, 3}, {3, 3}, {1, 3}}, func(c calc, p []value) value {
+			left, right := c.dense(p[0], p[2], p[3], kernels.Tanh), c.dense(p[1], p[2], p[3], kernels.Tanh)
+			return weighted(c, c.concatenate(left, right))
+		}},
+		{"weights applied to their own result", [][2]int{{4, 3}, {3, 3}}, func(c calc, p []value) value {
+			return weighted(c, c.dense(c.dense(p[0], p[1], nil, kernels.Sigmoid), p[1], nil, kernels.Sigmoid))
+		}},
+		{"two heads", [][2]int{{4, 5}, {5, 6}, {1, 6}, {6, 3}, {1, 3}, {6, 1}, {1, 1}}, func(c calc, p []value) value {
+			trunk := c.dropout(c.dense(p[0], p[1], p[2], kernels.Tanh), 0.25, 11)
+			label := c.loss("SoftmaxCrossEntropy", c.dense(trunk, p[3], p[4], kernels.Linear), labels)
+			number := c.loss("MeanSquaredError", c.dense(trunk, p[5], p[6], kernels.Linear), numbers)
+			return c.add(c.scale(label, 0.3), c.scale(number, 0.7))
+		}},
+		{"two losses of one result", [][2]int{{4, 3}}, func(c calc, p []value) value {
+			h := c.scale(p[0], 0.5)
+			return c.add(c.loss("SoftmaxCrossEntropy", h, labels), c.scale(c.loss("MeanSquaredError", h, pixels), 2))
+		}},
+		{"two inputs", [][2]int{{4, 2}, {4, 3}, {5, 3}}, func(c calc, p []value) value {
+			x := c.concatenate(p[0], c.activate(p[1], kernels.ReLU))
+			return c.loss("MeanAbsoluteError", c.softmax(c.dense(x, p[2], nil, kernels.Linear)), pixels)
+		}},
+		{"loss of a loss", [][2]int{{4, 3}}, func(c calc, p []value) value {
+			l := c.loss("MeanSquaredError", p[0], pixels)
+			return c.add(c.multiply(l, l), c.add(l, c.add(l, l)))
+		}},
+		{"reshaped features", [][2]int{{4, 6}, {3, 2}}, func(c calc, p []value) value {
+			h := c.dense(c.reshape(p[0], 8, 3), p[1], nil, kernels.Tanh)
+			h = c.reshape(h, 4, 4)
+			return weighted(c, c.multiply(c.softmax(h), h))
+		}},
+		{"gate", [][2]int{{4, 6}}, func(c calc, p []value) value {
+			return c.mean(c.rowSum(c.multiply(c.slice(p[0], 0, 3), c.activate(c.slice(p[0], 3, 6), kernels.Sigmoid))))
+		}},
+		{"branch off the path", [][2]int{{4, 3}, {3, 2}}, func(c calc, p []value) value {
+			h := c.activate(p[0], kernels.Tanh)
+			y := c.dense(h, p[1], nil, kernels.Tanh)
+			c.loss("MeanSquaredError", h, pixels)
+			c.sum(c.softmax(y))
+			return weighted(c, y)
+		}},
+	}
+	eachTable(t, func(t *testing.T, table *kernels.Table) {
+		for _, g := range cases {
+			t.Run(g.name, func(t *testing.T) {
+				r := newRand(12)
+				var operands []kernels.Matrix
+				for _, s := range g.operands {
+					operands = append(operands, r.normal(s[0], s[1], 0))
+				}
+				checkGradients(t, table, g.graph, operands)
+			})
+		}
+	})
+}
+
+func TestGradientReachesOnlyWhatLeadsToTheLoss(t *testing.T) {
+	r := newRand(13)
+	x, used, unused := r.normal(4, 3, 0), r.normal(3, 2, 0), r.normal(3, 2, 0)
+	eachTable(t, func(t *testing.T, table *kernels.Table) {
+		t.Run("branch", func(t *testing.T) {
+			tape := autograd.NewTape(table)
+			c, w, v := tape.Const(x), tape.Param(used), tape.Param(unused)
+			idle := tape.Param(unused)
+			h := tape.Dense(c, w, nil, kernels.Tanh)
+			tape.Mean(tape.Add(h, tape.Dense(c, v, nil, kernels.Tanh)))
+			require.NoError(t, tape.Backward(tape.Mean(h)))
+			require.NotNil(t, w.Grad().Data)
+			for _, x := range []*autograd.Tensor{c, v, idle} {
+				require.Equal(t, kernels.Matrix{}, x.Grad())
+			}
+		})
+		t.Run("inner loss", func(t *testing.T) { // what comes after the loss does not count
+			tape := autograd.NewTape(table)
+			w := tape.Param(used)
+			loss := tape.Sum(w)
+			tape.Scale(loss, 100)
+			require.NoError(t, tape.Backward(loss))
+			require.Equal(t, []float32{1, 1, 1, 1, 1, 1}, w.Grad().Data)
+		})
+		t.Run("loss is a parameter", func(t *testing.T) {
+			tape := autograd.NewTape(table)
+			p := tape.Param(kernels.MatrixOf([]float32{3}, 1, 1))
+			require.NoError(t, tape.Backward(p))
+			require.Equal(t, []float32{1}, p.Grad().Data)
+		})
+		t.Run("no parameters", func(t *testing.T) {
+			tape := autograd.NewTape(table)
+			c := tape.Const(x)
+			require.NoError(t, tape.Backward(tape.Mean(c)))
+			require.Equal(t, kernels.Matrix{}, c.Grad())
+		})
+		t.Run("probabilities", func(t *testing.T) {
+			tape := autograd.NewTape(table)
+			p := tape.Param(x)
+			loss, probs := tape.SoftmaxCrossEntropy(p, []int32{0, 1, 2, 0}, nil)
+			require.Equal(t, bitsOf(tape.Softmax(p).Data), bitsOf(probs.Data))
+			require.NoError(t, tape.Backward(tape.Add(tape.Scale(loss, 0), tape.Sum(probs))))
+			require.Equal(t, kernels.Matrix{}, probs.Grad())
+			for _, g := range p.Grad().Data {
+				require.Zero(t, g)
+			}
+		})
+	})
+}

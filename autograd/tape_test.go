@@ -1,0 +1,252 @@
+package autograd_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/espalier-ml/espalier/autograd"
+	"github.com/espalier-ml/espalier/kernels"
+)
+
+// everyOp applies each operation to a 2x3 tensor x and returns the results.
+func everyOp(tape *autograd.Tape, x *autograd.Tensor) []*autograd.Tensor {
+	y := kernels.NewMatrix(2, 3)
+	labels := []int32{0, 1}
+	a, probsA := tape.SoftmaxCrossEntropy(x, labels, nil)
+	b, probsB := tape.SoftCrossEntropy(x, y, nil)
+	c, probsC := tape.BinaryCrossEntropy(x, y, nil)
+	return []*autograd.Tensor{
+		tape.Dense(x, x, x, kernels.ReLU), tape.Dense(x, x, nil, kernels.ReLU), tape.Activate(x, kernels.Tanh),
+		tape.Softmax(x), tape.Reshape(x, 3, 2), tape.Reshape(x, 2, 3), tape.Concatenate(x, x), tape.Slice(x, 0, 2),
+		tape.Add(x, x), tape.Multiply(x, x), tape.Scale(x, 2), tape.Sum(x), tape.Mean(x), tape.RowSum(x),
+		tape.Dropout(x, 0.5, rand.NewPCG(1, 1)), a, probsA, b, probsB, c, probsC,
+		tape.ClippedCrossEntropy(x, labels, nil), tape.ClippedSoftCrossEntropy(x, y, nil),
+		tape.ClippedBinaryCrossEntropy(x, y, nil), tape.MeanSquaredError(x, y, nil), tape.MeanAbsoluteError(x, y, nil),
+	}
+}
+
+func TestErrors(t *testing.T) {
+	matrix := kernels.NewMatrix
+	table := kernels.Default()
+	foreign := autograd.NewTape(table).Const(matrix(2, 3))
+	rng := rand.NewPCG(1, 1)
+	nan := math.NaN()
+	type tape = autograd.Tape
+	cases := []struct {
+		name  string
+		shape bool // the error wraps ErrShape
+		want  string
+		run   func(t *tape, x *autograd.Tensor) // x is 2x3
+	}{
+		{"Const/negative", true, "-1x3", func(t *tape, x *autograd.Tensor) { t.Const(matrix(-1, 3)) }},
+		{"Const/short", true, "2x3", func(t *tape, x *autograd.Tensor) { t.Const(kernels.MatrixOf(make([]float32, 5), 2, 3)) }},
+		{"Param/stride", true, "stride 2", func(t *tape, x *autograd.Tensor) {
+			t.Param(kernels.Matrix{Data: make([]float32, 9), Rows: 2, Cols: 3, Stride: 2})
+		}},
+		{"Param/overflow", true, "elements", func(t *tape, x *autograd.Tensor) {
+			t.Param(kernels.MatrixOf(make([]float32, 9), math.MaxInt/2+1, 2))
+		}},
+		{"Const/used", true, "0 elements", func(t *tape, x *autograd.Tensor) { t.Slice(t.Const(kernels.MatrixOf(nil, 2, 3)), 1, 2) }},
+
+		{"Dense/inner", true, "Gemm", func(t *tape, x *autograd.Tensor) { t.Dense(x, x, nil, kernels.ReLU) }},
+		{"Dense/long bias", true, "bias", func(t *tape, x *autograd.Tensor) {
+			t.Dense(x, t.Param(matrix(3, 2)), t.Param(matrix(1, 3)), kernels.ReLU)
+		}},
+		{"Dense/empty bias", true, "bias", func(t *tape, x *autograd.Tensor) {
+			t.Dense(x, t.Param(matrix(3, 2)), t.Param(matrix(1, 0)), kernels.ReLU)
+		}},
+		{"Dense/bias of two rows", true, "bias", func(t *tape, x *autograd.Tensor) {
+			t.Dense(x, t.Param(matrix(3, 2)), t.Param(matrix(2, 2)), kernels.ReLU)
+		}},
+		{"Dense/activation", false, "activation", func(t *tape, x *autograd.Tensor) { t.Dense(x, t.Param(matrix(3, 2)), nil, 99) }},
+		{"Dense/nil x", false, "operand 0", func(t *tape, x *autograd.Tensor) { t.Dense(nil, x, nil, kernels.ReLU) }},
+		{"Dense/nil w", false, "operand 1", func(t *tape, x *autograd.Tensor) { t.Dense(x, nil, nil, kernels.ReLU) }},
+		{"Dense/foreign w", false, "operand 1", func(t *tape, x *autograd.Tensor) { t.Dense(x, foreign, nil, kernels.ReLU) }},
+		{"Dense/foreign b", false, "operand", func(t *tape, x *autograd.Tensor) {
+			t.Dense(x, t.Param(matrix(3, 2)), foreign, kernels.ReLU)
+		}},
+		{"Activate/activation", false, "activation", func(t *tape, x *autograd.Tensor) { t.Activate(x, 99) }},
+		{"Activate/nil", false, "operand 0", func(t *tape, x *autograd.Tensor) { t.Activate(nil, kernels.ReLU) }},
+		{"Softmax/nil", false, "operand 0", func(t *tape, x *autograd.Tensor) { t.Softmax(nil) }},
+		{"Reshape/count", true, "4x2", func(t *tape, x *autograd.Tensor) { t.Reshape(x, 4, 2) }},
+		{"Reshape/negative", true, "-2x-3", func(t *tape, x *autograd.Tensor) { t.Reshape(x, -2, -3) }},
+		{"Reshape/negative columns", true, "0x-3", func(t *tape, x *autograd.Tensor) { t.Reshape(t.Slice(x, 0, 0), 0, -3) }},
+		{"Reshape/overflow", true, "cannot become", func(t *tape, x *autograd.Tensor) {
+			t.Reshape(t.Slice(x, 0, 0), math.MaxInt/2+1, 4)
+		}},
+		{"Reshape/strided", true, "stride 3", func(t *tape, x *autograd.Tensor) { t.Reshape(t.Param(matrix(2, 3).Columns(0, 2)), 4, 1) }},
+		{"Reshape/nil", false, "operand 0", func(t *tape, x *autograd.Tensor) { t.Reshape(nil, 1, 1) }},
+		{"Concatenate/nothing", false, "at least one", func(t *tape, x *autograd.Tensor) { t.Concatenate() }},
+		{"Concatenate/rows", true, "3x1", func(t *tape, x *autograd.Tensor) { t.Concatenate(x, t.Param(matrix(3, 1))) }},
+		{"Concatenate/nil", false, "operand 2", func(t *tape, x *autograd.Tensor) { t.Concatenate(x, x, nil) }},
+		{"Slice/before", true, "-1 to 2", func(t *tape, x *autograd.Tensor) { t.Slice(x, -1, 2) }},
+		{"Slice/behind", true, "0 to 4", func(t *tape, x *autograd.Tensor) { t.Slice(x, 0, 4) }},
+		{"Slice/reversed", true, "2 to 1", func(t *tape, x *autograd.Tensor) { t.Slice(x, 2, 1) }},
+		{"Slice/nil", false, "operand 0", func(t *tape, x *autograd.Tensor) { t.Slice(nil, 0, 1) }},
+		{"Add/shape", true, "Add", func(t *tape, x *autograd.Tensor) { t.Add(x, t.Param(matrix(3, 2))) }},
+		{"Add/broadcast", true, "Add", func(t *tape, x *autograd.Tensor) { t.Add(x, t.Param(matrix(1, 3))) }},
+		{"Add/nil", false, "operand 1", func(t *tape, x *autograd.Tensor) { t.Add(x, nil) }},
+		{"Add/foreign", false, "operand 0", func(t *tape, x *autograd.Tensor) { t.Add(foreign, x) }},
+		{"Multiply/shape", true, "Mul", func(t *tape, x *autograd.Tensor) { t.Multiply(x, t.Param(matrix(2, 4))) }},
+		{"Multiply/nil", false, "operand 0", func(t *tape, x *autograd.Tensor) { t.Multiply(nil, x) }},
+		{"Scale/nil", false, "operand 0", func(t *tape, x *autograd.Tensor) { t.Scale(nil, 1) }},
+		{"Sum/nil", false, "operand 0", func(t *tape, x *autograd.Tensor) { t.Sum(nil) }},
+		{"Mean/nil", false, "operand 0", func(t *tape, x *autograd.Tensor) { t.Mean(nil) }},
+		{"RowSum/foreign", false, "operand 0", func(t *tape, x *autograd.Tensor) { t.RowSum(foreign) }},
+		{"Dropout/negative rate", false, "rate -0.1", func(t *tape, x *autograd.Tensor) { t.Dropout(x, -0.1, rng) }},
+		{"Dropout/rate one", false, "rate 1", func(t *tape, x *autograd.Tensor) { t.Dropout(x, 1, rng) }},
+		{"Dropout/rate NaN", false, "rate NaN", func(t *tape, x *autograd.Tensor) { t.Dropout(x, nan, rng) }},
+		{"Dropout/no source", false, "source", func(t *tape, x *autograd.Tensor) { t.Dropout(x, 0.5, nil) }},
+		{"Dropout/nil", false, "operand 0", func(t *tape, x *autograd.Tensor) { t.Dropout(nil, 0.5, rng) }},
+		{"SoftmaxCrossEntropy/label too large", false, "row 1 has label 3", func(t *tape, x *autograd.Tensor) {
+			t.SoftmaxCrossEntropy(x, []int32{0, 3}, nil)
+		}},
+		{"SoftmaxCrossEntropy/negative label", false, "row 0 has label -1", func(t *tape, x *autograd.Tensor) {
+			t.SoftmaxCrossEntropy(x, []int32{-1, 3}, nil)
+		}},
+		{"SoftmaxCrossEntropy/few labels", true, "labels", func(t *tape, x *autograd.Tensor) {
+			t.SoftmaxCrossEntropy(x, []int32{0}, nil)
+		}},
+		{"ClippedCrossEntropy/label", false, "row 1 has label 3", func(t *tape, x *autograd.Tensor) {
+			t.ClippedCrossEntropy(x, []int32{0, 3}, nil)
+		}},
+		{"Backward/nil", false, "Backward: operand 0", func(t *tape, x *autograd.Tensor) { _ = t.Backward(nil) }},
+		{"Backward/foreign", false, "Backward: operand 0", func(t *tape, x *autograd.Tensor) { _ = t.Backward(foreign) }},
+		{"Backward/matrix", false, "the loss is 2x3", func(t *tape, x *autograd.Tensor) { _ = t.Backward(x) }},
+		{"Backward/empty", false, "the loss is 0x1", func(t *tape, x *autograd.Tensor) {
+			_ = t.Backward(t.RowSum(t.Const(matrix(0, 3))))
+		}},
+		{"Backward/twice", false, "already", func(t *tape, x *autograd.Tensor) {
+			_ = t.Backward(t.Sum(x))
+			_ = t.Backward(t.Mean(x))
+		}},
+		{"foreign zero tensor", false, "operand 0", func(t *tape, x *autograd.Tensor) { t.Scale(&autograd.Tensor{}, 1) }},
+	}
+	for _, name := range losses {
+		labels := []int32{0, 1}
+		cases = append(cases, []struct {
+			name  string
+			shape bool
+			want  string
+			run   func(t *tape, x *autograd.Tensor)
+		}{
+			{name + "/nil", false, "operand 0", func(t *tape, x *autograd.Tensor) {
+				onTape{t}.loss(name, nil, target{labels: labels, values: matrix(2, 3)})
+			}},
+			{name + "/weights", true, "weights", func(t *tape, x *autograd.Tensor) {
+				onTape{t}.loss(name, x, target{labels: labels, values: matrix(2, 3), weights: make([]float32, 3)})
+			}},
+		}...)
+		if name != "SoftmaxCrossEntropy" && name != "ClippedCrossEntropy" {
+			cases = append(cases, cases[0])
+			last := &cases[len(cases)-1]
+			last.name, last.want = name+"/targets", "3x2"
+			last.run = func(t *tape, x *autograd.Tensor) { onTape{t}.loss(name, x, target{values: matrix(3, 2)}) }
+		}
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			tape := autograd.NewTape(table)
+			x := tape.Param(newRand(1).positive(2, 3, 0))
+			c.run(tape, x)
+			err := tape.Err()
+			require.ErrorContains(t, err, c.want)
+			if c.shape {
+				require.ErrorIs(t, err, kernels.ErrShape)
+			}
+
+			// The error sticks, and nothing happens any more.
+			for i, y := range everyOp(tape, x) {
+				require.Equal(t, kernels.Matrix{}, y.Matrix, "operation %d", i)
+				require.Equal(t, kernels.Matrix{}, y.Grad(), "operation %d", i)
+				for _, z := range everyOp(tape, y) {
+					require.Same(t, y, z)
+				}
+				require.Equal(t, err, tape.Backward(y))
+			}
+			tape.Softmax(nil)
+			tape.Const(matrix(-1, -1))
+			require.Equal(t, err, tape.Err())
+
+			tape.Reset()
+			require.NoError(t, tape.Err())
+			p := tape.Param(newRand(1).positive(2, 3, 0))
+			require.NoError(t, tape.Backward(tape.Sum(p)))
+			require.Equal(t, []float32{1, 1, 1, 1, 1, 1}, p.Grad().Data)
+		})
+	}
+}
+
+// A tensor from before a Reset is an error, not a view of recycled memory.
+func TestStaleTensors(t *testing.T) {
+	tape := autograd.NewTape(nil)
+	p := tape.Param(kernels.NewMatrix(2, 3))
+	y := tape.Softmax(p)
+	tape.Reset()
+	require.Equal(t, autograd.Tensor{}, *p)
+	tape.Scale(y, 2)
+	require.ErrorContains(t, tape.Err(), "not on this tape")
+}
+
+// No rows and no columns are legal: the gradients are zero, and the mean is NaN.
+func TestEmpty(t *testing.T) {
+	eachTable(t, func(t *testing.T, table *kernels.Table) {
+		for _, s := range [][2]int{{0, 0}, {0, 3}, {2, 0}} {
+			y := target{values: kernels.NewMatrix(s[0], s[1]), labels: make([]int32, s[0])}
+			graphs := gradientCases(s[0], max(s[1], 1))
+			for _, name := range losses {
+				graphs = append(graphs, gradientCase{name, 1, func(c calc, p []value) value { return c.loss(name, p[0], y) }})
+			}
+			for _, g := range graphs {
+				t.Run(g.op+"/"+shapeName(s[0], s[1]), func(t *testing.T) {
+					tape := autograd.NewTape(table)
+					p := make([]value, g.operands)
+					for i := range p {
+						p[i] = tape.Param(kernels.NewMatrix(s[0], s[1]))
+					}
+					loss := tensor(g.graph(onTape{tape}, p))
+					if tape.Err() != nil { // there is no first column, or no label
+						require.Zero(t, s[1])
+						return
+					}
+					require.NoError(t, tape.Backward(loss))
+					for _, x := range p {
+						require.Equal(t, s, [2]int{tensor(x).Grad().Rows, tensor(x).Grad().Cols})
+					}
+				})
+			}
+			t.Run("Mean of nothing/"+shapeName(s[0], s[1]), func(t *testing.T) {
+				tape := autograd.NewTape(table)
+				p := tape.Param(kernels.NewMatrix(s[0], s[1]))
+				mean := tape.Mean(p)
+				require.True(t, math.IsNaN(float64(mean.Data[0])))
+				require.NoError(t, tape.Backward(mean))
+			})
+		}
+		for _, s := range []struct{ m, k, n int }{{0, 3, 2}, {4, 0, 2}, {4, 3, 0}, {0, 0, 0}} {
+			for _, act := range activations {
+				t.Run("Dense/"+act.String()+"/"+shapeName(s.m, s.n), func(t *testing.T) {
+					r := newRand(1)
+					tape := autograd.NewTape(table)
+					x, w, b := tape.Param(r.normal(s.m, s.k, 0)), tape.Param(r.normal(s.k, s.n, 0)), tape.Param(r.normal(1, s.n, 0))
+					require.NoError(t, tape.Backward(tape.Sum(tape.Dense(x, w, b, act))))
+					require.Equal(t, make([]float32, s.m*s.k), values(x.Grad()))
+					require.Equal(t, make([]float32, s.k*s.n), values(w.Grad()))
+					require.Equal(t, [2]int{1, s.n}, [2]int{b.Grad().Rows, b.Grad().Cols})
+					if s.m == 0 {
+						require.Equal(t, make([]float32, s.n), values(b.Grad()))
+					}
+				})
+			}
+		}
+	})
+}
+
+func TestNewTapeTakesTheDefault(t *testing.T) {
+	a, b := autograd.NewTape(nil), autograd.NewTape(kernels.Default())
+	x := newRand(1).normal(3, 5, 0)
+	require.Equal(t, bitsOf(b.Softmax(b.Const(x)).Data), bitsOf(a.Softmax(a.Const(x)).Data))
+}
