@@ -27,7 +27,7 @@
 //     polynomial each. Their operations and the order of these are fixed.
 //   - NaN propagates: through ReLU, through the maximum of a row, through every
 //     loss. The softmax of a row that holds a NaN, or only -Inf, is all NaN.
-//   - Results of exp below the normal range are flushed to zero.
+//   - Results of exp below 2^-126.5 are flushed to zero.
 //   - The sign of a zero and the payload of a NaN are not specified.
 //
 // AVX2, AVX512 and NEON evaluate each a·b + c of the above with one rounding
@@ -35,7 +35,7 @@
 // rounds the product first, on every architecture, and so agrees with itself bit
 // for bit everywhere. Generic and the others differ by rounding only: before the
 // activation an element of a product is within k·2⁻²³·Σ|a||b| of the exact value
-// on every level, with |bias| or |c| counted in the sum. On Generic the worst
-// measured error is 0.97 units in the last place for exp, 0.83 for log, 1.44 for
-// log1p, 1.34 for tanh and 2.35 for sigmoid.
+// on every level, with |bias| or |c| counted in the sum. The worst error measured
+// on any level, over every 19th float32, is 1.02 units in the last place for exp,
+// 0.83 for log, 1.44 for log1p, 1.34 for tanh and 1.43 for sigmoid.
 package kernels

@@ -1,6 +1,9 @@
 package kernels
 
-import "fmt"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // Epilogue says where the accumulator of a product starts and what happens to it
 // at the end. The zero Epilogue computes the plain product.
@@ -38,7 +41,7 @@ func (t *Table) Gemm(s *Scratch, c, a, b Matrix, e Epilogue) error {
 	if err := e.check(kernel, operand{"c", c}); err != nil {
 		return err
 	}
-	t.gemm(s, c, a.Data, a.Stride, 1, b, e)
+	t.product(s, c, a, a.Stride, 1, b, e)
 	return nil
 }
 
@@ -62,7 +65,11 @@ func (t *Table) GemmNT(s *Scratch, c, a, b Matrix, e Epilogue) error {
 	if s == nil {
 		s = new(Scratch)
 	}
-	t.gemmNT(s, c, a, b, e)
+	if t.tiles == nil {
+		gemmNTGeneric(s, c, a, b, e)
+	} else {
+		t.tiles.gemmNT(s, &c, &a, &b, &e)
+	}
 	return nil
 }
 
@@ -83,8 +90,20 @@ func (t *Table) GemmTN(s *Scratch, c, a, b Matrix, e Epilogue) error {
 	if err := e.check(kernel, operand{"c", c}); err != nil {
 		return err
 	}
-	t.gemm(s, c, a.Data, 1, a.Stride, b, e)
+	t.product(s, c, a, 1, a.Stride, b, e)
 	return nil
+}
+
+// product computes C = act(A·B + bias) with element (i, p) of A at a.Data[i*aRow+p*aCol].
+func (t *Table) product(s *Scratch, c, a Matrix, aRow, aCol int, b Matrix, e Epilogue) {
+	if t.tiles == nil {
+		gemmGeneric(c, a.Data, aRow, aCol, b, e)
+	} else {
+		if s == nil {
+			s = new(Scratch)
+		}
+		t.tiles.gemm(s, &c, unsafe.SliceData(a.Data), aRow, aCol, &b, &e)
+	}
 }
 
 func checkViews(kernel string, c, a, b Matrix) error {

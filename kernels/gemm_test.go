@@ -113,7 +113,11 @@ func TestGemm(t *testing.T) {
 					}
 				}
 			}
-			t.Run(p.name+"/m=61/k=307/n=131", func(t *testing.T) { testProduct(t, table, p, 61, 307, 131, 5) })
+			// Beyond the sizes up to which k, columns and calls are in one piece and operands are read in place.
+			for _, size := range [][3]int{{61, 307, 131}, {33, 521, 67}, {183, 181, 65}} {
+				m, k, n := size[0], size[1], size[2]
+				t.Run(fmt.Sprintf("%s/m=%d/k=%d/n=%d", p.name, m, k, n), func(t *testing.T) { testProduct(t, table, p, m, k, n, 5) })
+			}
 		}
 	})
 }

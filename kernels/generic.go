@@ -8,8 +8,6 @@ import "math"
 
 var genericTable = Table{
 	ISA:                       Generic,
-	gemm:                      gemmGeneric,
-	gemmNT:                    gemmNTGeneric,
 	activate:                  activateGeneric,
 	activateGrad:              activateGradGeneric,
 	softmax:                   softmaxGeneric,
@@ -39,7 +37,7 @@ var genericTable = Table{
 
 // gemmGeneric takes k in steps of four: one pass over a row of C then costs four
 // products per load and store, and its elements do not wait for each other.
-func gemmGeneric(_ *Scratch, c Matrix, a []float32, rowStride, colStride int, b Matrix, e Epilogue) {
+func gemmGeneric(c Matrix, a []float32, rowStride, colStride int, b Matrix, e Epilogue) {
 	k := b.Rows
 	for i := range c.Rows {
 		y := c.Row(i)
@@ -76,14 +74,14 @@ func gemmGeneric(_ *Scratch, c Matrix, a []float32, rowStride, colStride int, b 
 }
 
 func gemmNTGeneric(s *Scratch, c, a, b Matrix, e Epilogue) {
-	s.transposed = grow(s.transposed, b.Rows*b.Cols)
-	bt := MatrixOf(s.transposed, b.Cols, b.Rows)
+	s.b = grow(s.b, b.Rows*b.Cols)
+	bt := MatrixOf(s.b, b.Cols, b.Rows)
 	for j := range b.Rows {
 		for p, v := range b.Row(j) {
 			bt.Data[p*bt.Stride+j] = v
 		}
 	}
-	gemmGeneric(s, c, a.Data, a.Stride, 1, bt, e)
+	gemmGeneric(c, a.Data, a.Stride, 1, bt, e)
 }
 
 func activateGeneric(y, x Matrix, bias []float32, act Activation) {
@@ -288,9 +286,12 @@ func binaryCrossEntropyGeneric(loss []float32, probs, grad, logits, targets Matr
 		w := weightOf(weights, i) / cols
 		var sum lanes
 		for j, z := range logits.Row(i) {
-			e := exp(-abs(z))
-			sum[j&15] += mulAdd(-z, t[j], max(z, 0)) + log1p(e)
-			s := logistic(z, e)
+			tail := sigmoidTail(z)
+			s := tail
+			if z >= 0 {
+				s = 1 - tail
+			}
+			sum[j&15] += mulAdd(-z, t[j], max(z, 0)) + softplusTail(tail)
 			if p != nil {
 				p[j] = s
 			}

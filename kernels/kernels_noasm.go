@@ -1,3 +1,5 @@
+//go:build !amd64 || purego
+
 package kernels
 
 // archTables returns the tables of this architecture in ascending order: none.

@@ -3,6 +3,7 @@ package kernels
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 )
 
 // ErrShape is wrapped by every error about operands that do not fit together.
@@ -94,21 +95,30 @@ func shapeError(kernel, format string, args ...any) error {
 	return fmt.Errorf("kernels: %s: %s: %w", kernel, fmt.Sprintf(format, args...), ErrShape)
 }
 
+// fits reports whether dimensions, stride and data of m hold together. The product may take two words.
+func (m *Matrix) fits() bool {
+	if m.Rows < 0 || m.Cols < 0 || m.Stride < m.Cols {
+		return false
+	}
+	if m.Rows == 0 || m.Cols == 0 {
+		return true
+	}
+	high, low := bits.Mul64(uint64(m.Rows-1), uint64(m.Stride))
+	return high == 0 && len(m.Data) >= m.Cols && low <= uint64(len(m.Data)-m.Cols)
+}
+
 // check reports a view whose dimensions, stride and data do not hold together.
 func (o operand) check(kernel string) error {
 	switch {
+	case o.fits():
+		return nil
 	case o.Rows < 0 || o.Cols < 0:
 		return shapeError(kernel, "%s is %dx%d", o.name, o.Rows, o.Cols)
 	case o.Stride < o.Cols:
 		return shapeError(kernel, "%s is %dx%d with stride %d", o.name, o.Rows, o.Cols, o.Stride)
-	case o.Rows == 0 || o.Cols == 0:
-		return nil
-	// A division, because (Rows-1)*Stride may overflow.
-	case len(o.Data) < o.Cols || o.Rows-1 > (len(o.Data)-o.Cols)/o.Stride:
-		return shapeError(kernel, "%s is %dx%d with stride %d but holds %d elements",
-			o.name, o.Rows, o.Cols, o.Stride, len(o.Data))
 	}
-	return nil
+	return shapeError(kernel, "%s is %dx%d with stride %d but holds %d elements",
+		o.name, o.Rows, o.Cols, o.Stride, len(o.Data))
 }
 
 // checkSame reports the first operand that is no valid view or has not the shape

@@ -17,9 +17,7 @@ type Table struct {
 	// The operands of these are checked. Matrices have one shape where the
 	// exported method says so; slices have one length.
 
-	// gemm reads element (i, p) of A at a[i*rowStride+p*colStride].
-	gemm   func(s *Scratch, c Matrix, a []float32, rowStride, colStride int, b Matrix, e Epilogue)
-	gemmNT func(s *Scratch, c, a, b Matrix, e Epilogue)
+	tiles *tiles // the products; nil on Generic
 
 	activate     func(y, x Matrix, bias []float32, act Activation)
 	activateGrad func(dx Matrix, dbias []float32, dy, y Matrix, act Activation, accumulate bool)
@@ -94,7 +92,7 @@ func choose(forced string, tables []*Table) (*Table, error) {
 // is ready; it grows to the largest call and never shrinks, so that repeated
 // calls allocate nothing. Two calls must not use it at the same time.
 type Scratch struct {
-	transposed []float32
+	a, b []float32 // copies of operands in the order that a product reads them
 }
 
 // grow returns a slice of n elements with unspecified values, made of buf if it

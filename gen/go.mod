@@ -1,0 +1,3 @@
+module github.com/espalier-ml/espalier/gen
+
+go 1.25

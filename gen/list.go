@@ -1,0 +1,8 @@
+package main
+
+import "slices"
+
+// descriptions lists the kernels that every level has besides its products.
+func descriptions() []description {
+	return slices.Concat(elementwise(), optimizers(), activating(), reductions(), softmaxes(), crossEntropies(), regressions())
+}

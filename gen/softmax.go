@@ -1,0 +1,311 @@
+package main
+
+// maxOfRow sets m to the maximum of a row. It may miss a NaN, which then shows in the sum of the exponentials.
+func (k *kernel) maxOfRow(m reg, x word) {
+	const unroll = 4
+	v := k.vec("")
+	var tops []reg
+	for range unroll {
+		tops = append(tops, k.vec(""))
+		k.set(tops[len(tops)-1], minusInf)
+	}
+	k.each(unroll, func(vectors int, at func(word, int) mem) {
+		for i := range vectors {
+			k.loadLow(v, at(x, i))
+			k.max(tops[i], tops[i], v)
+		}
+	})
+	k.max(tops[0], tops[0], tops[1])
+	k.max(tops[2], tops[2], tops[3])
+	k.max(tops[0], tops[0], tops[2])
+	k.foldMax(m, tops[0])
+	k.free(v)
+	for _, t := range tops {
+		k.free(t)
+	}
+}
+
+// expOfRow visits v = exp(x-m) for each vector of a row and sets total to the sum.
+func (k *kernel) expOfRow(total, m reg, x word, visit func(v reg, at func(base word) mem)) {
+	low, sum := k.limit(expMin), k.vec("")
+	k.set(sum, num(0))
+	k.each(k.fit(3), func(vectors int, at func(word, int) mem) {
+		v := k.vectors(vectors)
+		for i := range v {
+			k.loadLow(v[i], at(x, i))
+		}
+		for i := range v {
+			k.sub(v[i], v[i], m)
+			k.max(v[i], v[i], low)
+		}
+		v = k.exp(v...)
+		for i := range v {
+			k.add(sum, sum, v[i])
+			if visit != nil {
+				visit(v[i], func(base word) mem { return at(base, i) })
+			}
+		}
+		k.freeAll(v)
+	})
+	k.foldAdd(total, sum)
+	k.free(low, sum)
+}
+
+// softmaxRow returns exp(x-max) for a row of less than 16 columns; total becomes the sum of that.
+func (k *kernel) softmaxRow(m, total reg, x word) reg {
+	low := k.limit(expMin)
+	v := k.vec("")
+	k.loadLow(v, narrow(x))
+	k.foldMax(m, v)
+	k.sub(v, v, m)
+	k.max(v, v, low)
+	k.free(low)
+	v = k.exp(v)[0]
+	k.foldAdd(total, v)
+	return v
+}
+
+// maxOfRows sets lane i of m to the maximum of row i from x on, of four.
+func (k *kernel) maxOfRows(m reg, x word, xRow string) {
+	ahead := k.word("row ahead")
+	k.move(ahead, x)
+	var parts []reg
+	for range 4 {
+		v, part := k.vec(""), k.uni("")
+		k.loadLow(v, narrow(ahead))
+		k.halfMax(part, v)
+		k.addArg(ahead, xRow)
+		k.free(v)
+		parts = append(parts, part)
+	}
+	k.fold4Max(m, parts)
+	k.freeAll(parts)
+	k.free(ahead)
+}
+
+// softmaxFours takes narrow rows by four, moving x: between before, which sees the maxima, and after, which gets
+// exp(x-max) of the rows and the sums, it looks for the maxima of the next four rows. Without that the processor would
+// wait for each of the long chains of dependent operations in turn.
+func (k *kernel) softmaxFours(rows, x word, xRow string, before func(m reg), after func(v []reg, total reg)) {
+	again, last, rest := k.fn.label("four"), k.fn.label("last"), k.fn.label("rest")
+	k.branch(rows, "<", 4, rest)
+	m := k.uni("maxima of four rows")
+	k.maxOfRows(m, x, xRow)
+	k.fn.at(again)
+	if before != nil {
+		before(m)
+	}
+	low, one := k.limit(expMin), k.uni("")
+	v := k.vectors(4)
+	for i := range v {
+		k.loadLow(v[i], narrow(x))
+		k.addArg(x, xRow)
+		k.shareLane(one, m, i)
+		k.sub(v[i], v[i], one)
+		k.max(v[i], v[i], low)
+	}
+	k.free(low, one)
+	for i := 0; i < len(v); {
+		n := k.fit(2)
+		copy(v[i:], k.exp(v[i:i+n]...))
+		i += n
+	}
+	k.addTo(rows, -4)
+	k.branch(rows, "<", 4, last)
+	k.maxOfRows(m, x, xRow)
+	k.fn.at(last)
+	total := k.uni("")
+	var parts []reg
+	for i := range v {
+		parts = append(parts, k.uni(""))
+		k.halfAdd(parts[i], v[i])
+	}
+	k.fold4Add(total, parts)
+	k.freeAll(parts)
+	after(v, total)
+	k.freeAll(v)
+	k.free(total)
+	k.branch(rows, ">=", 4, again)
+	k.free(m)
+	k.fn.at(rest)
+}
+
+// rowsByWidth prints the rows once for less than 16 columns and once for more. Of narrow rows fours, which may be nil,
+// leaves at most three.
+func (k *kernel) rowsByWidth(rows word, fours, small, large func(), steps ...step) {
+	wide, done := k.fn.label("wide"), k.fn.label("finish")
+	k.branch(k.full, "!=", 0, wide)
+	if fours != nil {
+		fours()
+	}
+	k.rows(rows, small, steps...)
+	k.jump(done)
+	k.fn.at(wide)
+	k.rows(rows, large, steps...)
+	k.fn.at(done)
+}
+
+func softmaxes() []description {
+	return []description{
+		{"softmax", "rows, cols int, y *float32, yRow int, x *float32, xRow int",
+			"y[i,j] = exp(x[i,j]-max) / Σ exp(x[i,j]-max) over j", func(k *kernel) {
+				k.columns("cols")
+				rows, y, x := k.arg("rows"), k.arg("y"), k.arg("x")
+				k.rowsByWidth(rows, func() {
+					k.softmaxFours(rows, x, "xRow", nil, func(v []reg, total reg) {
+						k.reciprocal(total)
+						one := k.uni("")
+						for i := range v {
+							k.shareLane(one, total, i)
+							k.mul(v[i], v[i], one)
+							k.store(narrow(y), v[i])
+							k.addArg(y, "yRow")
+						}
+						k.free(one)
+					})
+				}, func() {
+					m, total := k.uni(""), k.uni("")
+					v := k.softmaxRow(m, total, x)
+					k.reciprocal(total)
+					k.mul(v, v, total)
+					k.store(narrow(y), v)
+					k.free(v, m, total)
+				}, func() {
+					m, total := k.uni("maximum"), k.uni("Σ and 1/Σ")
+					k.maxOfRow(m, x)
+					k.expOfRow(total, m, x, func(v reg, at func(word) mem) { k.store(at(y), v) })
+					k.reciprocal(total)
+					v := k.vec("")
+					k.each(4, func(vectors int, at func(word, int) mem) {
+						for i := range vectors {
+							k.load(v, at(y, i))
+							k.mul(v, v, total)
+							k.store(at(y, i), v)
+						}
+					})
+					k.free(v, m, total)
+				}, step{y, "yRow"}, step{x, "xRow"})
+			}},
+		{"logSoftmax", "rows, cols int, y *float32, yRow int, x *float32, xRow int",
+			"y[i,j] = (x[i,j]-max) - log Σ exp(x[i,j]-max) over j", func(k *kernel) {
+				k.columns("cols")
+				rows, y, x := k.arg("rows"), k.arg("y"), k.arg("x")
+				k.rowsByWidth(rows, func() {
+					back, maxima := k.word("x of the results"), k.uni("")
+					k.move(back, x)
+					k.softmaxFours(rows, x, "xRow", func(m reg) { k.set(maxima, m) }, func(v []reg, total reg) {
+						k.log(total)
+						one := k.uni("")
+						for i := range v {
+							k.load(v[i], narrow(back))
+							k.addArg(back, "xRow")
+							k.shareLane(one, maxima, i)
+							k.sub(v[i], v[i], one)
+							k.shareLane(one, total, i)
+							k.sub(v[i], v[i], one)
+							k.store(narrow(y), v[i])
+							k.addArg(y, "yRow")
+						}
+						k.free(one)
+					})
+					k.free(back, maxima)
+				}, func() {
+					m, total := k.uni(""), k.uni("")
+					v := k.softmaxRow(m, total, x)
+					k.log(total)
+					k.load(v, narrow(x))
+					k.sub(v, v, m)
+					k.sub(v, v, total)
+					k.store(narrow(y), v)
+					k.free(v, m, total)
+				}, func() {
+					m, total := k.uni("maximum"), k.uni("Σ and log Σ")
+					k.maxOfRow(m, x)
+					k.expOfRow(total, m, x, nil)
+					k.log(total)
+					v := k.vec("")
+					k.each(4, func(vectors int, at func(word, int) mem) {
+						for i := range vectors {
+							k.load(v, at(x, i))
+							k.sub(v, v, m)
+							k.sub(v, v, total)
+							k.store(at(y, i), v)
+						}
+					})
+					k.free(v, m, total)
+				}, step{y, "yRow"}, step{x, "xRow"})
+			}},
+		{"softmaxGrad", "rows, cols int, dx *float32, dxRow int, dy *float32, dyRow int, y *float32, yRow int, add int",
+			"dx[i,j] = y[i,j] * (dy[i,j] - Σ dy[i,j]*y[i,j] over j), or dx[i,j] += that if add is not 0", func(k *kernel) {
+				k.columns("cols")
+				rows, dx, dy, y, add := k.arg("rows"), k.arg("dx"), k.arg("dy"), k.arg("y"), k.arg("add")
+				dot := k.uni("Σ dy*y")
+				g, v, sum := k.vec(""), k.vec(""), k.vec("")
+				result := func(dx mem) {
+					k.sub(g, g, dot)
+					k.mul(g, g, v)
+					k.unless(add, func() {
+						k.load(v, dx)
+						k.add(g, g, v)
+					})
+					k.store(dx, g)
+				}
+				k.rowsByWidth(rows, func() {
+					again, rest := k.fn.label("four"), k.fn.label("rest")
+					dots, backDY, backY := k.uni("dots of four rows"), k.word("dy of the results"), k.word("y of the results")
+					k.move(backDY, dy)
+					k.move(backY, y)
+					k.fn.at(again)
+					k.branch(rows, "<", 4, rest)
+					var parts []reg
+					for i := range 4 {
+						parts = append(parts, k.uni(""))
+						k.load(g, narrow(dy))
+						k.load(v, narrow(y))
+						k.mul(g, g, v)
+						k.halfAdd(parts[i], g)
+						k.addArg(dy, "dyRow")
+						k.addArg(y, "yRow")
+					}
+					k.fold4Add(dots, parts)
+					k.freeAll(parts)
+					for i := range 4 {
+						k.load(g, narrow(backDY))
+						k.load(v, narrow(backY))
+						k.shareLane(dot, dots, i)
+						result(narrow(dx))
+						k.addArg(backDY, "dyRow")
+						k.addArg(backY, "yRow")
+						k.addArg(dx, "dxRow")
+					}
+					k.addTo(rows, -4)
+					k.jump(again)
+					k.fn.at(rest)
+					k.free(dots, backDY, backY)
+				}, func() {
+					k.load(g, narrow(dy))
+					k.load(v, narrow(y))
+					k.mul(sum, g, v)
+					k.foldAdd(dot, sum)
+					result(narrow(dx))
+				}, func() {
+					k.set(sum, num(0))
+					k.each(4, func(vectors int, at func(word, int) mem) {
+						for i := range vectors {
+							k.load(g, at(dy, i))
+							k.load(v, at(y, i))
+							k.mulAdd(sum, g, v, sum)
+						}
+					})
+					k.foldAdd(dot, sum)
+					k.each(2, func(vectors int, at func(word, int) mem) {
+						for i := range vectors {
+							k.load(g, at(dy, i))
+							k.load(v, at(y, i))
+							result(at(dx, i))
+						}
+					})
+				}, step{dx, "dxRow"}, step{dy, "dyRow"}, step{y, "yRow"})
+			}},
+	}
+}

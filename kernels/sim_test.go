@@ -1,0 +1,387 @@
+//go:build amd64 && !purego
+
+package kernels
+
+import (
+	"math"
+	"math/rand/v2"
+	"os"
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"unsafe"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/espalier-ml/espalier/internal/asmsim"
+)
+
+// assembly is the checked-in assembly, ready to be simulated.
+var assembly = sync.OnceValues(func() (*asmsim.Program, error) {
+	text, err := os.ReadFile("kernels_amd64.s")
+	if err != nil {
+		return nil, err
+	}
+	return asmsim.Parse(string(text))
+})
+
+// simulated returns the kernels of a level with every assembly function in it run by the simulator, so that a machine
+// that lacks the level can test it. They may touch nothing but mem, or everything if it is nil.
+func simulated(t testing.TB, v simd, mem *asmsim.Memory) *Table {
+	t.Helper()
+	program, err := assembly()
+	require.NoError(t, err)
+	simulate(program, reflect.ValueOf(&v).Elem(), mem)
+	return v.table()
+}
+
+// simulate replaces the functions in v, whose fields need not be exported, and those in its structs, arrays and slices.
+func simulate(program *asmsim.Program, v reflect.Value, mem *asmsim.Memory) {
+	v = reflect.NewAt(v.Type(), v.Addr().UnsafePointer()).Elem()
+	switch v.Kind() {
+	case reflect.Func:
+		if name := symbol(v); program.Has(name) { // others are Go
+			program.CheckedFunc(name, v.Addr().Interface(), mem)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			simulate(program, v.Field(i), mem)
+		}
+	case reflect.Slice:
+		v.Set(reflect.AppendSlice(reflect.MakeSlice(v.Type(), 0, v.Len()), v)) // the original stays as it is
+		fallthrough
+	case reflect.Array:
+		for i := range v.Len() {
+			simulate(program, v.Index(i), mem)
+		}
+	}
+}
+
+// symbol returns the name of a function in the assembly.
+func symbol(fn reflect.Value) string {
+	if fn.IsNil() {
+		return ""
+	}
+	name := runtime.FuncForPC(fn.Pointer()).Name()
+	name = name[strings.LastIndex(name, "/")+1:]
+	_, name, _ = strings.Cut(name, ".")
+	return strings.TrimSuffix(name, ".abi0")
+}
+
+// nativeAVX2 returns the kernels of the level that the simulator is compared with.
+func nativeAVX2(t testing.TB) *Table {
+	i := slices.IndexFunc(Tables(), func(t *Table) bool { return t.ISA == AVX2 })
+	if i < 0 {
+		t.Skip("the machine has no AVX2")
+	}
+	return Tables()[i]
+}
+
+// Both levels run in the simulator, and give the bits that AVX2 gives on the machine.
+func TestSimulatedGemm(t *testing.T) {
+	native := nativeAVX2(t)
+	for _, level := range []simd{avx2, avx512} {
+		t.Run("isa="+level.isa.String(), func(t *testing.T) {
+			table := simulated(t, level, nil)
+			r := rand.New(rand.NewPCG(1, 2))
+			for _, special := range []bool{false, true} {
+				for range 40 {
+					m, n, k := 1+r.IntN(31), 1+r.IntN(100), r.IntN(20)
+					if r.IntN(10) == 0 {
+						n = 256 + r.IntN(64)
+					}
+					if r.IntN(20) == 0 {
+						m, n, k = 3, 5, 512+r.IntN(100)
+					}
+					testSimulatedGemm(t, table, native, r, m, n, k, special)
+				}
+			}
+			for m := 1; m <= 15; m++ {
+				for n := 1; n <= 3*level.panel; n++ {
+					testSimulatedGemm(t, table, native, r, m, n, 2, false)
+				}
+				testSimulatedGemm(t, table, native, r, m, 9*level.panel+1, 2, false) // two of the widest tiles
+			}
+			program, _ := assembly()
+			for i, tile := range level.byRows {
+				name := symbol(reflect.ValueOf(tile))
+				// The masked tile of two vectors never ends with a whole one: a row's store may have two instructions for that.
+				unreached := program.Unreached(name)
+				require.LessOrEqual(t, len(unreached), 2*(i+1), "%s: nothing tests %q", name, unreached)
+			}
+		})
+	}
+}
+
+// testSimulatedGemm compares the products of the simulator with those of the machine and, unless there are special
+// values among the operands, with the exact ones.
+func testSimulatedGemm(t *testing.T, table, native *Table, r *rand.Rand, m, n, k int, special bool) {
+	fill := func(rows, cols int) Matrix {
+		stride := cols + r.IntN(4)
+		x := MatrixOf(make([]float32, rows*stride), rows, cols)
+		x.Stride = stride
+		for i := range x.Data {
+			x.Data[i] = float32(r.NormFloat64())
+			if special && r.IntN(8) == 0 {
+				x.Data[i] = specials[r.IntN(len(specials))]
+			}
+		}
+		return x
+	}
+	a, b, start := fill(m, k), fill(k, n), fill(m, n)
+	at, bt := transposed(a), transposed(b)
+	bias := fill(1, n).Data[:n]
+	products := map[string]func(t *Table, c Matrix, e Epilogue) error{
+		"Gemm":   func(t *Table, c Matrix, e Epilogue) error { return t.Gemm(nil, c, a, b, e) },
+		"GemmNT": func(t *Table, c Matrix, e Epilogue) error { return t.GemmNT(nil, c, a, bt, e) },
+		"GemmTN": func(t *Table, c Matrix, e Epilogue) error { return t.GemmTN(nil, c, at, b, e) },
+	}
+	for _, e := range []Epilogue{{}, {Bias: bias, Act: ReLU}, {Accumulate: true}} {
+		exact := start
+		exact.Data = slices.Clone(start.Data)
+		for i := range m {
+			for j := range n {
+				sum := float32(0)
+				if e.Bias != nil {
+					sum = bias[j]
+				} else if e.Accumulate {
+					sum = exact.Row(i)[j]
+				}
+				for p := range k {
+					sum = exactFMA(a.Row(i)[p], b.Row(p)[j], sum)
+				}
+				if e.Act == ReLU {
+					sum = max(sum, 0)
+				}
+				exact.Row(i)[j] = sum
+			}
+		}
+		for name, product := range products {
+			got, want := start, start
+			got.Data, want.Data = slices.Clone(start.Data), slices.Clone(start.Data)
+			require.NoError(t, product(table, got, e))
+			require.NoError(t, product(native, want, e))
+			for p, w := range want.Data {
+				g, x := got.Data[p], exact.Data[p]
+				same := math.Float32bits(g) == math.Float32bits(w)
+				if os.Getenv("ESPALIER_EMULATOR") != "" { // emulators choose other payloads of NaN
+					same = g == w || g != g && w != w
+				}
+				if !same || !special && g != x {
+					require.Failf(t, "different bits", "%s m=%d n=%d k=%d %+v: c[%d,%d]: simulated %v, native %v, exact %v",
+						name, m, n, k, e, p/start.Stride, p%start.Stride, g, w, x)
+				}
+			}
+		}
+	}
+}
+
+func transposed(x Matrix) Matrix {
+	y := NewMatrix(x.Cols, x.Rows)
+	for i := range x.Rows {
+		for j, v := range x.Row(i) {
+			y.Row(j)[i] = v
+		}
+	}
+	return y
+}
+
+// A tile reads and writes its operands and no byte beside them.
+func TestSimulatedGemmBounds(t *testing.T) {
+	program, err := assembly()
+	require.NoError(t, err)
+	r := rand.New(rand.NewPCG(3, 4))
+	for _, level := range []simd{avx2, avx512} {
+		for i, original := range level.byRows {
+			rows, name := i+1, symbol(reflect.ValueOf(original))
+			for range 30 {
+				k, blocks, n := r.IntN(4), 1+r.IntN(2), 1+r.IntN(5*level.panel)
+				if rows == 1 {
+					n += r.IntN(4 * level.panel)
+				}
+				m := rows * blocks
+				panels := (n + level.panel - 1) / level.panel
+				a, c, init := make([]float32, m*k), make([]float32, m*n), make([]float32, n)
+				b := make([]float32, max(0, (panels*k-1)*level.panel+(n-1)%level.panel+1)) // the last panel ends with its last column
+				if k == 0 {
+					b = nil
+				}
+				var mem asmsim.Memory
+				mem.AllowRead(a)
+				mem.AllowRead(b)
+				mem.AllowRead(init)
+				mem.Allow(c)
+				var tile gemmTile
+				program.CheckedFunc(name, &tile, &mem)
+				for mode := fromZero; mode <= fromC; mode++ {
+					require.NotPanics(t, func() {
+						tile(k, blocks, n, unsafe.SliceData(a), 4*k, 4, unsafe.SliceData(b), 4*level.panel, 4*k*level.panel, &c[0], 4*n, &init[0], mode, 0)
+					}, "k=%d blocks=%d n=%d mode=%d", k, blocks, n, mode)
+				}
+			}
+		}
+	}
+}
+
+// operands makes the operands of one call and remembers their memory. The same seed makes the same operands.
+type operands struct {
+	*rand.Rand
+	rows, cols int
+	special    bool
+	made       [][]float32
+	mem        *asmsim.Memory // permits them
+}
+
+func (o *operands) floats(n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(o.NormFloat64() * math.Exp(2*o.NormFloat64()))
+		if o.special && o.IntN(8) == 0 {
+			x[i] = specials[o.IntN(len(specials))]
+		}
+	}
+	o.made = append(o.made, x)
+	o.mem.Allow(x)
+	return x
+}
+
+// matrix returns rows that may have a gap between them.
+func (o *operands) matrix() Matrix {
+	stride := o.cols + o.IntN(3)
+	return Matrix{Data: o.floats((o.rows-1)*stride + o.cols), Rows: o.rows, Cols: o.cols, Stride: stride}
+}
+
+// maybe is matrix or, every third time, no matrix.
+func (o *operands) maybe() Matrix {
+	if o.IntN(3) == 0 {
+		return Matrix{}
+	}
+	return o.matrix()
+}
+
+func (o *operands) maybeFloats(n int) []float32 {
+	if o.IntN(3) == 0 {
+		return nil
+	}
+	return o.floats(n)
+}
+
+func (o *operands) labels() []int32 {
+	x := make([]int32, o.rows)
+	for i := range x {
+		x[i] = int32(o.IntN(o.cols))
+	}
+	o.mem.AllowRead(x)
+	return x
+}
+
+func (o *operands) coin() bool { return o.IntN(2) == 0 }
+
+var rowKernels = map[string]func(t *Table, o *operands) error{
+	"Fill":   func(t *Table, o *operands) error { return t.Fill(o.matrix(), 3) },
+	"Copy":   func(t *Table, o *operands) error { return t.Copy(o.matrix(), o.matrix()) },
+	"Scale":  func(t *Table, o *operands) error { return t.Scale(o.matrix(), o.matrix(), 1.5) },
+	"Axpy":   func(t *Table, o *operands) error { return t.Axpy(o.matrix(), 1.5, o.matrix()) },
+	"Add":    func(t *Table, o *operands) error { return t.Add(o.matrix(), o.matrix(), o.matrix()) },
+	"Mul":    func(t *Table, o *operands) error { return t.Mul(o.matrix(), o.matrix(), o.matrix()) },
+	"MulAdd": func(t *Table, o *operands) error { return t.MulAdd(o.matrix(), o.matrix(), o.matrix()) },
+	"ColSum": func(t *Table, o *operands) error { return t.ColSum(o.floats(o.cols), o.matrix(), o.coin()) },
+	"RowSum": func(t *Table, o *operands) error { return t.RowSum(o.floats(o.rows), o.matrix()) },
+	"SGD":    func(t *Table, o *operands) error { return t.SGD(o.floats(o.cols), o.floats(o.cols), 0.1) },
+	"Momentum": func(t *Table, o *operands) error {
+		return t.Momentum(o.floats(o.cols), o.floats(o.cols), o.floats(o.cols), 0.1, 0.9, o.coin())
+	},
+	"Adam": func(t *Table, o *operands) error {
+		return t.Adam(o.floats(o.cols), o.floats(o.cols), o.floats(o.cols), o.floats(o.cols), 1e-3, 0.9, 0.999, 1e-7)
+	},
+	"RMSprop": func(t *Table, o *operands) error {
+		return t.RMSprop(o.floats(o.cols), o.floats(o.cols), o.floats(o.cols), 1e-3, 0.9, 1e-7)
+	},
+	"Activate": func(t *Table, o *operands) error {
+		return t.Activate(o.matrix(), o.matrix(), o.maybeFloats(o.cols), Activation(o.IntN(4)))
+	},
+	"ActivateGrad": func(t *Table, o *operands) error {
+		return t.ActivateGrad(o.matrix(), o.maybeFloats(o.cols), o.matrix(), o.matrix(), Activation(o.IntN(4)), o.coin())
+	},
+	"Softmax":     func(t *Table, o *operands) error { return t.Softmax(o.matrix(), o.matrix()) },
+	"LogSoftmax":  func(t *Table, o *operands) error { return t.LogSoftmax(o.matrix(), o.matrix()) },
+	"SoftmaxGrad": func(t *Table, o *operands) error { return t.SoftmaxGrad(o.matrix(), o.matrix(), o.matrix(), o.coin()) },
+	"SoftmaxCrossEntropy": func(t *Table, o *operands) error {
+		return t.SoftmaxCrossEntropy(o.floats(o.rows), o.maybe(), o.maybe(), o.matrix(), o.labels(), o.maybeFloats(o.rows))
+	},
+	"SoftCrossEntropy": func(t *Table, o *operands) error {
+		return t.SoftCrossEntropy(o.floats(o.rows), o.maybe(), o.maybe(), o.matrix(), o.matrix(), o.maybeFloats(o.rows))
+	},
+	"BinaryCrossEntropy": func(t *Table, o *operands) error {
+		return t.BinaryCrossEntropy(o.floats(o.rows), o.maybe(), o.maybe(), o.matrix(), o.matrix(), o.maybeFloats(o.rows))
+	},
+	"MeanSquaredError": func(t *Table, o *operands) error {
+		return t.MeanSquaredError(o.floats(o.rows), o.maybe(), o.matrix(), o.matrix(), o.maybeFloats(o.rows))
+	},
+	"MeanAbsoluteError": func(t *Table, o *operands) error {
+		return t.MeanAbsoluteError(o.floats(o.rows), o.maybe(), o.matrix(), o.matrix(), o.maybeFloats(o.rows))
+	},
+}
+
+// The other kernels, too, give the machine's bits and touch nothing but their operands; between levels any NaN is as good
+// as another, and so is any zero.
+func TestSimulatedRows(t *testing.T) {
+	native := nativeAVX2(t)
+	for _, level := range []simd{avx2, avx512} {
+		var mem asmsim.Memory
+		table := simulated(t, level, &mem)
+		for name, kernel := range rowKernels {
+			t.Run("isa="+level.isa.String()+"/"+name, func(t *testing.T) {
+				for seed := range uint64(150) {
+					run := func(table *Table) [][]float32 {
+						mem = asmsim.Memory{}
+						mem.AllowRead(unsafe.Slice(&unitWeight, 1))
+						o := &operands{Rand: rand.New(rand.NewPCG(seed, 5)), special: seed%2 == 0, mem: &mem}
+						o.rows, o.cols = 1+o.IntN(5), 1+o.IntN(80)
+						if seed%10 == 0 {
+							o.cols += 200
+						}
+						require.NoError(t, kernel(table, o))
+						return o.made
+					}
+					got, want := run(table), run(native)
+					for i := range want {
+						for j, w := range want[i] {
+							g := got[i][j]
+							same := math.Float32bits(g) == math.Float32bits(w)
+							if level.isa != native.ISA || os.Getenv("ESPALIER_EMULATOR") != "" { // emulators choose other payloads of NaN
+								same = g == w || g != g && w != w
+							}
+							if !same {
+								require.Failf(t, "different bits", "seed %d, operand %d, element %d: simulated %v (%#x), native %v (%#x)",
+									seed, i, j, g, math.Float32bits(g), w, math.Float32bits(w))
+							}
+						}
+					}
+				}
+			})
+		}
+	}
+}
+
+var specials = []float32{
+	0, float32(math.Copysign(0, -1)), float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN()),
+	math.Float32frombits(0xffc12345), math.Float32frombits(0x7f812345), // quiet and signaling
+	math.MaxFloat32, -math.MaxFloat32, math.SmallestNonzeroFloat32, 1e-40, 1e-30, -1e30,
+}
+
+// exactFMA is a·b + c with one rounding: float64 holds the product exactly, and a sum rounded to odd can be rounded
+// again. It stands apart from the simulator's, which it judges.
+func exactFMA(a, b, c float32) float32 {
+	p, d := float64(a)*float64(b), float64(c)
+	s := p + d
+	back := s - p
+	lost := (p - (s - back)) + (d - back)
+	if lost != 0 && math.Float64bits(s)&1 == 0 {
+		s = math.Nextafter(s, math.Copysign(math.Inf(1), lost))
+	}
+	return float32(s)
+}
