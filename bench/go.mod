@@ -4,12 +4,10 @@ go 1.25
 
 require (
 	github.com/espalier-ml/espalier v0.0.0
+	github.com/klauspost/cpuid/v2 v2.4.2
 	gonum.org/v1/gonum v0.17.0
 )
 
-require (
-	github.com/klauspost/cpuid/v2 v2.4.2 // indirect
-	golang.org/x/sys v0.41.0 // indirect
-)
+require golang.org/x/sys v0.41.0 // indirect
 
 replace github.com/espalier-ml/espalier => ../

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/espalier-ml/espalier/bench"
+)
+
+// someResults is Espalier at 80 and 90 ns with a peer at 100 ns, in two rows, and a softmax with its cross-entropy.
+func someResults() []*result {
+	fwd := func(m int) bench.Row {
+		return bench.Row{Op: bench.Forward, ISA: "avx2", Threads: 1, M: m, K: 20, N: 128}
+	}
+	softmax := bench.Row{Op: bench.Softmax, ISA: "avx2", Threads: 1, M: 32, N: 10}
+	entropy := softmax
+	entropy.Op = bench.CrossEntropy
+	return resultsOf([]measurement{
+		{Lib: ours, Row: fwd(8), NS: 80, ShareOfPeak: 0.95},
+		{Lib: "openblas", Way: "slow", Row: fwd(8), NS: 200},
+		{Lib: "openblas", Way: "fast", Row: fwd(8), NS: 100},
+		{Lib: "gonum", Row: fwd(8), NS: 400},
+		{Lib: peak, Row: fwd(8), NS: 76, GFLOPS: 100, ShareOfPeak: 1},
+		{Lib: ours, Row: fwd(16), NS: 90, ShareOfPeak: 0.85},
+		{Lib: "openblas", Row: fwd(16), NS: 100},
+		{Lib: ours, Row: softmax, NS: 80},
+		{Lib: ours, Row: entropy, NS: 100},
+	})
+}
+
+func TestBars(t *testing.T) {
+	for _, test := range []struct {
+		bar   string
+		rows  int
+		short int
+	}{
+		{"op=fwd/.*/m=(8|16)/ peak 0.80", 2, 0},
+		{"op=fwd/.*/m=(8|16)/ peak 0.90", 2, 1},
+		{"op=fwd peak 0.89 geomean # 0.899", 2, 0},
+		{"op=fwd peak 0.90 geomean", 2, 1},
+		{"op=fwd best 1.1", 2, 0},
+		{"op=fwd openblas 1.2", 2, 1},
+		{"op=fwd gonum 4", 1, 0},
+		{"op=fwd onednn 1", 0, 0},
+		{"op=dx best 1", 0, 0},
+		{"op=crossentropy softmax 0.8", 1, 0},
+		{"op=crossentropy softmax 0.81", 1, 1},
+	} {
+		bars, err := parseBars("# a comment\n\n" + test.bar)
+		if err != nil || len(bars) != 1 {
+			t.Fatalf("%s: %v", test.bar, err)
+		}
+		if n, short := bars[0].judge(someResults()); n != test.rows || len(short) != test.short {
+			t.Errorf("%s: %d rows, short %q; want %d rows, %d short", test.bar, n, short, test.rows, test.short)
+		}
+	}
+}
+
+func TestJudge(t *testing.T) {
+	for _, test := range []struct{ bars, want string }{
+		{"op=fwd peak 0.8\nop=fwd onednn 1", ""},
+		{"op=fwd peak 0.9\nop=fwd onednn 1", "1 of 1 bars are missed"},
+		{"op=fwd onednn 1", "none of the 1 bars was measured"},
+	} {
+		bars, err := parseBars(test.bars)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var text strings.Builder
+		got := ""
+		if err := judge(&text, bars, someResults()); err != nil {
+			got = err.Error()
+		}
+		if got != test.want {
+			t.Errorf("%q: error %q, want %q, with\n%s", test.bars, got, test.want, text.String())
+		}
+	}
+}
+
+func TestBadBars(t *testing.T) {
+	for _, text := range []string{"op=fwd", "op=fwd peak", "op=fwd peak high", "op=( peak 1", "op=fwd peak 1 mean", "op=fwd peak 1 geomean c", "op=fwd mkl 1"} {
+		if _, err := parseBars("\n" + text); err == nil || !strings.HasPrefix(err.Error(), "2:") {
+			t.Errorf("%q: error %v", text, err)
+		}
+	}
+}
+
+// TestBarsOfThisModule demands that every bar is for rows that exist.
+func TestBarsOfThisModule(t *testing.T) {
+	bars, err := readBars("../../bars.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := append(bench.Rows("avx2", 1), bench.Rows("avx512", 1)...)
+	for _, b := range bars {
+		n := 0
+		for _, r := range rows {
+			if b.rows.MatchString(r.String()) {
+				n++
+			}
+		}
+		t.Logf("%3d rows: %s", n, b.text)
+		if n == 0 {
+			t.Errorf("no row for %s", b.text)
+		}
+	}
+}
+
+func TestTable(t *testing.T) {
+	var text strings.Builder
+	if err := printTable(&text, []string{"openblas 1"}, someResults()); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"openblas 1\n", "op=fwd/isa=avx2/threads=1 packed=false\n", "1.25", "openblas fast\n", "1.11"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("%q is missing from\n%s", want, text.String())
+		}
+	}
+}
+
+func TestMeasure(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a second")
+	}
+	isas := levels()
+	if len(isas) == 0 {
+		t.Skip("no vector kernels in this build")
+	}
+	var rows []bench.Row
+	for _, r := range bench.Rows(isas[0], 1) {
+		if r.M == 32 && r.K <= 20 && r.N <= 128 {
+			rows = append(rows, r)
+		}
+	}
+	r, err := measure(rows, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := t.TempDir() + "/out.json"
+	if err := writeJSON(name, r.Measurements); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(text), "\n"); n != len(r.Measurements) {
+		t.Errorf("%d lines for %d measurements", n, len(r.Measurements))
+	}
+	for _, result := range resultsOf(r.Measurements) {
+		if result.ours.NS <= 0 {
+			t.Errorf("%v took %v ns", result.Row, result.ours.NS)
+		}
+	}
+}

@@ -1,0 +1,158 @@
+// Command compare sets Espalier beside its peers: the same operands, the same run, each library called in its best way and
+// checked before it is timed.
+//
+//	go run ./cmd/compare                        gonum and the machine's peak
+//	go run -tags peers ./cmd/compare            the native libraries of install-peers.sh, too
+//	    -rows 'op=fwd/isa=avx2/.*/m=32/'        only the rows whose names match
+//	    -isa avx2 -threads 1 -rounds 9
+//	    -json FILE                              one line for each library, way and row
+//	    -bar bars.txt                           exit with 1 if a row falls short of a bar
+//
+// Every pair of ISA and threads is measured by a process of its own, because the libraries read their limits when they are
+// loaded.
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/espalier-ml/espalier/bench"
+	"github.com/espalier-ml/espalier/bench/peers"
+	"github.com/espalier-ml/espalier/kernels"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "compare:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	available := levels()
+	var (
+		pattern = flag.String("rows", "", "measure the rows whose `name` matches this regular expression")
+		out     = flag.String("json", "", "write each measurement as a line of JSON to this `file`")
+		rounds  = flag.Int("rounds", 5, "`number` of rounds over all rows")
+		isas    = flag.String("isa", strings.Join(available, ","), "instruction sets to hold the libraries to")
+		counts  = flag.String("threads", "1,2", "numbers of threads to hold the libraries to")
+		barFile = flag.String("bar", "", "hold the rows against the bars in this `file`")
+		child   = flag.Bool("child", false, "measure in this process, whose limits are set, and print JSON")
+	)
+	flag.Parse()
+	if flag.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q", flag.Arg(0))
+	}
+	if *rounds < 1 {
+		return fmt.Errorf("-rounds %d: must be at least 1", *rounds)
+	}
+	selected, err := regexp.Compile(*pattern)
+	if err != nil {
+		return err
+	}
+	var bars []bar
+	if *barFile != "" {
+		if bars, err = readBars(*barFile); err != nil {
+			return err
+		}
+	}
+	var all report
+	for _, isa := range strings.Split(*isas, ",") {
+		if !slices.Contains(available, isa) {
+			return fmt.Errorf("-isa %q is not valid here: use %s", isa, strings.Join(available, " or "))
+		}
+		for _, count := range strings.Split(*counts, ",") {
+			threads, err := strconv.Atoi(count)
+			if err != nil || threads < 1 {
+				return fmt.Errorf("-threads %q: want numbers like 1,2", *counts)
+			}
+			rows := slices.DeleteFunc(bench.Rows(isa, threads), func(r bench.Row) bool { return !selected.MatchString(r.String()) })
+			if len(rows) == 0 {
+				continue
+			}
+			if *child {
+				r, err := measure(rows, *rounds)
+				if err != nil {
+					return err
+				}
+				return json.NewEncoder(os.Stdout).Encode(r)
+			}
+			r, err := measureApart(isa, threads, *pattern, *rounds)
+			if err != nil {
+				return err
+			}
+			all.Libraries = append(all.Libraries, r.Libraries...)
+			all.Measurements = append(all.Measurements, r.Measurements...)
+		}
+	}
+	if len(all.Measurements) == 0 {
+		return fmt.Errorf("no row matches %q; a name is like %v", *pattern, bench.Rows(available[0], 1)[0])
+	}
+	if *out != "" {
+		if err := writeJSON(*out, all.Measurements); err != nil {
+			return err
+		}
+	}
+	results := resultsOf(all.Measurements)
+	if err := printTable(os.Stdout, all.Libraries, results); err != nil {
+		return err
+	}
+	if bars != nil {
+		return judge(os.Stdout, bars, results)
+	}
+	return nil
+}
+
+// levels returns the instruction sets to compare on this machine: the best one, and AVX2 if that is another.
+func levels() []string {
+	var names []string
+	for _, t := range kernels.Tables() {
+		if t.ISA != kernels.Generic {
+			names = append([]string{t.ISA.String()}, names...)
+		}
+	}
+	return names
+}
+
+// measureApart measures in a process that is held to the limits.
+func measureApart(isa string, threads int, pattern string, rounds int) (report, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return report{}, err
+	}
+	cmd := exec.Command(self, "-child", "-isa", isa, "-threads", strconv.Itoa(threads), "-rows", pattern,
+		"-rounds", strconv.Itoa(rounds))
+	cmd.Env = peers.Environment(isa, threads)
+	cmd.Stderr = os.Stderr
+	text, err := cmd.Output()
+	if err != nil {
+		return report{}, fmt.Errorf("measuring %s with %d threads: %w", isa, threads, err)
+	}
+	var r report
+	if err := json.Unmarshal(text, &r); err != nil {
+		return report{}, fmt.Errorf("measuring %s with %d threads: %w", isa, threads, err)
+	}
+	return r, nil
+}
+
+func writeJSON(name string, measurements []measurement) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	e := json.NewEncoder(f)
+	for _, m := range measurements {
+		if err := e.Encode(m); err != nil {
+			return errors.Join(err, f.Close())
+		}
+	}
+	return f.Close()
+}

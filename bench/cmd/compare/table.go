@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/espalier-ml/espalier/bench/peers"
+)
+
+// group names the results that share a heading and a geometric mean.
+func (r *result) group() string {
+	return fmt.Sprintf("op=%s/isa=%s/threads=%d packed=%t", r.Op, r.ISA, r.Threads, r.Packed)
+}
+
+// printTable prints all results by groups, and the geometric means of the groups.
+func printTable(w io.Writer, libraries []string, results []*result) error {
+	if !peers.Native {
+		fmt.Fprintln(w, "This build has no native peers: Espalier is compared with gonum and the machine's peak only. For the others run")
+		fmt.Fprintln(w, "install-peers.sh and build with -tags peers and cgo.")
+		fmt.Fprintln(w)
+	}
+	fmt.Fprintln(w, strings.Join(libraries, "\n"))
+	fmt.Fprintln(w)
+	fmt.Fprintln(w, "Times are ns per call, medians over the rounds. A ratio is the peer's time divided by Espalier's: above 1, Espalier is faster.")
+
+	var names []string
+	groups := map[string][]*result{}
+	for _, r := range results {
+		name := r.group()
+		if groups[name] == nil {
+			names = append(names, name)
+		}
+		groups[name] = append(groups[name], r)
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	for _, name := range names {
+		fmt.Fprintf(w, "\n%s\n", name)
+		fmt.Fprintln(t, "m\tk\tn\tespalier ns\tGFLOP/s\tof peak\tbest ns\tratio\topenblas\t  best peer")
+		for _, r := range groups[name] {
+			best, _ := r.best()
+			fmt.Fprintf(t, "%d\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t  %s\n", r.M, r.K, r.N,
+				number(r.ours.NS, 1), number(r.ours.GFLOPS, 1), r.cell("peak"),
+				number(best.NS, 1), r.cell("best"), r.cell("openblas"), best.Lib+" "+best.Way)
+		}
+		if err := t.Flush(); err != nil {
+			return err
+		}
+	}
+	fmt.Fprint(w, "\ngeometric means\n")
+	fmt.Fprintln(t, "rows\tof peak\tbest\topenblas\t  group")
+	for _, name := range names {
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t  %s\n", len(groups[name]),
+			mean(groups[name], "peak"), mean(groups[name], "best"), mean(groups[name], "openblas"), name)
+	}
+	return t.Flush()
+}
+
+// number prints a value, or a dash for one that was not measured.
+func number(v float64, digits int) string {
+	if v == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.*f", digits, v)
+}
+
+func (r *result) cell(measure string) string {
+	v, _ := r.value(measure)
+	return number(v, 2)
+}
+
+// mean returns the geometric mean of a measure over the results that have it.
+func mean(results []*result, measure string) string {
+	v, _ := geomean(results, measure)
+	return number(v, 2)
+}
+
+// geomean returns the geometric mean of a measure and the number of results that have it.
+func geomean(results []*result, measure string) (mean float64, n int) {
+	sum := 0.0
+	for _, r := range results {
+		if v, ok := r.value(measure); ok {
+			sum += math.Log(v)
+			n++
+		}
+	}
+	if n == 0 {
+		return 0, 0
+	}
+	return math.Exp(sum / float64(n)), n
+}

@@ -1,0 +1,3 @@
+#include "peer.h"
+
+peer *xnnpack_prepare(const problem *q, const char *way);
