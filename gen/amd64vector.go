@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -15,7 +16,34 @@ type lanes struct {
 	offsets        map[string]int
 	tailAt         word // AVX2: address of the mask of the tail
 	tailEnd        word // bytes of a row
-	general        []string
+	vectorMap      registerMap
+	generalMap     registerMap
+}
+
+// registerMap says what registers hold, each of them perhaps one thing after the other.
+type registerMap struct {
+	order []string
+	names map[string][]string
+}
+
+func (m *registerMap) note(register, name string) {
+	if m.names == nil {
+		m.names = map[string][]string{}
+	}
+	if m.names[register] == nil {
+		m.order = append(m.order, register)
+	}
+	if !slices.Contains(m.names[register], name) {
+		m.names[register] = append(m.names[register], name)
+	}
+}
+
+func (m *registerMap) String() string {
+	var all []string
+	for _, r := range m.order {
+		all = append(all, r+" "+strings.Join(m.names[r], ", then "))
+	}
+	return strings.Join(all, "; ")
 }
 
 // description is a kernel before it is printed for a level.
@@ -57,7 +85,10 @@ func (m amd64) kernel(d description) *fn {
 	f.note("")
 	d.body(&kernel{fn: f, isa: l})
 	l.finish()
-	f.note("General: %s; AX scratch.", strings.Join(l.general, ", "))
+	if len(l.vectorMap.order) > 0 {
+		f.note("Vectors: %v; the others temporary.", &l.vectorMap)
+	}
+	f.note("General: %v; AX scratch.", &l.generalMap)
 	return f
 }
 
@@ -102,7 +133,7 @@ func (l *lanes) named(name string, r reg) reg {
 		if r.parts > 1 {
 			text += "-" + l.v(r.first+r.parts-1)
 		}
-		l.note("%s %s.", text, name)
+		l.vectorMap.note(text, name)
 	}
 	return r
 }
@@ -126,7 +157,7 @@ func (l *lanes) test() cond {
 func (l *lanes) word(name string) word {
 	w := l.words[len(l.words)-1]
 	l.words = l.words[:len(l.words)-1]
-	l.general = append(l.general, fmt.Sprintf("%s %s", w, name))
+	l.generalMap.note(string(w), name)
 	return w
 }
 

@@ -23,7 +23,7 @@ func reductions() []description {
 			k.columns("cols")
 			rows, dst, x := k.arg("rows"), k.arg("dst"), k.arg("x")
 			v := k.vec("")
-			sums := []reg{k.vec("sums"), k.vec("sums"), k.vec("sums"), k.vec("sums")}
+			sums := []reg{k.vec("sums of columns"), k.vec("the next ones"), k.vec("the next ones"), k.vec("the next ones")}
 			k.each(4, func(vectors int, at func(word, int) mem) {
 				for i := range vectors {
 					k.load(sums[i], at(dst, i))

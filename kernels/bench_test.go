@@ -44,38 +44,50 @@ func BenchmarkGEMM(b *testing.B) {
 }
 
 func BenchmarkRows(b *testing.B) {
-	const rows, cols = 64, 100
-	for _, t := range kernels.Tables() {
-		r := newRand(1)
-		x, y, dy := r.matrix(rows, cols, 0), r.matrix(rows, cols, 0), r.matrix(rows, cols, 0)
-		labels, loss := make([]int32, rows), make([]float32, rows)
-		ops := []struct {
-			name string
-			run  func() error
-		}{
-			{"relu", func() error { return t.Activate(y, x, nil, kernels.ReLU) }},
-			{"sigmoid", func() error { return t.Activate(y, x, nil, kernels.Sigmoid) }},
-			{"tanh", func() error { return t.Activate(y, x, nil, kernels.Tanh) }},
-			{"softmax", func() error { return t.Softmax(y, x) }},
-			{"crossentropy", func() error {
-				return t.SoftmaxCrossEntropy(loss, kernels.Matrix{}, dy, x, labels, nil)
-			}},
-			{"colsum", func() error { return t.ColSum(y.Row(0), x, false) }},
-			{"axpy", func() error { return t.Axpy(y, 0, x) }},
-			{"adam", func() error {
-				return t.Adam(y.Data, dy.Data, x.Data, x.Data, 0, 0.9, 0.999, 1e-7)
-			}},
+	for _, sh := range []struct{ rows, cols int }{{256, 10}, {64, 100}, {256, 1000}} {
+		for _, t := range kernels.Tables() {
+			benchmarkRows(b, t, sh.rows, sh.cols)
 		}
-		for _, op := range ops {
-			b.Run(fmt.Sprintf("lib=espalier/op=%s/isa=%s/m=%d/n=%d", op.name, t.ISA, rows, cols), func(b *testing.B) {
-				b.ReportAllocs()
-				for b.Loop() {
-					if err := op.run(); err != nil {
-						b.Fatal(err)
-					}
+	}
+}
+
+func benchmarkRows(b *testing.B, t *kernels.Table, rows, cols int) {
+	r := newRand(1)
+	x, y, dy, targets := r.matrix(rows, cols, 0), r.matrix(rows, cols, 0), r.matrix(rows, cols, 0), r.probabilities(rows, cols, 1)
+	labels, loss, v, bias := make([]int32, rows), make([]float32, rows), make([]float32, rows*cols), r.floats(cols)
+	ops := []struct {
+		name string
+		run  func() error
+	}{
+		{"relu", func() error { return t.Activate(y, x, bias, kernels.ReLU) }},
+		{"sigmoid", func() error { return t.Activate(y, x, nil, kernels.Sigmoid) }},
+		{"tanh", func() error { return t.Activate(y, x, nil, kernels.Tanh) }},
+		{"relugrad", func() error { return t.ActivateGrad(dy, bias, x, x, kernels.ReLU, false) }},
+		{"softmax", func() error { return t.Softmax(y, x) }},
+		{"softmaxgrad", func() error { return t.SoftmaxGrad(dy, x, targets, false) }},
+		{"crossentropy", func() error {
+			return t.SoftmaxCrossEntropy(loss, kernels.Matrix{}, dy, x, labels, nil)
+		}},
+		{"binarycrossentropy", func() error {
+			return t.BinaryCrossEntropy(loss, kernels.Matrix{}, dy, x, targets, nil)
+		}},
+		{"squarederror", func() error { return t.MeanSquaredError(loss, dy, x, targets, nil) }},
+		{"colsum", func() error { return t.ColSum(bias, x, false) }},
+		{"rowsum", func() error { return t.RowSum(loss, x) }},
+		{"axpy", func() error { return t.Axpy(y, 0, x) }},
+		{"adam", func() error {
+			return t.Adam(y.Data, dy.Data, v, targets.Data, 0, 0.9, 0.999, 1e-7)
+		}},
+	}
+	for _, op := range ops {
+		b.Run(fmt.Sprintf("lib=espalier/op=%s/isa=%s/m=%d/n=%d", op.name, t.ISA, rows, cols), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := op.run(); err != nil {
+					b.Fatal(err)
 				}
-				b.ReportMetric(b.Elapsed().Seconds()*1e9/float64(b.N)/(rows*cols), "ns/elem")
-			})
-		}
+			}
+			b.ReportMetric(b.Elapsed().Seconds()*1e9/float64(b.N)/float64(rows*cols), "ns/elem")
+		})
 	}
 }

@@ -3259,9 +3259,8 @@ done2:
 //
 // Requires: AVX2, FMA
 //
-// Y0-Y1 v.
-// Y2 v.
-// General: BX n, CX full, DX mask of the tail, SI j, DI x, R8 bulk; AX scratch.
+// Vectors: Y0-Y1 v; Y2 v; the others temporary.
+// General: BX n; CX full; DX mask of the tail; SI j; DI x; R8 bulk; AX scratch.
 TEXT ·fillAVX2(SB), NOSPLIT, $0-20
 	MOVQ n+0(FP), BX
 	SHLQ $2, BX
@@ -3339,8 +3338,8 @@ done2:
 //
 // Requires: AVX2, FMA
 //
-// Y0 alpha.
-// General: BX n, CX full, DX mask of the tail, SI j, DI y, R8 x, R9 bulk; AX scratch.
+// Vectors: Y0 alpha; the others temporary.
+// General: BX n; CX full; DX mask of the tail; SI j; DI y; R8 x; R9 bulk; AX scratch.
 TEXT ·scaleAVX2(SB), NOSPLIT, $0-28
 	MOVQ n+0(FP), BX
 	SHLQ $2, BX
@@ -3443,8 +3442,8 @@ done2:
 //
 // Requires: AVX2, FMA
 //
-// Y0 alpha.
-// General: BX n, CX full, DX mask of the tail, SI j, DI y, R8 x, R9 bulk; AX scratch.
+// Vectors: Y0 alpha; the others temporary.
+// General: BX n; CX full; DX mask of the tail; SI j; DI y; R8 x; R9 bulk; AX scratch.
 TEXT ·axpyAVX2(SB), NOSPLIT, $0-28
 	MOVQ n+0(FP), BX
 	SHLQ $2, BX
@@ -3561,7 +3560,7 @@ done2:
 //
 // Requires: AVX2, FMA
 //
-// General: BX n, CX full, DX mask of the tail, SI j, DI y, R8 a, R9 b, R10 bulk; AX scratch.
+// General: BX n; CX full; DX mask of the tail; SI j; DI y; R8 a; R9 b; R10 bulk; AX scratch.
 TEXT ·addAVX2(SB), NOSPLIT, $0-32
 	MOVQ n+0(FP), BX
 	SHLQ $2, BX
@@ -3678,7 +3677,7 @@ done2:
 //
 // Requires: AVX2, FMA
 //
-// General: BX n, CX full, DX mask of the tail, SI j, DI y, R8 a, R9 b, R10 bulk; AX scratch.
+// General: BX n; CX full; DX mask of the tail; SI j; DI y; R8 a; R9 b; R10 bulk; AX scratch.
 TEXT ·mulAVX2(SB), NOSPLIT, $0-32
 	MOVQ n+0(FP), BX
 	SHLQ $2, BX
@@ -3795,7 +3794,7 @@ done2:
 //
 // Requires: AVX2, FMA
 //
-// General: BX n, CX full, DX mask of the tail, SI j, DI y, R8 a, R9 b, R10 bulk; AX scratch.
+// General: BX n; CX full; DX mask of the tail; SI j; DI y; R8 a; R9 b; R10 bulk; AX scratch.
 TEXT ·mulAddAVX2(SB), NOSPLIT, $0-32
 	MOVQ n+0(FP), BX
 	SHLQ $2, BX
@@ -3926,8 +3925,8 @@ done2:
 //
 // Requires: AVX2, FMA
 //
-// Y0 lr.
-// General: BX n, CX full, DX mask of the tail, SI j, DI w, R8 grad, R9 bulk; AX scratch.
+// Vectors: Y0 lr; the others temporary.
+// General: BX n; CX full; DX mask of the tail; SI j; DI w; R8 grad; R9 bulk; AX scratch.
 TEXT ·sgdAVX2(SB), NOSPLIT, $0-28
 	MOVQ n+0(FP), BX
 	SHLQ $2, BX
@@ -4044,9 +4043,8 @@ done2:
 //
 // Requires: AVX2, FMA
 //
-// Y0 lr.
-// Y1 momentum.
-// General: BX n, CX full, DX mask of the tail, SI j, DI w, R8 v, R9 grad, R10 bulk; AX scratch.
+// Vectors: Y0 lr; Y1 momentum; the others temporary.
+// General: BX n; CX full; DX mask of the tail; SI j; DI w; R8 v; R9 grad; R10 bulk; AX scratch.
 TEXT ·momentumAVX2(SB), NOSPLIT, $0-40
 	MOVQ n+0(FP), BX
 	SHLQ $2, BX
@@ -4205,9 +4203,8 @@ done2:
 //
 // Requires: AVX2, FMA
 //
-// Y0 lr.
-// Y1 momentum.
-// General: BX n, CX full, DX mask of the tail, SI j, DI w, R8 v, R9 grad, R10 bulk; AX scratch.
+// Vectors: Y0 lr; Y1 momentum; the others temporary.
+// General: BX n; CX full; DX mask of the tail; SI j; DI w; R8 v; R9 grad; R10 bulk; AX scratch.
 TEXT ·nesterovAVX2(SB), NOSPLIT, $0-40
 	MOVQ n+0(FP), BX
 	SHLQ $2, BX
@@ -4374,11 +4371,8 @@ done2:
 //
 // Requires: AVX2, FMA
 //
-// Y0 alpha.
-// Y1 c1.
-// Y2 c2.
-// Y3 epsilon.
-// General: BX n, CX full, DX mask of the tail, SI j, DI w, R8 m, R9 v, R10 grad; AX scratch.
+// Vectors: Y0 alpha; Y1 c1; Y2 c2; Y3 epsilon; the others temporary.
+// General: BX n; CX full; DX mask of the tail; SI j; DI w; R8 m; R9 v; R10 grad; AX scratch.
 TEXT ·adamAVX2(SB), NOSPLIT, $0-56
 	MOVQ n+0(FP), BX
 	SHLQ $2, BX
@@ -4554,11 +4548,8 @@ done2:
 //
 // Requires: AVX2, FMA
 //
-// Y0 lr.
-// Y1 rho.
-// Y2 c.
-// Y3 epsilon.
-// General: BX n, CX full, DX mask of the tail, SI j, DI w, R8 v, R9 grad; AX scratch.
+// Vectors: Y0 lr; Y1 rho; Y2 c; Y3 epsilon; the others temporary.
+// General: BX n; CX full; DX mask of the tail; SI j; DI w; R8 v; R9 grad; AX scratch.
 TEXT ·rmspropAVX2(SB), NOSPLIT, $0-48
 	MOVQ n+0(FP), BX
 	SHLQ $2, BX
@@ -4697,7 +4688,7 @@ done2:
 //
 // Requires: AVX2, FMA
 //
-// General: BX cols, CX full, DX mask of the tail, SI j, DI rows, R8 y, R9 x, R10 bias, R11 bulk; AX scratch.
+// General: BX cols; CX full; DX mask of the tail; SI j; DI rows; R8 y; R9 x; R10 bias; R11 bulk; AX scratch.
 TEXT ·linearAVX2(SB), NOSPLIT, $0-56
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -4833,8 +4824,8 @@ end2:
 //
 // Requires: AVX2, FMA
 //
-// Y0 limit.
-// General: BX cols, CX full, DX mask of the tail, SI j, DI rows, R8 y, R9 x, R10 bias, R11 bulk; AX scratch.
+// Vectors: Y0 limit; the others temporary.
+// General: BX cols; CX full; DX mask of the tail; SI j; DI rows; R8 y; R9 x; R10 bias; R11 bulk; AX scratch.
 TEXT ·reluAVX2(SB), NOSPLIT, $0-56
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -4983,8 +4974,8 @@ end2:
 //
 // Requires: AVX2, FMA
 //
-// Y0 limit.
-// General: BX cols, CX full, DX mask of the tail, SI j, DI rows, R8 y, R9 x, R10 bias; AX scratch.
+// Vectors: Y0 limit; the others temporary.
+// General: BX cols; CX full; DX mask of the tail; SI j; DI rows; R8 y; R9 x; R10 bias; AX scratch.
 TEXT ·sigmoidAVX2(SB), NOSPLIT, $0-56
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -5188,8 +5179,8 @@ end2:
 //
 // Requires: AVX2, FMA
 //
-// Y0 limit.
-// General: BX cols, CX full, DX mask of the tail, SI j, DI rows, R8 y, R9 x, R10 bias; AX scratch.
+// Vectors: Y0 limit; the others temporary.
+// General: BX cols; CX full; DX mask of the tail; SI j; DI rows; R8 y; R9 x; R10 bias; AX scratch.
 TEXT ·tanhAVX2(SB), NOSPLIT, $0-56
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -5425,7 +5416,7 @@ end2:
 //
 // Requires: AVX2, FMA
 //
-// General: BX cols, CX full, DX mask of the tail, SI j, DI rows, R8 dx, R9 dy, R10 y, R11 add, R12 bulk; AX scratch.
+// General: BX cols; CX full; DX mask of the tail; SI j; DI rows; R8 dx; R9 dy; R10 y; R11 add; R12 bulk; AX scratch.
 TEXT ·linearGradAVX2(SB), NOSPLIT, $0-72
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -5550,8 +5541,8 @@ end2:
 //
 // Requires: AVX2, FMA
 //
-// Y4-Y5 sums of the columns.
-// General: BX cols, CX full, DX mask of the tail, SI j, DI rows, R8 dx, R9 dy, R10 y, R11 add, R12 dbias; AX scratch.
+// Vectors: Y4-Y5 sums of the columns; the others temporary.
+// General: BX cols; CX full; DX mask of the tail; SI j; DI rows; R8 dx; R9 dy; R10 y; R11 add; R12 dbias; AX scratch.
 TEXT ·linearGradBiasAVX2(SB), NOSPLIT, $0-80
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -5699,8 +5690,8 @@ done2:
 //
 // Requires: AVX2, FMA
 //
-// Y4 0.
-// General: BX cols, CX full, DX mask of the tail, SI j, DI rows, R8 dx, R9 dy, R10 y, R11 add, R12 bulk; AX scratch.
+// Vectors: Y4 0; the others temporary.
+// General: BX cols; CX full; DX mask of the tail; SI j; DI rows; R8 dx; R9 dy; R10 y; R11 add; R12 bulk; AX scratch.
 TEXT ·reluGradAVX2(SB), NOSPLIT, $0-72
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -5852,9 +5843,8 @@ end2:
 //
 // Requires: AVX2, FMA
 //
-// Y4 0.
-// Y5-Y6 sums of the columns.
-// General: BX cols, CX full, DX mask of the tail, SI j, DI rows, R8 dx, R9 dy, R10 y, R11 add, R12 dbias; AX scratch.
+// Vectors: Y4 0; Y5-Y6 sums of the columns; the others temporary.
+// General: BX cols; CX full; DX mask of the tail; SI j; DI rows; R8 dx; R9 dy; R10 y; R11 add; R12 dbias; AX scratch.
 TEXT ·reluGradBiasAVX2(SB), NOSPLIT, $0-80
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -6017,7 +6007,7 @@ done2:
 //
 // Requires: AVX2, FMA
 //
-// General: BX cols, CX full, DX mask of the tail, SI j, DI rows, R8 dx, R9 dy, R10 y, R11 add, R12 bulk; AX scratch.
+// General: BX cols; CX full; DX mask of the tail; SI j; DI rows; R8 dx; R9 dy; R10 y; R11 add; R12 bulk; AX scratch.
 TEXT ·sigmoidGradAVX2(SB), NOSPLIT, $0-72
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -6184,8 +6174,8 @@ end2:
 //
 // Requires: AVX2, FMA
 //
-// Y4-Y5 sums of the columns.
-// General: BX cols, CX full, DX mask of the tail, SI j, DI rows, R8 dx, R9 dy, R10 y, R11 add, R12 dbias; AX scratch.
+// Vectors: Y4-Y5 sums of the columns; the others temporary.
+// General: BX cols; CX full; DX mask of the tail; SI j; DI rows; R8 dx; R9 dy; R10 y; R11 add; R12 dbias; AX scratch.
 TEXT ·sigmoidGradBiasAVX2(SB), NOSPLIT, $0-80
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -6355,7 +6345,7 @@ done2:
 //
 // Requires: AVX2, FMA
 //
-// General: BX cols, CX full, DX mask of the tail, SI j, DI rows, R8 dx, R9 dy, R10 y, R11 add, R12 bulk; AX scratch.
+// General: BX cols; CX full; DX mask of the tail; SI j; DI rows; R8 dx; R9 dy; R10 y; R11 add; R12 bulk; AX scratch.
 TEXT ·tanhGradAVX2(SB), NOSPLIT, $0-72
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -6514,8 +6504,8 @@ end2:
 //
 // Requires: AVX2, FMA
 //
-// Y4-Y5 sums of the columns.
-// General: BX cols, CX full, DX mask of the tail, SI j, DI rows, R8 dx, R9 dy, R10 y, R11 add, R12 dbias; AX scratch.
+// Vectors: Y4-Y5 sums of the columns; the others temporary.
+// General: BX cols; CX full; DX mask of the tail; SI j; DI rows; R8 dx; R9 dy; R10 y; R11 add; R12 dbias; AX scratch.
 TEXT ·tanhGradBiasAVX2(SB), NOSPLIT, $0-80
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -6681,9 +6671,8 @@ done2:
 //
 // Requires: AVX2, FMA
 //
-// Y0-Y1 sum.
-// Y4 total.
-// General: BX cols, CX full, DX mask of the tail, SI j, DI rows, R8 dst, R9 x, R10 bulk; AX scratch.
+// Vectors: Y0-Y1 sum; Y4 total; the others temporary.
+// General: BX cols; CX full; DX mask of the tail; SI j; DI rows; R8 dst; R9 x; R10 bulk; AX scratch.
 TEXT ·rowSumAVX2(SB), NOSPLIT, $0-40
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -6771,11 +6760,8 @@ end2:
 //
 // Requires: AVX2, FMA
 //
-// Y2-Y3 sums.
-// Y4-Y5 sums.
-// Y6-Y7 sums.
-// Y8-Y9 sums.
-// General: BX cols, CX full, DX mask of the tail, SI j, DI rows, R8 dst, R9 x, R10 bulk; AX scratch.
+// Vectors: Y2-Y3 sums of columns; Y4-Y5 the next ones; Y6-Y7 the next ones; Y8-Y9 the next ones; the others temporary.
+// General: BX cols; CX full; DX mask of the tail; SI j; DI rows; R8 dst; R9 x; R10 bulk; AX scratch.
 TEXT ·colSumAVX2(SB), NOSPLIT, $0-40
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -6922,13 +6908,8 @@ done2:
 //
 // Requires: AVX2, FMA
 //
-// Y0 maxima of four rows.
-// Y1 limit.
-// Y2 limit.
-// Y0 maximum.
-// Y1 Σ and 1/Σ.
-// Y2 limit.
-// General: BX cols, CX full, DX mask of the tail, SI j, DI rows, R8 y, R9 x, R10 row ahead, R10 row ahead, R10 bulk, R10 bulk; AX scratch.
+// Vectors: Y0 maxima of four rows, then maximum; Y1 limit, then Σ and 1/Σ; Y2 limit; the others temporary.
+// General: BX cols; CX full; DX mask of the tail; SI j; DI rows; R8 y; R9 x; R10 row ahead, then bulk; AX scratch.
 TEXT ·softmaxAVX2(SB), NOSPLIT, $0-48
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -7740,13 +7721,8 @@ finish2:
 //
 // Requires: AVX2, FMA
 //
-// Y1 maxima of four rows.
-// Y2 limit.
-// Y2 limit.
-// Y0 maximum.
-// Y1 Σ and log Σ.
-// Y2 limit.
-// General: BX cols, CX full, DX mask of the tail, SI j, DI rows, R8 y, R9 x, R10 x of the results, R11 row ahead, R11 row ahead, R10 bulk, R10 bulk; AX scratch.
+// Vectors: Y1 maxima of four rows, then Σ and log Σ; Y2 limit; Y0 maximum; the others temporary.
+// General: BX cols; CX full; DX mask of the tail; SI j; DI rows; R8 y; R9 x; R10 x of the results, then bulk; R11 row ahead; AX scratch.
 TEXT ·logSoftmaxAVX2(SB), NOSPLIT, $0-48
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -8650,9 +8626,8 @@ finish2:
 //
 // Requires: AVX2, FMA
 //
-// Y0 Σ dy*y.
-// Y7 dots of four rows.
-// General: BX cols, CX full, DX mask of the tail, SI j, DI rows, R8 dx, R9 dy, R10 y, R11 add, R12 dy of the results, R13 y of the results, R13 bulk, R13 bulk; AX scratch.
+// Vectors: Y0 Σ dy*y; Y7 dots of four rows; the others temporary.
+// General: BX cols; CX full; DX mask of the tail; SI j; DI rows; R8 dx; R9 dy; R10 y; R11 add; R12 dy of the results; R13 y of the results, then bulk; AX scratch.
 TEXT ·softmaxGradAVX2(SB), NOSPLIT, $0-72
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -9212,15 +9187,8 @@ finish2:
 //
 // Requires: AVX2, FMA
 //
-// Y0 logits of the labels.
-// Y1 maxima of four rows.
-// Y2 limit.
-// Y3 limit.
-// Y0 maximum.
-// Y1 Σ and 1/Σ.
-// Y2 logit of the label.
-// Y3 limit.
-// General: BX cols, CX full, DX mask of the tail, SI j, DI rows, R8 loss, R9 probs, R10 grad, R11 logits, R12 labels, R13 weights, R14 row ahead, R14 label in bytes, R15 its row, R15 row ahead, R15 label in bytes, R15 bulk, R15 label in bytes, R14 terms; AX scratch.
+// Vectors: Y0 logits of the labels, then maximum; Y1 maxima of four rows, then Σ and 1/Σ; Y2 limit, then logit of the label; Y3 limit; the others temporary.
+// General: BX cols; CX full; DX mask of the tail; SI j; DI rows; R8 loss; R9 probs; R10 grad; R11 logits; R12 labels; R13 weights; R14 row ahead, then label in bytes, then terms; R15 its row, then row ahead, then label in bytes, then bulk; AX scratch.
 TEXT ·softmaxCrossEntropyAVX2(SB), NOSPLIT, $0-96
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -10402,9 +10370,8 @@ finish2:
 //
 // Requires: AVX2, FMA
 //
-// Y0 maximum, then log Σ.
-// Y1 limit.
-// General: BX cols, CX full, DX mask of the tail, SI j, DI rows, R8 loss, R9 probs, R10 grad, R11 logits, R12 targets, R13 weights, R14 bulk, R14 bulk, R14 terms; AX scratch.
+// Vectors: Y0 maximum, then log Σ; Y1 limit; the others temporary.
+// General: BX cols; CX full; DX mask of the tail; SI j; DI rows; R8 loss; R9 probs; R10 grad; R11 logits; R12 targets; R13 weights; R14 bulk, then terms; AX scratch.
 TEXT ·softCrossEntropyAVX2(SB), NOSPLIT, $0-104
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -11055,10 +11022,8 @@ finish2:
 //
 // Requires: AVX2, FMA
 //
-// Y0 weight/n.
-// Y1-Y2 sum of the losses.
-// Y3 limit.
-// General: BX cols, CX full, DX mask of the tail, SI j, DI rows, R8 loss, R9 probs, R10 grad, R11 logits, R12 targets, R13 weights; AX scratch.
+// Vectors: Y0 weight/n; Y1-Y2 sum of the losses; Y3 limit; the others temporary.
+// General: BX cols; CX full; DX mask of the tail; SI j; DI rows; R8 loss; R9 probs; R10 grad; R11 logits; R12 targets; R13 weights; AX scratch.
 TEXT ·binaryCrossEntropyAVX2(SB), NOSPLIT, $0-108
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -11456,8 +11421,8 @@ end2:
 //
 // Requires: AVX2, FMA
 //
-// Y0 limit.
-// General: BX n, CX full, DX mask of the tail, SI j, DI loss, R8 probs, R9 grad, R10 logits, R11 targets, R12 weights; AX scratch.
+// Vectors: Y0 limit; the others temporary.
+// General: BX n; CX full; DX mask of the tail; SI j; DI loss; R8 probs; R9 grad; R10 logits; R11 targets; R12 weights; AX scratch.
 TEXT ·binaryCrossEntropyColumnAVX2(SB), NOSPLIT, $0-56
 	MOVQ n+0(FP), BX
 	SHLQ $2, BX
@@ -11858,9 +11823,8 @@ done2:
 //
 // Requires: AVX2, FMA
 //
-// Y0 weight/n.
-// Y1-Y2 sum of the losses.
-// General: BX cols, CX full, DX mask of the tail, SI j, DI rows, R8 loss, R9 grad, R10 pred, R11 targets, R12 weights, R13 bulk; AX scratch.
+// Vectors: Y0 weight/n; Y1-Y2 sum of the losses; the others temporary.
+// General: BX cols; CX full; DX mask of the tail; SI j; DI rows; R8 loss; R9 grad; R10 pred; R11 targets; R12 weights; R13 bulk; AX scratch.
 TEXT ·meanSquaredErrorAVX2(SB), NOSPLIT, $0-92
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -12020,7 +11984,7 @@ end2:
 //
 // Requires: AVX2, FMA
 //
-// General: BX n, CX full, DX mask of the tail, SI j, DI loss, R8 grad, R9 pred, R10 targets, R11 weights; AX scratch.
+// General: BX n; CX full; DX mask of the tail; SI j; DI loss; R8 grad; R9 pred; R10 targets; R11 weights; AX scratch.
 TEXT ·meanSquaredErrorColumnAVX2(SB), NOSPLIT, $0-48
 	MOVQ n+0(FP), BX
 	SHLQ $2, BX
@@ -12157,9 +12121,8 @@ done2:
 //
 // Requires: AVX2, FMA
 //
-// Y0 weight/n.
-// Y1-Y2 sum of the losses.
-// General: BX cols, CX full, DX mask of the tail, SI j, DI rows, R8 loss, R9 grad, R10 pred, R11 targets, R12 weights, R13 bulk; AX scratch.
+// Vectors: Y0 weight/n; Y1-Y2 sum of the losses; the others temporary.
+// General: BX cols; CX full; DX mask of the tail; SI j; DI rows; R8 loss; R9 grad; R10 pred; R11 targets; R12 weights; R13 bulk; AX scratch.
 TEXT ·meanAbsoluteErrorAVX2(SB), NOSPLIT, $0-92
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -12358,7 +12321,7 @@ end2:
 //
 // Requires: AVX2, FMA
 //
-// General: BX n, CX full, DX mask of the tail, SI j, DI loss, R8 grad, R9 pred, R10 targets, R11 weights; AX scratch.
+// General: BX n; CX full; DX mask of the tail; SI j; DI loss; R8 grad; R9 pred; R10 targets; R11 weights; AX scratch.
 TEXT ·meanAbsoluteErrorColumnAVX2(SB), NOSPLIT, $0-48
 	MOVQ n+0(FP), BX
 	SHLQ $2, BX
@@ -19504,9 +19467,8 @@ done2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// Z0 v.
-// Z1 v.
-// General: BX n, CX full, DX mask of the tail, DX j, SI x, DI bulk; AX scratch.
+// Vectors: Z0 v; Z1 v; the others temporary.
+// General: BX n; CX full; DX mask of the tail, then j; SI x; DI bulk; AX scratch.
 TEXT ·fillAVX512(SB), NOSPLIT, $0-20
 	MOVQ n+0(FP), BX
 	SHLQ $2, BX
@@ -19557,8 +19519,8 @@ done2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// Z0 alpha.
-// General: BX n, CX full, DX mask of the tail, DX j, SI y, DI x, R8 bulk; AX scratch.
+// Vectors: Z0 alpha; the others temporary.
+// General: BX n; CX full; DX mask of the tail, then j; SI y; DI x; R8 bulk; AX scratch.
 TEXT ·scaleAVX512(SB), NOSPLIT, $0-28
 	MOVQ n+0(FP), BX
 	SHLQ $2, BX
@@ -19621,8 +19583,8 @@ done2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// Z0 alpha.
-// General: BX n, CX full, DX mask of the tail, DX j, SI y, DI x, R8 bulk; AX scratch.
+// Vectors: Z0 alpha; the others temporary.
+// General: BX n; CX full; DX mask of the tail, then j; SI y; DI x; R8 bulk; AX scratch.
 TEXT ·axpyAVX512(SB), NOSPLIT, $0-28
 	MOVQ n+0(FP), BX
 	SHLQ $2, BX
@@ -19691,7 +19653,7 @@ done2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// General: BX n, CX full, DX mask of the tail, DX j, SI y, DI a, R8 b, R9 bulk; AX scratch.
+// General: BX n; CX full; DX mask of the tail, then j; SI y; DI a; R8 b; R9 bulk; AX scratch.
 TEXT ·addAVX512(SB), NOSPLIT, $0-32
 	MOVQ n+0(FP), BX
 	SHLQ $2, BX
@@ -19760,7 +19722,7 @@ done2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// General: BX n, CX full, DX mask of the tail, DX j, SI y, DI a, R8 b, R9 bulk; AX scratch.
+// General: BX n; CX full; DX mask of the tail, then j; SI y; DI a; R8 b; R9 bulk; AX scratch.
 TEXT ·mulAVX512(SB), NOSPLIT, $0-32
 	MOVQ n+0(FP), BX
 	SHLQ $2, BX
@@ -19829,7 +19791,7 @@ done2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// General: BX n, CX full, DX mask of the tail, DX j, SI y, DI a, R8 b, R9 bulk; AX scratch.
+// General: BX n; CX full; DX mask of the tail, then j; SI y; DI a; R8 b; R9 bulk; AX scratch.
 TEXT ·mulAddAVX512(SB), NOSPLIT, $0-32
 	MOVQ n+0(FP), BX
 	SHLQ $2, BX
@@ -19904,8 +19866,8 @@ done2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// Z0 lr.
-// General: BX n, CX full, DX mask of the tail, DX j, SI w, DI grad, R8 bulk; AX scratch.
+// Vectors: Z0 lr; the others temporary.
+// General: BX n; CX full; DX mask of the tail, then j; SI w; DI grad; R8 bulk; AX scratch.
 TEXT ·sgdAVX512(SB), NOSPLIT, $0-28
 	MOVQ n+0(FP), BX
 	SHLQ $2, BX
@@ -19974,9 +19936,8 @@ done2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// Z0 lr.
-// Z1 momentum.
-// General: BX n, CX full, DX mask of the tail, DX j, SI w, DI v, R8 grad, R9 bulk; AX scratch.
+// Vectors: Z0 lr; Z1 momentum; the others temporary.
+// General: BX n; CX full; DX mask of the tail, then j; SI w; DI v; R8 grad; R9 bulk; AX scratch.
 TEXT ·momentumAVX512(SB), NOSPLIT, $0-40
 	MOVQ n+0(FP), BX
 	SHLQ $2, BX
@@ -20055,9 +20016,8 @@ done2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// Z0 lr.
-// Z1 momentum.
-// General: BX n, CX full, DX mask of the tail, DX j, SI w, DI v, R8 grad, R9 bulk; AX scratch.
+// Vectors: Z0 lr; Z1 momentum; the others temporary.
+// General: BX n; CX full; DX mask of the tail, then j; SI w; DI v; R8 grad; R9 bulk; AX scratch.
 TEXT ·nesterovAVX512(SB), NOSPLIT, $0-40
 	MOVQ n+0(FP), BX
 	SHLQ $2, BX
@@ -20140,11 +20100,8 @@ done2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// Z0 alpha.
-// Z1 c1.
-// Z2 c2.
-// Z3 epsilon.
-// General: BX n, CX full, DX mask of the tail, DX j, SI w, DI m, R8 v, R9 grad; AX scratch.
+// Vectors: Z0 alpha; Z1 c1; Z2 c2; Z3 epsilon; the others temporary.
+// General: BX n; CX full; DX mask of the tail, then j; SI w; DI m; R8 v; R9 grad; AX scratch.
 TEXT ·adamAVX512(SB), NOSPLIT, $0-56
 	MOVQ n+0(FP), BX
 	SHLQ $2, BX
@@ -20216,11 +20173,8 @@ done2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// Z0 lr.
-// Z1 rho.
-// Z2 c.
-// Z3 epsilon.
-// General: BX n, CX full, DX mask of the tail, DX j, SI w, DI v, R8 grad; AX scratch.
+// Vectors: Z0 lr; Z1 rho; Z2 c; Z3 epsilon; the others temporary.
+// General: BX n; CX full; DX mask of the tail, then j; SI w; DI v; R8 grad; AX scratch.
 TEXT ·rmspropAVX512(SB), NOSPLIT, $0-48
 	MOVQ n+0(FP), BX
 	SHLQ $2, BX
@@ -20285,7 +20239,7 @@ done2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// General: BX cols, CX full, DX mask of the tail, DX j, SI rows, DI y, R8 x, R9 bias, R10 bulk; AX scratch.
+// General: BX cols; CX full; DX mask of the tail, then j; SI rows; DI y; R8 x; R9 bias; R10 bulk; AX scratch.
 TEXT ·linearAVX512(SB), NOSPLIT, $0-56
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -20373,8 +20327,8 @@ end2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// Z0 limit.
-// General: BX cols, CX full, DX mask of the tail, DX j, SI rows, DI y, R8 x, R9 bias, R10 bulk; AX scratch.
+// Vectors: Z0 limit; the others temporary.
+// General: BX cols; CX full; DX mask of the tail, then j; SI rows; DI y; R8 x; R9 bias; R10 bulk; AX scratch.
 TEXT ·reluAVX512(SB), NOSPLIT, $0-56
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -20469,8 +20423,8 @@ end2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// Z0 limit.
-// General: BX cols, CX full, DX mask of the tail, DX j, SI rows, DI y, R8 x, R9 bias, R10 bulk; AX scratch.
+// Vectors: Z0 limit; the others temporary.
+// General: BX cols; CX full; DX mask of the tail, then j; SI rows; DI y; R8 x; R9 bias; R10 bulk; AX scratch.
 TEXT ·sigmoidAVX512(SB), NOSPLIT, $0-56
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -20733,8 +20687,8 @@ end2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// Z0 limit.
-// General: BX cols, CX full, DX mask of the tail, DX j, SI rows, DI y, R8 x, R9 bias, R10 bulk; AX scratch.
+// Vectors: Z0 limit; the others temporary.
+// General: BX cols; CX full; DX mask of the tail, then j; SI rows; DI y; R8 x; R9 bias; R10 bulk; AX scratch.
 TEXT ·tanhAVX512(SB), NOSPLIT, $0-56
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -21039,7 +20993,7 @@ end2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// General: BX cols, CX full, DX mask of the tail, DX j, SI rows, DI dx, R8 dy, R9 y, R10 add, R11 bulk; AX scratch.
+// General: BX cols; CX full; DX mask of the tail, then j; SI rows; DI dx; R8 dy; R9 y; R10 add; R11 bulk; AX scratch.
 TEXT ·linearGradAVX512(SB), NOSPLIT, $0-72
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -21124,8 +21078,8 @@ end2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// Z2 sums of the columns.
-// General: BX cols, CX full, DX mask of the tail, DX j, SI rows, DI dx, R8 dy, R9 y, R10 add, R11 dbias; AX scratch.
+// Vectors: Z2 sums of the columns; the others temporary.
+// General: BX cols; CX full; DX mask of the tail, then j; SI rows; DI dx; R8 dy; R9 y; R10 add; R11 dbias; AX scratch.
 TEXT ·linearGradBiasAVX512(SB), NOSPLIT, $0-80
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -21211,8 +21165,8 @@ done2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// Z2 0.
-// General: BX cols, CX full, DX mask of the tail, DX j, SI rows, DI dx, R8 dy, R9 y, R10 add, R11 bulk; AX scratch.
+// Vectors: Z2 0; the others temporary.
+// General: BX cols; CX full; DX mask of the tail, then j; SI rows; DI dx; R8 dy; R9 y; R10 add; R11 bulk; AX scratch.
 TEXT ·reluGradAVX512(SB), NOSPLIT, $0-72
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -21310,9 +21264,8 @@ end2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// Z2 0.
-// Z3 sums of the columns.
-// General: BX cols, CX full, DX mask of the tail, DX j, SI rows, DI dx, R8 dy, R9 y, R10 add, R11 dbias; AX scratch.
+// Vectors: Z2 0; Z3 sums of the columns; the others temporary.
+// General: BX cols; CX full; DX mask of the tail, then j; SI rows; DI dx; R8 dy; R9 y; R10 add; R11 dbias; AX scratch.
 TEXT ·reluGradBiasAVX512(SB), NOSPLIT, $0-80
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -21405,7 +21358,7 @@ done2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// General: BX cols, CX full, DX mask of the tail, DX j, SI rows, DI dx, R8 dy, R9 y, R10 add, R11 bulk; AX scratch.
+// General: BX cols; CX full; DX mask of the tail, then j; SI rows; DI dx; R8 dy; R9 y; R10 add; R11 bulk; AX scratch.
 TEXT ·sigmoidGradAVX512(SB), NOSPLIT, $0-72
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -21510,8 +21463,8 @@ end2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// Z2 sums of the columns.
-// General: BX cols, CX full, DX mask of the tail, DX j, SI rows, DI dx, R8 dy, R9 y, R10 add, R11 dbias; AX scratch.
+// Vectors: Z2 sums of the columns; the others temporary.
+// General: BX cols; CX full; DX mask of the tail, then j; SI rows; DI dx; R8 dy; R9 y; R10 add; R11 dbias; AX scratch.
 TEXT ·sigmoidGradBiasAVX512(SB), NOSPLIT, $0-80
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -21607,7 +21560,7 @@ done2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// General: BX cols, CX full, DX mask of the tail, DX j, SI rows, DI dx, R8 dy, R9 y, R10 add, R11 bulk; AX scratch.
+// General: BX cols; CX full; DX mask of the tail, then j; SI rows; DI dx; R8 dy; R9 y; R10 add; R11 bulk; AX scratch.
 TEXT ·tanhGradAVX512(SB), NOSPLIT, $0-72
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -21708,8 +21661,8 @@ end2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// Z2 sums of the columns.
-// General: BX cols, CX full, DX mask of the tail, DX j, SI rows, DI dx, R8 dy, R9 y, R10 add, R11 dbias; AX scratch.
+// Vectors: Z2 sums of the columns; the others temporary.
+// General: BX cols; CX full; DX mask of the tail, then j; SI rows; DI dx; R8 dy; R9 y; R10 add; R11 dbias; AX scratch.
 TEXT ·tanhGradBiasAVX512(SB), NOSPLIT, $0-80
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -21803,9 +21756,8 @@ done2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// Z0 sum.
-// Z2 total.
-// General: BX cols, CX full, DX mask of the tail, DX j, SI rows, DI dst, R8 x, R9 bulk; AX scratch.
+// Vectors: Z0 sum; Z2 total; the others temporary.
+// General: BX cols; CX full; DX mask of the tail, then j; SI rows; DI dst; R8 x; R9 bulk; AX scratch.
 TEXT ·rowSumAVX512(SB), NOSPLIT, $0-40
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -21881,11 +21833,8 @@ end2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// Z1 sums.
-// Z2 sums.
-// Z3 sums.
-// Z4 sums.
-// General: BX cols, CX full, DX mask of the tail, DX j, SI rows, DI dst, R8 x, R9 bulk; AX scratch.
+// Vectors: Z1 sums of columns; Z2 the next ones; Z3 the next ones; Z4 the next ones; the others temporary.
+// General: BX cols; CX full; DX mask of the tail, then j; SI rows; DI dst; R8 x; R9 bulk; AX scratch.
 TEXT ·colSumAVX512(SB), NOSPLIT, $0-40
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -21984,13 +21933,8 @@ done2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// Z0 maxima of four rows.
-// Z1 limit.
-// Z2 limit.
-// Z0 maximum.
-// Z1 Σ and 1/Σ.
-// Z2 limit.
-// General: BX cols, CX full, DX mask of the tail, DX j, SI rows, DI y, R8 x, R9 row ahead, R9 row ahead, R9 bulk, R9 bulk, R9 bulk; AX scratch.
+// Vectors: Z0 maxima of four rows, then maximum; Z1 limit, then Σ and 1/Σ; Z2 limit; the others temporary.
+// General: BX cols; CX full; DX mask of the tail, then j; SI rows; DI y; R8 x; R9 row ahead, then bulk; AX scratch.
 TEXT ·softmaxAVX512(SB), NOSPLIT, $0-48
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -22526,13 +22470,8 @@ finish2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// Z1 maxima of four rows.
-// Z2 limit.
-// Z2 limit.
-// Z0 maximum.
-// Z1 Σ and log Σ.
-// Z2 limit.
-// General: BX cols, CX full, DX mask of the tail, DX j, SI rows, DI y, R8 x, R9 x of the results, R10 row ahead, R10 row ahead, R9 bulk, R9 bulk, R9 bulk; AX scratch.
+// Vectors: Z1 maxima of four rows, then Σ and log Σ; Z2 limit; Z0 maximum; the others temporary.
+// General: BX cols; CX full; DX mask of the tail, then j; SI rows; DI y; R8 x; R9 x of the results, then bulk; R10 row ahead; AX scratch.
 TEXT ·logSoftmaxAVX512(SB), NOSPLIT, $0-48
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -23154,9 +23093,8 @@ finish2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// Z0 Σ dy*y.
-// Z4 dots of four rows.
-// General: BX cols, CX full, DX mask of the tail, DX j, SI rows, DI dx, R8 dy, R9 y, R10 add, R11 dy of the results, R12 y of the results, R12 bulk, R12 bulk; AX scratch.
+// Vectors: Z0 Σ dy*y; Z4 dots of four rows; the others temporary.
+// General: BX cols; CX full; DX mask of the tail, then j; SI rows; DI dx; R8 dy; R9 y; R10 add; R11 dy of the results; R12 y of the results, then bulk; AX scratch.
 TEXT ·softmaxGradAVX512(SB), NOSPLIT, $0-72
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -23442,15 +23380,8 @@ finish2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// Z0 logits of the labels.
-// Z1 maxima of four rows.
-// Z2 limit.
-// Z3 limit.
-// Z0 maximum.
-// Z1 Σ and 1/Σ.
-// Z2 logit of the label.
-// Z3 limit.
-// General: BX cols, CX full, DX mask of the tail, DX j, SI rows, DI loss, R8 probs, R9 grad, R10 logits, R11 labels, R12 weights, R13 row ahead, R13 label in bytes, R14 its row, R14 row ahead, R14 label in bytes, R14 bulk, R14 label in bytes, R13 terms, R15 bulk; AX scratch.
+// Vectors: Z0 logits of the labels, then maximum; Z1 maxima of four rows, then Σ and 1/Σ; Z2 limit, then logit of the label; Z3 limit; the others temporary.
+// General: BX cols; CX full; DX mask of the tail, then j; SI rows; DI loss; R8 probs; R9 grad; R10 logits; R11 labels; R12 weights; R13 row ahead, then label in bytes, then terms; R14 its row, then row ahead, then label in bytes, then bulk; R15 bulk; AX scratch.
 TEXT ·softmaxCrossEntropyAVX512(SB), NOSPLIT, $0-96
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -24209,9 +24140,8 @@ finish2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// Z0 maximum, then log Σ.
-// Z1 limit.
-// General: BX cols, CX full, DX mask of the tail, DX j, SI rows, DI loss, R8 probs, R9 grad, R10 logits, R11 targets, R12 weights, R13 bulk, R13 bulk, R13 terms; AX scratch.
+// Vectors: Z0 maximum, then log Σ; Z1 limit; the others temporary.
+// General: BX cols; CX full; DX mask of the tail, then j; SI rows; DI loss; R8 probs; R9 grad; R10 logits; R11 targets; R12 weights; R13 bulk, then terms; AX scratch.
 TEXT ·softCrossEntropyAVX512(SB), NOSPLIT, $0-104
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -24624,10 +24554,8 @@ finish2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// Z0 weight/n.
-// Z1 sum of the losses.
-// Z2 limit.
-// General: BX cols, CX full, DX mask of the tail, DX j, SI rows, DI loss, R8 probs, R9 grad, R10 logits, R11 targets, R12 weights; AX scratch.
+// Vectors: Z0 weight/n; Z1 sum of the losses; Z2 limit; the others temporary.
+// General: BX cols; CX full; DX mask of the tail, then j; SI rows; DI loss; R8 probs; R9 grad; R10 logits; R11 targets; R12 weights; AX scratch.
 TEXT ·binaryCrossEntropyAVX512(SB), NOSPLIT, $0-108
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -24846,8 +24774,8 @@ end2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// Z0 limit.
-// General: BX n, CX full, DX mask of the tail, DX j, SI loss, DI probs, R8 grad, R9 logits, R10 targets, R11 weights; AX scratch.
+// Vectors: Z0 limit; the others temporary.
+// General: BX n; CX full; DX mask of the tail, then j; SI loss; DI probs; R8 grad; R9 logits; R10 targets; R11 weights; AX scratch.
 TEXT ·binaryCrossEntropyColumnAVX512(SB), NOSPLIT, $0-56
 	MOVQ n+0(FP), BX
 	SHLQ $2, BX
@@ -25044,9 +24972,8 @@ done2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// Z0 weight/n.
-// Z1 sum of the losses.
-// General: BX cols, CX full, DX mask of the tail, DX j, SI rows, DI loss, R8 grad, R9 pred, R10 targets, R11 weights, R12 bulk; AX scratch.
+// Vectors: Z0 weight/n; Z1 sum of the losses; the others temporary.
+// General: BX cols; CX full; DX mask of the tail, then j; SI rows; DI loss; R8 grad; R9 pred; R10 targets; R11 weights; R12 bulk; AX scratch.
 TEXT ·meanSquaredErrorAVX512(SB), NOSPLIT, $0-92
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -25158,7 +25085,7 @@ end2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// General: BX n, CX full, DX mask of the tail, DX j, SI loss, DI grad, R8 pred, R9 targets, R10 weights; AX scratch.
+// General: BX n; CX full; DX mask of the tail, then j; SI loss; DI grad; R8 pred; R9 targets; R10 weights; AX scratch.
 TEXT ·meanSquaredErrorColumnAVX512(SB), NOSPLIT, $0-48
 	MOVQ n+0(FP), BX
 	SHLQ $2, BX
@@ -25227,9 +25154,8 @@ done2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// Z0 weight/n.
-// Z1 sum of the losses.
-// General: BX cols, CX full, DX mask of the tail, DX j, SI rows, DI loss, R8 grad, R9 pred, R10 targets, R11 weights, R12 bulk; AX scratch.
+// Vectors: Z0 weight/n; Z1 sum of the losses; the others temporary.
+// General: BX cols; CX full; DX mask of the tail, then j; SI rows; DI loss; R8 grad; R9 pred; R10 targets; R11 weights; R12 bulk; AX scratch.
 TEXT ·meanAbsoluteErrorAVX512(SB), NOSPLIT, $0-92
 	MOVQ cols+8(FP), BX
 	SHLQ $2, BX
@@ -25360,7 +25286,7 @@ end2:
 //
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
-// General: BX n, CX full, DX mask of the tail, DX j, SI loss, DI grad, R8 pred, R9 targets, R10 weights; AX scratch.
+// General: BX n; CX full; DX mask of the tail, then j; SI loss; DI grad; R8 pred; R9 targets; R10 weights; AX scratch.
 TEXT ·meanAbsoluteErrorColumnAVX512(SB), NOSPLIT, $0-48
 	MOVQ n+0(FP), BX
 	SHLQ $2, BX
