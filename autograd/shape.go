@@ -18,7 +18,7 @@ func (t *Tape) Reshape(x *Tensor, rows, cols int) *Tensor {
 		return x
 	}
 	m := kernels.MatrixOf(x.Data, rows, cols)
-	if !filled(m) || rows*cols != x.Rows*x.Cols || !x.Contiguous() {
+	if !m.Valid() || rows*cols != x.Rows*x.Cols || !x.Contiguous() {
 		t.fail(fmt.Errorf("autograd: Reshape: a %dx%d tensor (stride %d) cannot become %dx%d: %w", x.Rows, x.Cols, x.Stride, rows, cols, kernels.ErrShape))
 		return &t.dead
 	}

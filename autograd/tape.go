@@ -97,24 +97,12 @@ func (t *Tape) Param(m kernels.Matrix) *Tensor { return t.leaf("Param", m, true)
 
 // leaf refuses a view that its data does not fill, so that operations can index what is on the tape.
 func (t *Tape) leaf(name string, m kernels.Matrix, needs bool) *Tensor {
-	if !filled(m) {
+	if !m.Valid() {
 		t.fail(fmt.Errorf("autograd: %s: a %dx%d matrix (stride %d) of %d elements: %w",
 			name, m.Rows, m.Cols, m.Stride, len(m.Data), kernels.ErrShape))
 		return &t.dead
 	}
 	return t.tensor(m, needs)
-}
-
-// filled reports whether the dimensions, stride and data of m hold together. It divides, because the product of the
-// dimensions may overflow.
-func filled(m kernels.Matrix) bool {
-	switch {
-	case m.Rows < 0 || m.Cols < 0 || m.Stride < m.Cols:
-		return false
-	case m.Rows == 0 || m.Cols == 0:
-		return true
-	}
-	return len(m.Data) >= m.Cols && m.Rows-1 <= (len(m.Data)-m.Cols)/m.Stride
 }
 
 // Backward computes the gradient of the 1x1 tensor loss by every parameter beneath it. It can run once per Reset: the

@@ -95,14 +95,16 @@ func shapeError(kernel, format string, args ...any) error {
 	return fmt.Errorf("kernels: %s: %s: %w", kernel, fmt.Sprintf(format, args...), ErrShape)
 }
 
-// fits reports whether dimensions, stride and data of m hold together. The product may take two words.
-func (m *Matrix) fits() bool {
+// Valid reports whether the dimensions, the stride and the data of m hold together: the kernels refuse a view that is not
+// valid.
+func (m *Matrix) Valid() bool {
 	if m.Rows < 0 || m.Cols < 0 || m.Stride < m.Cols {
 		return false
 	}
 	if m.Rows == 0 || m.Cols == 0 {
 		return true
 	}
+	// The product may take two words.
 	high, low := bits.Mul64(uint64(m.Rows-1), uint64(m.Stride))
 	return high == 0 && len(m.Data) >= m.Cols && low <= uint64(len(m.Data)-m.Cols)
 }
@@ -110,7 +112,7 @@ func (m *Matrix) fits() bool {
 // check reports a view whose dimensions, stride and data do not hold together.
 func (o operand) check(kernel string) error {
 	switch {
-	case o.fits():
+	case o.Valid():
 		return nil
 	case o.Rows < 0 || o.Cols < 0:
 		return shapeError(kernel, "%s is %dx%d", o.name, o.Rows, o.Cols)

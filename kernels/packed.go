@@ -53,7 +53,7 @@ func pack(dst []float32, b Matrix, panel int) {
 // Dense computes y = act(x·w + bias) for x [m, k] and w packed by a table of the same ISA. y must not share memory with
 // x. The result has the bits of [Table.Gemm].
 func (t *Table) Dense(s *Scratch, y, x Matrix, w *PackedB, act Activation) error {
-	if !y.fits() || !x.fits() || w.isa != t.ISA || x.Cols != w.rows || y.Rows != x.Rows || y.Cols != w.cols || act > Tanh {
+	if !y.Valid() || !x.Valid() || w.isa != t.ISA || x.Cols != w.rows || y.Rows != x.Rows || y.Cols != w.cols || act > Tanh {
 		return t.checkDense(y, x, w, act)
 	}
 	if t.tiles == nil {
