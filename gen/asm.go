@@ -32,10 +32,6 @@ func (f *fn) op(mnemonic string, operands ...any) {
 }
 
 // move copies a word between two places in memory through AX.
-func (f *fn) move(from, to string) {
-	f.op("MOVQ", from, "AX")
-	f.op("MOVQ", "AX", to)
-}
 
 // note adds a line to the comment above the function.
 func (f *fn) note(format string, args ...any) {

@@ -1,9 +1,17 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"math/bits"
+	"slices"
+	"strings"
+)
 
-// gemmParams are the parameters of every GEMM tile function, all strides in bytes.
-const gemmParams = "k, blocks, n int, a *float32, aRow, aCol int, b *float32, bRow, bPanel int, c *float32, cRow int, init *float32, mode int, floor float32"
+// callFields are the fields of kernels.tileCall, of eight bytes each.
+var callFields = []string{"k", "blocks", "n", "a", "aRow", "aCol", "b", "bRow", "bPanel", "c", "cRow", "init", "initRow", "floor"}
+
+// field returns the address of a field of the call.
+func field(name string) string { return fmt.Sprintf("%d(R10)", 8*slices.Index(callFields, name)) }
 
 // panel is how many columns of B lie beside each other; the next ones are bPanel bytes further.
 func (m amd64) panel() int { return 2 * m.width }
@@ -30,66 +38,72 @@ func (m amd64) widths(rows int) []int {
 }
 
 // gemm prints the function that computes blocks row blocks of the given number of rows and n columns each: for every
-// tile of the block, acc = 0, the columns of init or C itself (mode 0, 1, 2); for k ascending acc = fma(a, b, acc);
-// C = max(acc, floor).
+// tile of the block, acc = init, or 0 without it; for k ascending acc = fma(a, b, acc); C = max(acc, floor).
+//
+// The first rows of A, C and init move on in the call. Where a tile begins in B and init follows from where it begins
+// in C, so a call of one tile keeps nothing in memory.
 func (m amd64) gemm(rows int) *fn {
-	f := &fn{name: fmt.Sprintf("gemm%dx%d%s", rows, m.panel(), m.suffix), proto: gemmParams, args: 13*8 + 4, frame: 5 * 8}
+	f := &fn{name: fmt.Sprintf("gemm%dx%d%s", rows, m.panel(), m.suffix), proto: "call *tileCall", args: 8}
 	g := &gemmFn{fn: f, amd64: m, rows: rows}
 	f.note("Requires: %s", m.requires)
 	f.note("")
 	f.note("Vectors: accumulators from %s up, row by row; then a row of B and an element of A, or the other way round in tiles", m.v(0))
 	f.note("wider than high; %s the mask of the last columns.", m.mask)
-	f.note("General: %s every third row of A; DI aRow; R8 aCol; R9 B; R10 bPanel; R11 bRow; R12 k; R13 C; R14, R15 scratch.", "AX BX CX DX SI")
+	f.note("General: %s every third row of A; DI aRow; R8 aCol; SI 3·aCol; R9 R15 CX DX panels of B; R11 bRow; R14 3·bRow;", "AX BX CX DX SI")
+	f.note("R12 k; R13 C; R10 call,")
+	f.note("whose fields are %s.", strings.Join(callFields, ", "))
 
-	f.op("MOVQ", "aRow+32(FP)", "DI")
-	f.op("MOVQ", "aCol+40(FP)", "R8")
-	f.op("MOVQ", "bRow+56(FP)", "R11")
-	f.op("MOVQ", "bPanel+64(FP)", "R10")
-	f.move("a+24(FP)", "a-8(SP)")
-	f.move("c+72(FP)", "c-16(SP)")
-	f.move("blocks+8(FP)", "blocks-24(SP)")
+	f.op("MOVQ", "call+0(FP)", "R10")
+	f.op("MOVQ", field("aRow"), "DI")
+	f.op("MOVQ", field("aCol"), "R8")
+	f.op("MOVQ", field("bRow"), "R11")
 
 	block := f.label("block")
 	f.at(block)
-	f.move("n+16(FP)", "n-32(SP)")
-	f.move("init+88(FP)", "init-40(SP)")
-	f.op("MOVQ", "b+48(FP)", "R9")
-	f.op("MOVQ", "c-16(SP)", "R13")
+	f.op("MOVQ", field("c"), "R13")
 	done := f.label("done")
-	widths := m.widths(rows)
-	for _, w := range widths {
+	left := func() { // columns left, in AX
+		f.op("MOVQ", field("c"), "AX")
+		f.op("SUBQ", "R13", "AX")
+		f.op("SARQ", "$2", "AX")
+		f.op("ADDQ", field("n"), "AX")
+	}
+	f.op("MOVQ", field("n"), "AX")
+	for _, w := range m.widths(rows) {
 		next := f.label("narrower")
 		again := f.label("columns")
 		f.at(again)
-		f.op("CMPQ", "n-32(SP)", fmt.Sprintf("$%d", w*m.width))
+		f.op("CMPQ", "AX", fmt.Sprintf("$%d", w*m.width))
 		f.op("JLT", next)
 		g.tile(w, false)
-		f.op("SUBQ", fmt.Sprintf("$%d", w*m.width), "n-32(SP)")
+		left()
 		f.op("JMP", again)
 		f.at(next)
 	}
 	narrow := f.label("narrow")
-	f.op("MOVQ", "n-32(SP)", "AX")
+	f.op("MOVQ", "AX", "DX")
 	f.op("SUBQ", "$1", "AX")
 	f.op("JLT", done)
 	f.op("ANDQ", fmt.Sprintf("$%d", m.width-1), "AX")
 	f.op("ADDQ", "$1", "AX")
 	m.tailMask(f, "AX")
-	f.op("CMPQ", "n-32(SP)", fmt.Sprintf("$%d", m.width))
+	f.op("CMPQ", "DX", fmt.Sprintf("$%d", m.width))
 	f.op("JLE", narrow)
 	g.tile(2, true)
 	f.op("JMP", done)
 	f.at(narrow)
 	g.tile(1, true)
 	f.at(done)
-	f.op("MOVQ", fmt.Sprintf("$%d", rows), "AX")
-	f.op("IMULQ", "DI", "AX")
-	f.op("ADDQ", "AX", "a-8(SP)")
-	f.op("MOVQ", fmt.Sprintf("$%d", rows), "AX")
-	f.op("IMULQ", "cRow+80(FP)", "AX")
-	f.op("ADDQ", "AX", "c-16(SP)")
-	f.op("SUBQ", "$1", "blocks-24(SP)")
-	f.op("JNE", block)
+	f.op("SUBQ", "$1", field("blocks"))
+	last := f.label("last")
+	f.op("JEQ", last)
+	for _, step := range [][2]string{{"DI", field("a")}, {field("cRow"), field("c")}, {field("initRow"), field("init")}} {
+		f.op("MOVQ", step[0], "AX")
+		f.op("IMULQ", fmt.Sprintf("$%d", rows), "AX")
+		f.op("ADDQ", "AX", step[1])
+	}
+	f.op("JMP", block)
+	f.at(last)
 	f.op("VZEROUPPER")
 	f.op("RET")
 	return f
@@ -102,16 +116,31 @@ type gemmFn struct {
 	rows int
 }
 
-// rowOf returns the address of the element of A in row i of the block.
-func rowOf(i int) string {
-	base := []string{"AX", "BX", "CX", "DX", "SI"}[i/3]
-	return []string{"(" + base + ")", "(" + base + ")(DI*1)", "(" + base + ")(DI*2)"}[i%3]
+var (
+	rowBases   = []string{"AX", "BX", "CX", "DX", "SI"} // of every third row of A
+	panelBases = []string{"R9", "R15", "CX", "DX"}      // of the panels of B; those of A end before a tile is so wide
+)
+
+// unroll is how many steps of k the main loop takes at once: as a core that is shared with another thread has slots for
+// three or four instructions a cycle, those that only count and move pointers are worth saving.
+func (g *gemmFn) unroll(vectors int) int {
+	if g.rows*vectors <= 16 {
+		return 4
+	}
+	return 1
 }
 
-// columns returns the address of vector j of a row of B.
-func (g *gemmFn) columns(j int) string {
-	offset := j % 2 * g.width * 4
-	return []string{fmt.Sprintf("%d(R9)", offset), fmt.Sprintf("%d(R9)(R10*1)", offset), fmt.Sprintf("%d(R9)(R10*2)", offset), fmt.Sprintf("%d(R15)", offset)}[j/2]
+// rowOf returns the address of the element of A in row i of the block, u steps of k further.
+func (g *gemmFn) rowOf(i, u int, columns bool) string {
+	if columns {
+		return fmt.Sprintf("%d(AX)", 4*i) + []string{"", "(R8*1)", "(R8*2)", "(SI*1)"}[u]
+	}
+	return fmt.Sprintf("%d(%s)", 4*u, rowBases[i/3]) + []string{"", "(DI*1)", "(DI*2)"}[i%3]
+}
+
+// columnsOf returns the address of vector j of a row of B, u steps of k further.
+func (g *gemmFn) columnsOf(j, u int) string {
+	return fmt.Sprintf("%d(%s)", j%2*g.width*4, panelBases[j/2]) + []string{"", "(R11*1)", "(R11*2)", "(R14*1)"}[u]
 }
 
 // storeTail writes the columns of a tail, BX of them, to offset(AX); whole says that they may be all of them. AVX2 does it in parts of 8, 4, 2 and 1 columns: a
@@ -149,117 +178,74 @@ func (g *gemmFn) storeTail(src, offset int, whole bool) {
 	g.at(done)
 }
 
-// tile computes one tile of the given number of vectors of columns and steps B, C and init to the next one. A masked
-// tile is the last one; its last vector is masked.
+// tile computes one tile of the given number of vectors of columns and steps C to the next one. A masked tile is the last
+// one; its last vector is masked.
 func (g *gemmFn) tile(vectors int, masked bool) {
 	acc := func(i, j int) int { return i*vectors + j }
 	tail := func(j int) bool { return masked && j == vectors-1 }
 	bytes := g.width * 4
-	each := func(do func(i, j int)) {
-		for i := range g.rows {
-			for j := range vectors {
-				do(i, j)
-			}
-		}
-	}
 	// start
-	zero, sums, start := g.label("zero"), g.label("sums"), g.label("start")
-	g.op("MOVQ", "mode+96(FP)", "AX")
-	g.op("CMPQ", "AX", "$1")
-	g.op("JLT", zero)
-	g.op("JGT", sums)
-	g.op("MOVQ", "init-40(SP)", "AX")
-	for j := range vectors {
-		g.load(g.fn, acc(0, j), fmt.Sprintf("%d(AX)", j*bytes), tail(j))
-	}
-	each(func(i, j int) {
-		if i > 0 {
-			g.op("VMOVAPS", g.v(acc(0, j)), g.v(acc(i, j)))
-		}
-	})
-	if !masked {
-		g.op("ADDQ", fmt.Sprintf("$%d", vectors*bytes), "init-40(SP)")
-	}
-	g.op("JMP", start)
-	g.at(sums)
-	g.op("MOVQ", "R13", "AX")
+	zero, start := g.label("zero"), g.label("start")
+	g.op("MOVQ", "R13", "R9")
+	g.op("SUBQ", field("c"), "R9")
+	g.op("MOVQ", field("init"), "AX")
+	g.op("TESTQ", "AX", "AX")
+	g.op("JEQ", zero)
+	g.op("ADDQ", "R9", "AX")
 	for i := range g.rows {
 		for j := range vectors {
 			g.load(g.fn, acc(i, j), fmt.Sprintf("%d(AX)", j*bytes), tail(j))
 		}
 		if i < g.rows-1 {
-			g.op("ADDQ", "cRow+80(FP)", "AX")
+			g.op("ADDQ", field("initRow"), "AX")
 		}
 	}
 	g.op("JMP", start)
 	g.at(zero)
-	each(func(i, j int) { g.zero(g.fn, acc(i, j)) })
+	for i := range g.rows * vectors {
+		g.zero(g.fn, i)
+	}
 	g.at(start)
 
 	// the sum over k
-	g.op("MOVQ", "k+0(FP)", "R12")
-	g.op("MOVQ", "a-8(SP)", "AX")
+	g.op("SHRQ", fmt.Sprintf("$%d", bits.Len(uint(4*g.panel()-1))), "R9")
+	g.op("IMULQ", field("bPanel"), "R9")
+	g.op("ADDQ", field("b"), "R9")
+	for p := 1; p < vectors/2; p++ {
+		g.op("MOVQ", panelBases[p-1], panelBases[p])
+		g.op("ADDQ", field("bPanel"), panelBases[p])
+	}
+	g.op("MOVQ", field("a"), "AX")
+	columns, store := g.label("columns"), g.label("store")
+	if g.unroll(vectors) > 1 {
+		g.op("LEAQ", "(R11)(R11*2)", "R14")
+	}
+	g.op("CMPQ", "R8", "$4")
+	g.op("JNE", columns)
 	if g.rows > 3 {
-		g.op("LEAQ", "(DI)(DI*2)", "R14")
+		g.op("LEAQ", "(DI)(DI*2)", "R12")
 	}
 	for i := 3; i < g.rows; i += 3 {
-		regs := []string{"AX", "BX", "CX", "DX", "SI"}
-		g.op("LEAQ", fmt.Sprintf("(%s)(R14*1)", regs[i/3-1]), regs[i/3])
+		g.op("LEAQ", fmt.Sprintf("(%s)(R12*1)", rowBases[i/3-1]), rowBases[i/3])
 	}
-	g.op("MOVQ", "R9", "R14") // where the tile's columns of B begin
-	if vectors == 8 {
-		g.op("LEAQ", "(R10)(R10*2)", "R15")
-		g.op("ADDQ", "R9", "R15")
+	g.sum(vectors, tail, false)
+	g.op("JMP", store)
+	g.at(columns)
+	if g.unroll(vectors) > 1 {
+		g.op("LEAQ", "(R8)(R8*2)", "SI")
 	}
-	store, loop := g.label("store"), g.label("k")
-	g.op("TESTQ", "R12", "R12")
-	g.op("JEQ", store)
-	g.op("PCALIGN", "$32")
-	g.at(loop)
-	free := g.rows * vectors // the first register that is not an accumulator
-	switch {
-	case g.rows >= vectors:
-		a := free + vectors
-		for j := range vectors {
-			g.load(g.fn, free+j, g.columns(j), tail(j))
-		}
-		for i := range g.rows {
-			g.op("VBROADCASTSS", rowOf(i), g.v(a))
-			for j := range vectors {
-				g.op("VFMADD231PS", g.v(free+j), g.v(a), g.v(acc(i, j)))
-			}
-		}
-	default:
-		b := free + g.rows
-		for i := range g.rows {
-			g.op("VBROADCASTSS", rowOf(i), g.v(free+i))
-		}
-		for j := range vectors {
-			g.load(g.fn, b, g.columns(j), tail(j))
-			for i := range g.rows {
-				g.op("VFMADD231PS", g.v(b), g.v(free+i), g.v(acc(i, j)))
-			}
-		}
-	}
-	for i := 0; i < g.rows; i += 3 {
-		g.op("ADDQ", "R8", []string{"AX", "BX", "CX", "DX", "SI"}[i/3])
-	}
-	g.op("ADDQ", "R11", "R9")
-	if vectors == 8 {
-		g.op("ADDQ", "R11", "R15")
-	}
-	g.op("SUBQ", "$1", "R12")
-	g.op("JNE", loop)
+	g.sum(vectors, tail, true)
 
 	// the epilogue
 	g.at(store)
 	if masked && g.width == 8 {
-		g.op("MOVQ", "n-32(SP)", "BX")
+		g.op("MOVQ", field("n"), "BX")
 		g.op("SUBQ", "$1", "BX")
 		g.op("ANDQ", "$7", "BX")
 		g.op("ADDQ", "$1", "BX")
 	}
-	g.op("VBROADCASTSS", "floor+104(FP)", g.v(free))
+	free := g.rows * vectors // the first register that is not an accumulator
+	g.op("VBROADCASTSS", field("floor"), g.v(free))
 	g.op("MOVQ", "R13", "AX")
 	for i := range g.rows {
 		for j := range vectors {
@@ -271,14 +257,94 @@ func (g *gemmFn) tile(vectors int, masked bool) {
 			}
 		}
 		if i < g.rows-1 {
-			g.op("ADDQ", "cRow+80(FP)", "AX")
+			g.op("ADDQ", field("cRow"), "AX")
 		}
 	}
 	if !masked {
 		g.op("ADDQ", fmt.Sprintf("$%d", vectors*bytes), "R13")
-		g.op("MOVQ", "R14", "R9")
-		for range vectors / 2 {
-			g.op("ADDQ", "R10", "R9")
+	}
+}
+
+// sum prints the loops over k for A by rows or by columns: one of several steps at a time and one for the rest.
+func (g *gemmFn) sum(vectors int, tail func(j int) bool, columns bool) {
+	unroll := g.unroll(vectors)
+	rest, done := g.label("rest"), g.label("done")
+	g.op("MOVQ", field("k"), "R12")
+	if unroll > 1 {
+		again := g.label("steps")
+		g.op("SUBQ", fmt.Sprintf("$%d", unroll), "R12")
+		g.op("JLT", rest)
+		g.op("PCALIGN", "$32")
+		g.at(again)
+		for u := range unroll {
+			g.step(vectors, u, tail, columns)
 		}
+		g.advance(vectors, unroll, columns)
+		g.op("SUBQ", fmt.Sprintf("$%d", unroll), "R12")
+		g.op("JGE", again)
+		g.at(rest)
+		g.op("ADDQ", fmt.Sprintf("$%d", unroll), "R12")
+	} else {
+		g.op("TESTQ", "R12", "R12")
+	}
+	again := g.label("step")
+	g.op("JEQ", done)
+	if unroll == 1 {
+		g.op("PCALIGN", "$32")
+	}
+	g.at(again)
+	g.step(vectors, 0, tail, columns)
+	g.advance(vectors, 1, columns)
+	g.op("SUBQ", "$1", "R12")
+	g.op("JNE", again)
+	g.at(done)
+}
+
+// step adds one row of B to the sums, u steps after the pointers.
+func (g *gemmFn) step(vectors, u int, tail func(j int) bool, columns bool) {
+	free := g.rows * vectors // the first register that is not an accumulator
+	if g.rows >= vectors {
+		a := free + vectors
+		for j := range vectors {
+			g.load(g.fn, free+j, g.columnsOf(j, u), tail(j))
+		}
+		for i := range g.rows {
+			g.op("VBROADCASTSS", g.rowOf(i, u, columns), g.v(a))
+			for j := range vectors {
+				g.op("VFMADD231PS", g.v(free+j), g.v(a), g.v(i*vectors+j))
+			}
+		}
+		return
+	}
+	b := free + g.rows
+	for i := range g.rows {
+		g.op("VBROADCASTSS", g.rowOf(i, u, columns), g.v(free+i))
+	}
+	for j := range vectors {
+		g.load(g.fn, b, g.columnsOf(j, u), tail(j))
+		for i := range g.rows {
+			g.op("VFMADD231PS", g.v(b), g.v(free+i), g.v(i*vectors+j))
+		}
+	}
+}
+
+// advance moves the pointers to A and B by one or four steps of k.
+func (g *gemmFn) advance(vectors, steps int, columns bool) {
+	by := func(base, stride string) {
+		if steps == 4 {
+			g.op("LEAQ", fmt.Sprintf("(%s)(%s*4)", base, stride), base)
+		} else {
+			g.op("ADDQ", stride, base)
+		}
+	}
+	if columns {
+		by("AX", "R8")
+	} else {
+		for i := 0; i < g.rows; i += 3 {
+			g.op("ADDQ", fmt.Sprintf("$%d", 4*steps), rowBases[i/3])
+		}
+	}
+	for p := range (vectors + 1) / 2 {
+		by(panelBases[p], "R11")
 	}
 }

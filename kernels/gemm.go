@@ -29,19 +29,19 @@ func (e Epilogue) check(kernel string, c operand) error {
 // share memory with A or B. A nil Scratch is legal, but may allocate.
 func (t *Table) Gemm(s *Scratch, c, a, b Matrix, e Epilogue) error {
 	const kernel = "Gemm"
-	if err := checkViews(kernel, c, a, b); err != nil {
-		return err
+	if !fits(&c, &a, &b, &e, a.Rows, a.Cols, b.Rows, b.Cols) {
+		if err := checkViews(kernel, c, a, b); err != nil {
+			return err
+		}
+		switch {
+		case b.Rows != a.Cols:
+			return shapeError(kernel, "b is %dx%d, a has %d columns", b.Rows, b.Cols, a.Cols)
+		case c.Rows != a.Rows || c.Cols != b.Cols:
+			return shapeError(kernel, "c is %dx%d, a·b is %dx%d", c.Rows, c.Cols, a.Rows, b.Cols)
+		}
+		return e.check(kernel, operand{"c", c})
 	}
-	switch {
-	case b.Rows != a.Cols:
-		return shapeError(kernel, "b is %dx%d, a has %d columns", b.Rows, b.Cols, a.Cols)
-	case c.Rows != a.Rows || c.Cols != b.Cols:
-		return shapeError(kernel, "c is %dx%d, a·b is %dx%d", c.Rows, c.Cols, a.Rows, b.Cols)
-	}
-	if err := e.check(kernel, operand{"c", c}); err != nil {
-		return err
-	}
-	t.product(s, c, a, a.Stride, 1, b, e)
+	t.product(s, &c, &a, a.Stride, 1, &b, &e)
 	return nil
 }
 
@@ -50,17 +50,17 @@ func (t *Table) Gemm(s *Scratch, c, a, b Matrix, e Epilogue) error {
 // A nil Scratch is legal, but allocates.
 func (t *Table) GemmNT(s *Scratch, c, a, b Matrix, e Epilogue) error {
 	const kernel = "GemmNT"
-	if err := checkViews(kernel, c, a, b); err != nil {
-		return err
-	}
-	switch {
-	case b.Cols != a.Cols:
-		return shapeError(kernel, "b is %dx%d, a has %d columns", b.Rows, b.Cols, a.Cols)
-	case c.Rows != a.Rows || c.Cols != b.Rows:
-		return shapeError(kernel, "c is %dx%d, a·bᵀ is %dx%d", c.Rows, c.Cols, a.Rows, b.Rows)
-	}
-	if err := e.check(kernel, operand{"c", c}); err != nil {
-		return err
+	if !fits(&c, &a, &b, &e, a.Rows, a.Cols, b.Cols, b.Rows) {
+		if err := checkViews(kernel, c, a, b); err != nil {
+			return err
+		}
+		switch {
+		case b.Cols != a.Cols:
+			return shapeError(kernel, "b is %dx%d, a has %d columns", b.Rows, b.Cols, a.Cols)
+		case c.Rows != a.Rows || c.Cols != b.Rows:
+			return shapeError(kernel, "c is %dx%d, a·bᵀ is %dx%d", c.Rows, c.Cols, a.Rows, b.Rows)
+		}
+		return e.check(kernel, operand{"c", c})
 	}
 	if s == nil {
 		s = new(Scratch)
@@ -78,32 +78,36 @@ func (t *Table) GemmNT(s *Scratch, c, a, b Matrix, e Epilogue) error {
 // Scratch is legal, but may allocate.
 func (t *Table) GemmTN(s *Scratch, c, a, b Matrix, e Epilogue) error {
 	const kernel = "GemmTN"
-	if err := checkViews(kernel, c, a, b); err != nil {
-		return err
+	if !fits(&c, &a, &b, &e, a.Cols, a.Rows, b.Rows, b.Cols) {
+		if err := checkViews(kernel, c, a, b); err != nil {
+			return err
+		}
+		switch {
+		case b.Rows != a.Rows:
+			return shapeError(kernel, "b is %dx%d, a has %d rows", b.Rows, b.Cols, a.Rows)
+		case c.Rows != a.Cols || c.Cols != b.Cols:
+			return shapeError(kernel, "c is %dx%d, aᵀ·b is %dx%d", c.Rows, c.Cols, a.Cols, b.Cols)
+		}
+		return e.check(kernel, operand{"c", c})
 	}
-	switch {
-	case b.Rows != a.Rows:
-		return shapeError(kernel, "b is %dx%d, a has %d rows", b.Rows, b.Cols, a.Rows)
-	case c.Rows != a.Cols || c.Cols != b.Cols:
-		return shapeError(kernel, "c is %dx%d, aᵀ·b is %dx%d", c.Rows, c.Cols, a.Cols, b.Cols)
-	}
-	if err := e.check(kernel, operand{"c", c}); err != nil {
-		return err
-	}
-	t.product(s, c, a, 1, a.Stride, b, e)
+	t.product(s, &c, &a, 1, a.Stride, &b, &e)
 	return nil
 }
 
 // product computes C = act(A·B + bias) with element (i, p) of A at a.Data[i*aRow+p*aCol].
-func (t *Table) product(s *Scratch, c, a Matrix, aRow, aCol int, b Matrix, e Epilogue) {
+func (t *Table) product(s *Scratch, c, a *Matrix, aRow, aCol int, b *Matrix, e *Epilogue) {
 	if t.tiles == nil {
-		gemmGeneric(c, a.Data, aRow, aCol, b, e)
+		gemmGeneric(*c, a.Data, aRow, aCol, *b, *e)
 	} else {
-		if s == nil {
-			s = new(Scratch)
-		}
-		t.tiles.gemm(s, &c, unsafe.SliceData(a.Data), aRow, aCol, &b, &e)
+		t.tiles.gemm(s, c, unsafe.SliceData(a.Data), aRow, aCol, b, e)
 	}
+}
+
+// fits reports whether the operands make a product of m rows and n columns. It is the quick way through the checks, which
+// find the words for an error.
+func fits(c, a, b *Matrix, e *Epilogue, m, k, kOfB, n int) bool {
+	return c.Rows == m && c.Cols == n && k == kOfB && c.Valid() && a.Valid() && b.Valid() && e.Act <= Tanh &&
+		(e.Bias == nil || len(e.Bias) == n && !e.Accumulate) && !(e.Accumulate && e.Act != Linear)
 }
 
 func checkViews(kernel string, c, a, b Matrix) error {

@@ -10,9 +10,9 @@ var avx2 = simd{
 		panel:     16,
 		wide:      64,
 		byRows:    []gemmTile{gemm1x16AVX2, gemm2x16AVX2, gemm3x16AVX2, gemm4x16AVX2, gemm5x16AVX2, gemm6x16AVX2},
-		transpose: transpose8AVX2,
-		deepest:   256,
-		slab:      48 << 10,
+		transpose: transpose16AVX2,
+		deepest:   384,
+		block:     32 << 10,
 	},
 
 	fill:                     fillAVX2,
@@ -53,9 +53,9 @@ var avx512 = simd{
 			gemm1x32AVX512, gemm2x32AVX512, gemm3x32AVX512, gemm4x32AVX512, gemm5x32AVX512, gemm6x32AVX512, gemm7x32AVX512,
 			gemm8x32AVX512, gemm9x32AVX512, gemm10x32AVX512, gemm11x32AVX512, gemm12x32AVX512, gemm13x32AVX512, gemm14x32AVX512,
 		},
-		transpose: transpose8AVX2,
-		deepest:   512,
-		slab:      128 << 10,
+		transpose: transpose16AVX2,
+		deepest:   1024,
+		block:     128 << 10,
 	},
 
 	fill:                     fillAVX512,
@@ -92,69 +92,69 @@ var amd64Tables = []*Table{avx2.table(), avx512.table()}
 func archTables() []*Table { return amd64Tables }
 
 //go:noescape
-func gemm1x16AVX2(k, blocks, n int, a *float32, aRow, aCol int, b *float32, bRow, bPanel int, c *float32, cRow int, init *float32, mode int, floor float32)
+func gemm1x16AVX2(call *tileCall)
 
 //go:noescape
-func gemm2x16AVX2(k, blocks, n int, a *float32, aRow, aCol int, b *float32, bRow, bPanel int, c *float32, cRow int, init *float32, mode int, floor float32)
+func gemm2x16AVX2(call *tileCall)
 
 //go:noescape
-func gemm3x16AVX2(k, blocks, n int, a *float32, aRow, aCol int, b *float32, bRow, bPanel int, c *float32, cRow int, init *float32, mode int, floor float32)
+func gemm3x16AVX2(call *tileCall)
 
 //go:noescape
-func gemm4x16AVX2(k, blocks, n int, a *float32, aRow, aCol int, b *float32, bRow, bPanel int, c *float32, cRow int, init *float32, mode int, floor float32)
+func gemm4x16AVX2(call *tileCall)
 
 //go:noescape
-func gemm5x16AVX2(k, blocks, n int, a *float32, aRow, aCol int, b *float32, bRow, bPanel int, c *float32, cRow int, init *float32, mode int, floor float32)
+func gemm5x16AVX2(call *tileCall)
 
 //go:noescape
-func gemm6x16AVX2(k, blocks, n int, a *float32, aRow, aCol int, b *float32, bRow, bPanel int, c *float32, cRow int, init *float32, mode int, floor float32)
+func gemm6x16AVX2(call *tileCall)
 
 //go:noescape
-func gemm1x32AVX512(k, blocks, n int, a *float32, aRow, aCol int, b *float32, bRow, bPanel int, c *float32, cRow int, init *float32, mode int, floor float32)
+func gemm1x32AVX512(call *tileCall)
 
 //go:noescape
-func gemm2x32AVX512(k, blocks, n int, a *float32, aRow, aCol int, b *float32, bRow, bPanel int, c *float32, cRow int, init *float32, mode int, floor float32)
+func gemm2x32AVX512(call *tileCall)
 
 //go:noescape
-func gemm3x32AVX512(k, blocks, n int, a *float32, aRow, aCol int, b *float32, bRow, bPanel int, c *float32, cRow int, init *float32, mode int, floor float32)
+func gemm3x32AVX512(call *tileCall)
 
 //go:noescape
-func gemm4x32AVX512(k, blocks, n int, a *float32, aRow, aCol int, b *float32, bRow, bPanel int, c *float32, cRow int, init *float32, mode int, floor float32)
+func gemm4x32AVX512(call *tileCall)
 
 //go:noescape
-func gemm5x32AVX512(k, blocks, n int, a *float32, aRow, aCol int, b *float32, bRow, bPanel int, c *float32, cRow int, init *float32, mode int, floor float32)
+func gemm5x32AVX512(call *tileCall)
 
 //go:noescape
-func gemm6x32AVX512(k, blocks, n int, a *float32, aRow, aCol int, b *float32, bRow, bPanel int, c *float32, cRow int, init *float32, mode int, floor float32)
+func gemm6x32AVX512(call *tileCall)
 
 //go:noescape
-func gemm7x32AVX512(k, blocks, n int, a *float32, aRow, aCol int, b *float32, bRow, bPanel int, c *float32, cRow int, init *float32, mode int, floor float32)
+func gemm7x32AVX512(call *tileCall)
 
 //go:noescape
-func gemm8x32AVX512(k, blocks, n int, a *float32, aRow, aCol int, b *float32, bRow, bPanel int, c *float32, cRow int, init *float32, mode int, floor float32)
+func gemm8x32AVX512(call *tileCall)
 
 //go:noescape
-func gemm9x32AVX512(k, blocks, n int, a *float32, aRow, aCol int, b *float32, bRow, bPanel int, c *float32, cRow int, init *float32, mode int, floor float32)
+func gemm9x32AVX512(call *tileCall)
 
 //go:noescape
-func gemm10x32AVX512(k, blocks, n int, a *float32, aRow, aCol int, b *float32, bRow, bPanel int, c *float32, cRow int, init *float32, mode int, floor float32)
+func gemm10x32AVX512(call *tileCall)
 
 //go:noescape
-func gemm11x32AVX512(k, blocks, n int, a *float32, aRow, aCol int, b *float32, bRow, bPanel int, c *float32, cRow int, init *float32, mode int, floor float32)
+func gemm11x32AVX512(call *tileCall)
 
 //go:noescape
-func gemm12x32AVX512(k, blocks, n int, a *float32, aRow, aCol int, b *float32, bRow, bPanel int, c *float32, cRow int, init *float32, mode int, floor float32)
+func gemm12x32AVX512(call *tileCall)
 
 //go:noescape
-func gemm13x32AVX512(k, blocks, n int, a *float32, aRow, aCol int, b *float32, bRow, bPanel int, c *float32, cRow int, init *float32, mode int, floor float32)
+func gemm13x32AVX512(call *tileCall)
 
 //go:noescape
-func gemm14x32AVX512(k, blocks, n int, a *float32, aRow, aCol int, b *float32, bRow, bPanel int, c *float32, cRow int, init *float32, mode int, floor float32)
+func gemm14x32AVX512(call *tileCall)
 
 // for i < rows (at most 8), p < cols: dst[p][i] = src[i][p]; for the other i < 8: dst[p][i] = 0.
 //
 //go:noescape
-func transpose8AVX2(rows, cols int, dst *float32, dstRow int, src *float32, srcRow int)
+func transpose16AVX2(rows, cols int, dst *float32, dstRow int, src *float32, srcRow int)
 
 // fillAVX2: x[j] = v
 //

@@ -59,7 +59,7 @@ func (t *Table) Dense(s *Scratch, y, x Matrix, w *PackedB, act Activation) error
 	if t.tiles == nil {
 		gemmGeneric(y, x.Data, x.Stride, 1, MatrixOf(w.data, w.rows, w.cols), Epilogue{Bias: w.bias, Act: act})
 	} else {
-		t.tiles.dense(&y, &x, w, act)
+		t.tiles.dense(s, &y, &x, w, act)
 	}
 	return nil
 }

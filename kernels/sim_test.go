@@ -101,16 +101,9 @@ func TestSimulatedGemm(t *testing.T) {
 			}
 			for m := 1; m <= 15; m++ {
 				for n := 1; n <= 3*level.panel; n++ {
-					testSimulatedGemm(t, table, native, r, m, n, 2, false)
+					testSimulatedGemm(t, table, native, r, m, n, 6, false)
 				}
-				testSimulatedGemm(t, table, native, r, m, 9*level.panel+1, 2, false) // two of the widest tiles
-			}
-			program, _ := assembly()
-			for i, tile := range level.byRows {
-				name := symbol(reflect.ValueOf(tile))
-				// The masked tile of two vectors never ends with a whole one: a row's store may have two instructions for that.
-				unreached := program.Unreached(name)
-				require.LessOrEqual(t, len(unreached), 2*(i+1), "%s: nothing tests %q", name, unreached)
+				testSimulatedGemm(t, table, native, r, m, 9*level.panel+1, 6, false) // two of the widest tiles
 			}
 		})
 	}
@@ -197,14 +190,17 @@ func TestSimulatedGemmBounds(t *testing.T) {
 	for _, level := range []simd{avx2, avx512} {
 		for i, original := range level.byRows {
 			rows, name := i+1, symbol(reflect.ValueOf(original))
-			for range 30 {
-				k, blocks, n := r.IntN(4), 1+r.IntN(2), 1+r.IntN(5*level.panel)
-				if rows == 1 {
-					n += r.IntN(4 * level.panel)
+			for try := range 70 {
+				k, blocks, n := r.IntN(9), 1+r.IntN(2), 1+r.IntN(5*level.panel)
+				switch {
+				case try < 2*level.panel:
+					n = try + 1
+				case rows == 1:
+					n += 4 * level.panel
 				}
 				m := rows * blocks
 				panels := (n + level.panel - 1) / level.panel
-				a, c, init := make([]float32, m*k), make([]float32, m*n), make([]float32, n)
+				a, c, init := make([]float32, (m+1)*k), make([]float32, m*n), make([]float32, n)
 				b := make([]float32, max(0, (panels*k-1)*level.panel+(n-1)%level.panel+1)) // the last panel ends with its last column
 				if k == 0 {
 					b = nil
@@ -216,12 +212,27 @@ func TestSimulatedGemmBounds(t *testing.T) {
 				mem.Allow(c)
 				var tile gemmTile
 				program.CheckedFunc(name, &tile, &mem)
-				for mode := fromZero; mode <= fromC; mode++ {
-					require.NotPanics(t, func() {
-						tile(k, blocks, n, unsafe.SliceData(a), 4*k, 4, unsafe.SliceData(b), 4*level.panel, 4*k*level.panel, &c[0], 4*n, &init[0], mode, 0)
-					}, "k=%d blocks=%d n=%d mode=%d", k, blocks, n, mode)
+				starts := []struct {
+					init    *float32
+					initRow int
+				}{{nil, 0}, {&init[0], 0}, {&c[0], 4 * n}}
+				for i, start := range starts {
+					for _, columns := range []bool{false, true} {
+						aRow, aCol := 4*k, 4
+						if columns {
+							aRow, aCol = 4, 4*(m+1)
+						}
+						call := tileCall{k: k, blocks: blocks, n: n, a: unsafe.SliceData(a), aRow: aRow, aCol: aCol,
+							b: unsafe.SliceData(b), bRow: 4 * level.panel, bPanel: 4 * k * level.panel,
+							c: &c[0], cRow: 4 * n, init: start.init, initRow: start.initRow}
+						mem.Allow(unsafe.Slice((*float32)(unsafe.Pointer(&call)), unsafe.Sizeof(call)/4))
+						require.NotPanics(t, func() { tile(&call) }, "k=%d blocks=%d n=%d start=%d columns=%v", k, blocks, n, i, columns)
+					}
 				}
 			}
+			// The masked tile of two vectors never ends with a whole one: a row's store may have two instructions for that.
+			unreached := program.Unreached(name)
+			require.LessOrEqual(t, len(unreached), 2*rows, "%s: nothing tests %q", name, unreached)
 		}
 	}
 }

@@ -54,7 +54,7 @@ type regressionColumn = func(n int, loss, grad, pred, targets, weights *float32)
 func (v *simd) table() *Table {
 	t := genericTable
 	t.ISA = v.isa
-	v.tiles.activate = v.activateRows
+	v.tiles.activate, v.tiles.copy = v.activateRows, v.activate[Linear]
 	t.tiles = &v.tiles
 
 	t.fill = func(x []float32, value float32) {

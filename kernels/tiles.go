@@ -5,162 +5,251 @@ import (
 	"unsafe"
 )
 
-// A gemmTile computes blocks blocks of a fixed number of rows by n columns of C: each sum starts from 0, from the
-// column's element of init or from C itself (mode 0, 1, 2), adds a·b for k ascending with one rounding each, and ends as
-// max(sum, floor). Strides are in bytes; columns of B lie in panels, bPanel bytes apart.
-type gemmTile func(k, blocks, n int, a *float32, aRow, aCol int, b *float32, bRow, bPanel int, c *float32, cRow int, init *float32, mode int, floor float32)
+// A tileCall is what a gemmTile computes: blocks blocks of its rows by n columns of C. Each sum starts from init, whose rows
+// are initRow apart, or from 0 if that is nil, adds a·b for k ascending with one rounding each, and ends as max(sum,
+// floor). Strides are in bytes, and aRow or aCol is 4; columns of B lie in panels, bPanel bytes apart. With more than one
+// block a, c and init end at the last one, and blocks at 0. The generator knows the order of the fields.
+type tileCall struct {
+	k, blocks, n int
+	a            *float32
+	aRow, aCol   int
+	b            *float32
+	bRow, bPanel int
+	c            *float32
+	cRow         int
+	init         *float32
+	initRow      int
+	floor        float32
+}
 
-const (
-	fromZero = iota
-	fromInit
-	fromC
-)
+type gemmTile = func(call *tileCall)
+
+// onStack lets a call stay on the stack: behind a variable the compiler cannot see that no gemmTile keeps it.
+func onStack(call *tileCall) *tileCall {
+	p := uintptr(unsafe.Pointer(call))
+	return *(**tileCall)(unsafe.Pointer(&p))
+}
 
 // tiles is how a SIMD level multiplies matrices.
 type tiles struct {
 	panel     int                                                                      // columns of a panel of B
 	wide      int                                                                      // columns of the widest tile
 	byRows    []gemmTile                                                               // byRows[i] computes i+1 rows
-	transpose func(rows, cols int, dst *float32, dstRow int, src *float32, srcRow int) // up to 8 rows to columns
+	transpose func(rows, cols int, dst *float32, dstRow int, src *float32, srcRow int) // up to 16 rows to columns
 	deepest   int                                                                      // rows of B per pass: a panel of them stays in the first cache
-	slab      int                                                                      // floats of B that a pass over the rows keeps in the second cache
-	activate  func(y, x Matrix, bias []float32, act Activation)                        // what a tile cannot: sigmoid and tanh
+	block     int                                                                      // floats of A that stay in the second cache meanwhile
+	copy      activateFunc
+	activate  func(y, x Matrix, bias []float32, act Activation) // what a tile cannot: sigmoid and tanh
 }
 
-// A call is not preempted, so it is kept to about this many multiply-adds: a few microseconds.
-const maxCall = 1 << 18
+const (
+	maxCall = 1 << 18 // multiply-adds in a call, which is not preempted: a few microseconds
+	inPlace = 1 << 15 // floats of an operand that are read where they lie
+)
 
-// A product is C = act(A·B + bias), or C += A·B. Strides are in floats.
+// A product is C = act(A·B + bias), or C += A·B: one call for all of it, which larger ones are cut from.
 type product struct {
-	rows, cols, k int
-	c             *float32
-	cRow          int
-	a             *float32
-	aRow, aCol    int
-	b             *float32
-	bRow          int
-	bPanel        int // from a panel of B to the next one
-	bias          *float32
-	act           Activation
-	accumulate    bool
+	tileCall // blocks is not set, and n is all columns
+	rows     int
+	bCol     int  // bytes, like the other strides; not 4 where B is to be transposed
+	copyB    bool // into panels first
 }
 
-// gemm reads the operands in place while they are small. Rows of a large B, and columns of a large A, lie in so many
-// pages and so few sets of the caches that it pays to copy them first.
+var minusInf32 = float32(math.Inf(-1))
+
+// begin sets where the sums begin and what bounds them.
+func (p *product) begin(bias []float32, act Activation, accumulate bool) {
+	p.init, p.floor = unsafe.SliceData(bias), minusInf32
+	if accumulate {
+		p.init, p.initRow = p.c, p.cRow
+	}
+	if act == ReLU {
+		p.floor = 0
+	}
+}
+
+// Products are filled field by field: a composite literal is made elsewhere and copied by wider loads than the stores it
+// waits for, which costs as much as a small product.
+
 func (g *tiles) gemm(s *Scratch, c *Matrix, a *float32, aRow, aCol int, b *Matrix, e *Epilogue) {
-	p := product{c.Rows, c.Cols, b.Rows, unsafe.SliceData(c.Data), c.Stride, a, aRow, aCol,
-		unsafe.SliceData(b.Data), b.Stride, g.panel, unsafe.SliceData(e.Bias), e.Act, e.Accumulate}
-	if aCol != 1 && p.cols >= 4*g.panel && p.rows*p.k > inPlace {
-		// One cache line more than needed keeps rows from falling into the same sets.
-		p.aRow, p.aCol = (p.k+7)&^7+16, 1
-		s.a = grow(s.a, p.rows*p.aRow)
-		p.a = &s.a[0]
-		for k := 0; k < p.k; k += 8 {
-			g.transpose(min(8, p.k-k), p.rows, &s.a[k], 4*p.aRow, offset(a, k*aCol), 4*aCol)
+	var p product
+	p.rows, p.n, p.k = c.Rows, c.Cols, b.Rows
+	p.a, p.aRow, p.aCol = a, 4*aRow, 4*aCol
+	p.b, p.bRow, p.bCol, p.bPanel = unsafe.SliceData(b.Data), 4*b.Stride, 4, 4*g.panel
+	p.copyB = p.rows >= 48 && p.k*p.n > inPlace
+	p.c, p.cRow = unsafe.SliceData(c.Data), 4*c.Stride
+	p.begin(e.Bias, e.Act, e.Accumulate)
+	g.run(s, &p)
+	g.finish(c, e.Act)
+}
+
+// gemmNT transposes B into panels: for the weights of a layer that costs less than a row or two of the product.
+func (g *tiles) gemmNT(s *Scratch, c, a, b *Matrix, e *Epilogue) {
+	var p product
+	p.rows, p.n, p.k = c.Rows, c.Cols, b.Cols
+	p.a, p.aRow, p.aCol = unsafe.SliceData(a.Data), 4*a.Stride, 4
+	p.b, p.bRow, p.bCol = unsafe.SliceData(b.Data), 4, 4*b.Stride
+	p.copyB = true
+	p.c, p.cRow = unsafe.SliceData(c.Data), 4*c.Stride
+	p.begin(e.Bias, e.Act, e.Accumulate)
+	g.run(s, &p)
+	g.finish(c, e.Act)
+}
+
+func (g *tiles) dense(s *Scratch, y, x *Matrix, w *PackedB, act Activation) {
+	var p product
+	p.rows, p.n, p.k = y.Rows, y.Cols, w.rows
+	p.a, p.aRow, p.aCol = unsafe.SliceData(x.Data), 4*x.Stride, 4
+	p.b, p.bRow, p.bCol, p.bPanel = unsafe.SliceData(w.data), 4*g.panel, 4, 4*g.panel*w.rows
+	p.c, p.cRow = unsafe.SliceData(y.Data), 4*y.Stride
+	p.begin(w.bias, act, false)
+	g.run(s, &p)
+	g.finish(y, act)
+}
+
+// finish applies the activations that a tile cannot.
+func (g *tiles) finish(c *Matrix, act Activation) {
+	if act > ReLU {
+		m := *c
+		flatten(&m)
+		g.activate(m, m, nil, act)
+	}
+}
+
+func (g *tiles) run(s *Scratch, p *product) {
+	if p.k == 0 { // A and B have no memory to point into
+		p.aRow, p.aCol, p.bRow, p.bCol, p.bPanel = 0, 0, 0, 0, 0
+	}
+	switch {
+	case p.rows == 0 || p.n == 0:
+	case p.rows <= len(g.byRows) && p.k <= g.deepest && p.rows*p.n*p.k <= maxCall && !p.copyB:
+		p.blocks = 1
+		g.byRows[p.rows-1](onStack(&p.tileCall))
+	case p.k <= g.deepest && p.rows*p.k <= inPlace/2 && !p.copyB:
+		g.allColumns(p)
+	default:
+		g.blocked(s, p)
+	}
+}
+
+// blocked goes through blocks of k, then blocks of rows, then panels: a panel of B waits in the first cache while the
+// block of A passes by from the second one. Blocks of both are copied where they lie in too many pages and too few sets
+// of the caches.
+func (g *tiles) blocked(s *Scratch, p *product) {
+	if s == nil && p.copyB {
+		s = new(Scratch)
+	}
+	whole := *p
+	passes := max(1, (p.k+g.deepest-1)/g.deepest)
+	deep := max(1, (p.k+passes-1)/passes)
+	for from := 0; from == 0 || from < whole.k; from += deep {
+		p.k = min(deep, whole.k-from)
+		p.floor = minusInf32
+		if from+p.k == whole.k {
+			p.floor = whole.floor
+		}
+		p.b, p.bRow, p.bPanel = offset(whole.b, from*whole.bRow), whole.bRow, whole.bPanel
+		if p.copyB {
+			g.panels(s, p)
+		}
+		height, tall := len(g.byRows), whole.rows
+		if whole.rows*p.k > g.block {
+			tall = max(1, g.block/p.k/height) * height
+		}
+		for i := 0; i < whole.rows; i += tall {
+			p.rows = min(tall, whole.rows-i)
+			p.a, p.aRow, p.aCol = offset(whole.a, from*whole.aCol+i*whole.aRow), whole.aRow, whole.aCol
+			p.c = offset(whole.c, i*p.cRow)
+			p.init = offset(whole.init, i*whole.initRow)
+			if from > 0 {
+				p.init, p.initRow = p.c, p.cRow
+			}
+			g.copyA(s, p)
+			g.allColumns(p)
 		}
 	}
-	if p.rows >= 32 && p.k*p.cols > inPlace {
-		panels := (p.cols + g.panel - 1) / g.panel
-		s.b = grow(s.b, panels*p.k*g.panel)
-		pack(s.b, *b, g.panel)
-		p.b, p.bRow, p.bPanel = &s.b[0], g.panel, p.k*g.panel
+}
+
+// allColumns computes a block of rows.
+func (g *tiles) allColumns(p *product) {
+	a, b, c, init, n := p.a, p.b, p.c, p.init, p.n
+	width := n
+	switch {
+	case p.rows <= 3:
+		width = max(g.wide, maxCall/(p.rows*max(p.k, 1))/g.wide*g.wide)
+	case p.k*n > 1<<12:
+		width = g.panel
 	}
-	g.run(&p)
-}
-
-// inPlace is how many floats of an operand are read where they lie.
-const inPlace = 1 << 15
-
-// gemmNT transposes B into panels first: for the weights of a layer that costs less than a row or two of the product.
-func (g *tiles) gemmNT(s *Scratch, c, a, b *Matrix, e *Epilogue) {
-	n, k := b.Rows, b.Cols
-	panels := (n + g.panel - 1) / g.panel
-	s.b = grow(s.b, panels*k*g.panel)
-	const rows = 8
-	for j := 0; j < n && k > 0; j += rows {
-		to := j/g.panel*k*g.panel + j%g.panel
-		g.transpose(min(rows, n-j), k, &s.b[to], 4*g.panel, &b.Data[j*b.Stride], 4*b.Stride)
+	most := len(g.byRows)
+	blocks := (p.rows + most - 1) / most
+	for j := 0; j < n; j += width {
+		p.n = min(width, n-j)
+		p.b = offset(b, j/g.panel*p.bPanel)
+		height := (p.rows + blocks - 1) / blocks // even blocks are faster than full ones and a small rest
+		less := height*blocks - p.rows           // blocks that have one row less
+		perCall := max(1, maxCall/(height*p.n*max(p.k, 1)))
+		for i, left := 0, blocks; left > 0; {
+			if left == less {
+				height--
+				less = 0
+			}
+			count := min(left-less, perCall)
+			p.blocks = count
+			p.a, p.c = offset(a, i*p.aRow), offset(c, i*p.cRow+4*j)
+			if init != nil {
+				p.init = offset(init, i*p.initRow+4*j)
+			}
+			g.byRows[height-1](onStack(&p.tileCall))
+			left -= count
+			i += count * height
+		}
 	}
-	g.run(&product{c.Rows, c.Cols, k, unsafe.SliceData(c.Data), c.Stride, unsafe.SliceData(a.Data), a.Stride, 1,
-		unsafe.SliceData(s.b), g.panel, k * g.panel, unsafe.SliceData(e.Bias), e.Act, e.Accumulate})
+	p.b, p.n = b, n
 }
 
-func (g *tiles) dense(y, x *Matrix, w *PackedB, act Activation) {
-	g.run(&product{y.Rows, y.Cols, w.rows, unsafe.SliceData(y.Data), y.Stride, unsafe.SliceData(x.Data), x.Stride, 1,
-		unsafe.SliceData(w.data), g.panel, w.rows * g.panel, unsafe.SliceData(w.bias), act, false})
-}
-
-func (g *tiles) run(p *product) {
-	if p.rows == 0 || p.cols == 0 {
+// panels copies k rows of B into panels. It reads memory in order: rows of B as they are, or 16 rows of its transpose at a
+// time.
+func (g *tiles) panels(s *Scratch, p *product) {
+	panel := p.k*g.panel + 16 // a cache line more than needed keeps panels from falling into the same sets
+	s.b = grow(s.b, (p.n+g.panel-1)/g.panel*panel)
+	src, row := p.b, p.bRow
+	p.b, p.bRow, p.bPanel = unsafe.SliceData(s.b), 4*g.panel, 4*panel
+	if p.bCol != 4 {
+		for j := 0; j < p.n && p.k > 0; j += 16 {
+			g.transpose(min(16, p.n-j), p.k, &s.b[j/g.panel*panel+j%g.panel], p.bRow, offset(src, j*p.bCol), p.bCol)
+		}
 		return
 	}
-	if p.k == 0 { // A and B have no memory to point into
-		p.aRow, p.aCol, p.bRow, p.bPanel = 0, 0, 0, 0
+	whole, rest := p.n/g.panel, p.n%g.panel
+	for i := range p.k {
+		g.copy(whole, g.panel, &s.b[i*g.panel], p.bPanel, offset(src, i*row), p.bRow, nil)
 	}
-	mode, floor := fromZero, float32(math.Inf(-1))
+	if rest > 0 {
+		g.copy(p.k, rest, &s.b[whole*panel], p.bRow, offset(src, whole*p.bRow), row, nil)
+	}
+}
+
+// copyA copies a block of A, by rows, if there are enough columns to make that pay.
+func (g *tiles) copyA(s *Scratch, p *product) {
+	row := (p.k+15)&^15 + 16
 	switch {
-	case p.accumulate:
-		mode = fromC
-	case p.bias != nil:
-		mode = fromInit
+	case s == nil:
+		return
+	case p.aCol != 4 && p.n >= 4*g.panel && p.rows*p.k > inPlace/2:
+		s.a = grow(s.a, p.rows*row)
+		for k := 0; k < p.k; k += 16 {
+			g.transpose(min(16, p.k-k), p.rows, &s.a[k], 4*row, offset(p.a, k*p.aCol), p.aCol)
+		}
+	case p.aCol == 4 && p.aRow >= 2048 && p.rows >= 32 && p.n >= 8*g.panel:
+		s.a = grow(s.a, p.rows*row)
+		for i := 0; i < p.rows; i += 16 {
+			g.copy(min(16, p.rows-i), p.k, &s.a[i*row], 4*row, offset(p.a, i*p.aRow), p.aRow, nil)
+		}
+	default:
+		return
 	}
-	if p.act == ReLU {
-		floor = 0
-	}
-	if p.rows <= len(g.byRows) && p.k <= g.deepest && p.rows*p.cols*p.k <= maxCall {
-		g.byRows[p.rows-1](p.k, 1, p.cols, p.a, 4*p.aRow, 4*p.aCol, p.b, 4*p.bRow, 4*p.bPanel, p.c, 4*p.cRow, p.bias, mode, floor)
-	} else {
-		g.blocked(p, mode, floor)
-	}
-	if p.act == Sigmoid || p.act == Tanh {
-		c := Matrix{unsafe.Slice(p.c, (p.rows-1)*p.cRow+p.cols), p.rows, p.cols, p.cRow}
-		flatten(&c)
-		g.activate(c, c, nil, p.act)
-	}
+	p.a, p.aRow, p.aCol = &s.a[0], 4*row, 4
 }
 
-// blocked goes through blocks of k, then slabs of columns, then blocks of rows.
-func (g *tiles) blocked(p *product, mode int, floor float32) {
-	for from := 0; from == 0 || from < p.k; from += g.deepest {
-		k := min(g.deepest, p.k-from)
-		bound := floor
-		if from+k < p.k {
-			bound = float32(math.Inf(-1))
-		}
-		width := p.cols
-		if k*width > g.slab {
-			width = max(g.wide, g.slab/k/g.wide*g.wide)
-		}
-		for j := 0; j < p.cols; j += width {
-			b := offset(p.b, from*p.bRow+j/g.panel*p.bPanel)
-			g.slabOf(p, offset(p.a, from*p.aCol), b, k, j, min(width, p.cols-j), mode, bound)
-		}
-		mode = fromC
-	}
-}
-
-// slabOf computes all rows of n columns of C from column j on, for k rows of B.
-func (g *tiles) slabOf(p *product, a, b *float32, k, j, n, mode int, floor float32) {
-	blocks := (p.rows + len(g.byRows) - 1) / len(g.byRows)
-	height := (p.rows + blocks - 1) / blocks // even blocks are faster than full ones and a small rest
-	perCall := max(1, maxCall/(height*n*max(k, 1)))
-	small := height*blocks - p.rows // blocks that have one row less
-	init := p.bias
-	if mode == fromInit {
-		init = offset(init, j)
-	}
-	for i, left := 0, blocks; left > 0; {
-		if left == small {
-			height--
-			small = 0
-		}
-		count := min(left-small, perCall)
-		g.byRows[height-1](k, count, n, offset(a, i*p.aRow), 4*p.aRow, 4*p.aCol, b, 4*p.bRow, 4*p.bPanel,
-			offset(p.c, i*p.cRow+j), 4*p.cRow, init, mode, floor)
-		left -= count
-		i += count * height
-	}
-}
-
-// offset returns the address n floats further.
-func offset(p *float32, n int) *float32 { return (*float32)(unsafe.Add(unsafe.Pointer(p), 4*n)) }
+// offset returns the address so many bytes further, which must be one of the operand's: the garbage collector minds.
+func offset(p *float32, bytes int) *float32 { return (*float32)(unsafe.Add(unsafe.Pointer(p), bytes)) }
