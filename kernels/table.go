@@ -92,7 +92,11 @@ func choose(forced string, tables []*Table) (*Table, error) {
 // is ready; it grows to the largest call and never shrinks, so that repeated
 // calls allocate nothing. Two calls must not use it at the same time.
 type Scratch struct {
-	a, b []float32 // copies of operands in the order that a product reads them
+	// Pool shares large products among several cores if it is not nil.
+	Pool *Pool
+
+	a, b   []float32 // copies of operands in the order that a product reads them
+	shared *shared
 }
 
 // grow returns a slice of n elements with unspecified values, made of buf if it

@@ -43,8 +43,9 @@ type tiles struct {
 }
 
 const (
-	maxCall = 1 << 18 // multiply-adds in a call, which is not preempted: a few microseconds
-	inPlace = 1 << 15 // floats of an operand that are read where they lie
+	maxCall   = 1 << 18 // multiply-adds in a call, which is not preempted: a few microseconds
+	shareFrom = 1 << 20 // multiply-adds of a product that is worth sharing: it takes tens of microseconds
+	inPlace   = 1 << 15 // floats of an operand that are read where they lie
 )
 
 // A product is C = act(A·B + bias), or C += A·B: one call for all of it, which larger ones are cut from.
@@ -127,9 +128,66 @@ func (g *tiles) run(s *Scratch, p *product) {
 		g.byRows[p.rows-1](onStack(&p.tileCall))
 	case p.k <= g.deepest && p.rows*p.k <= inPlace/2 && !p.copyB:
 		g.allColumns(p)
+	case s != nil && s.Pool != nil && p.rows*p.n*p.k >= shareFrom:
+		g.share(s, p)
 	default:
 		g.blocked(s, p)
 	}
+}
+
+// A shared product is computed in parts by the workers of a pool: each has some of the columns, and so its own part of B,
+// or some of the rows if there are few columns.
+type shared struct {
+	tiles     *tiles
+	product   product
+	rows      int // of a part
+	cols      int
+	scratches []Scratch      // one for each part
+	part      func(part int) // is made once
+}
+
+func (g *tiles) share(s *Scratch, p *product) {
+	if s.shared == nil {
+		s.shared = new(shared)
+		s.shared.part = s.shared.compute
+	}
+	sh := s.shared
+	sh.tiles, sh.product = g, *p
+	sh.rows, sh.cols = p.rows, p.n
+	parts := 2 * s.Pool.workers // a late worker leaves more to the others
+	if p.n >= 2*parts*g.panel || p.n > p.rows {
+		sh.cols = ((p.n+parts-1)/parts + g.panel - 1) / g.panel * g.panel
+		parts = (p.n + sh.cols - 1) / sh.cols
+	} else {
+		height := len(g.byRows)
+		sh.rows = ((p.rows+parts-1)/parts + height - 1) / height * height
+		parts = (p.rows + sh.rows - 1) / sh.rows
+	}
+	for len(sh.scratches) < parts {
+		sh.scratches = append(sh.scratches, Scratch{})
+	}
+	s.Pool.Do(parts, sh.part)
+	sh.product = product{} // keeps no operand alive
+}
+
+func (sh *shared) compute(part int) {
+	p := sh.product
+	row, col := 0, part*sh.cols
+	if sh.rows < p.rows {
+		row, col = part*sh.rows, 0
+	}
+	p.rows, p.n = min(sh.rows, p.rows-row), min(sh.cols, p.n-col)
+	p.a = offset(p.a, row*p.aRow)
+	if p.bCol == 4 {
+		p.b = offset(p.b, col/sh.tiles.panel*p.bPanel)
+	} else {
+		p.b = offset(p.b, col*p.bCol)
+	}
+	p.c = offset(p.c, row*p.cRow+4*col)
+	if p.init != nil {
+		p.init = offset(p.init, row*p.initRow+4*col)
+	}
+	sh.tiles.blocked(&sh.scratches[part], &p)
 }
 
 // blocked goes through blocks of k, then blocks of rows, then panels: a panel of B waits in the first cache while the
