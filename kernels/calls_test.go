@@ -217,6 +217,10 @@ func calls() []call {
 		{"Add", false, func(t *Table, o *operands) error { return t.Add(o.out(), o.in(), o.in()) }},
 		{"Mul", false, func(t *Table, o *operands) error { return t.Mul(o.out(), o.in(), o.in()) }},
 		{"MulAdd", false, func(t *Table, o *operands) error { return t.MulAdd(o.out(), o.in(), o.in()) }},
+		{"Exp", false, func(t *Table, o *operands) error { return t.Exp(o.out(), o.in()) }},
+		{"Log", false, func(t *Table, o *operands) error { return t.Log(o.out(), o.in()) }},
+		{"Erf", false, func(t *Table, o *operands) error { return t.Erf(o.out(), o.in()) }},
+		{"Gelu", false, func(t *Table, o *operands) error { return t.Gelu(o.out(), o.in()) }},
 		{"RowSum", false, func(t *Table, o *operands) error { return t.RowSum(o.writeFloats(o.rows), o.in()) }},
 		{"SGD", false, func(t *Table, o *operands) error { return t.SGD(o.writeFloats(o.cols), o.readFloats(o.cols), 0.1) }},
 		{"Adam", false, func(t *Table, o *operands) error {
@@ -246,6 +250,7 @@ func calls() []call {
 	for _, accumulate := range []bool{false, true} {
 		plus := map[bool]string{true: "+"}[accumulate]
 		add("ColSum"+plus, false, func(t *Table, o *operands) error { return t.ColSum(o.writeFloats(o.cols), o.in(), accumulate) })
+		add("GeluGrad"+plus, false, func(t *Table, o *operands) error { return t.GeluGrad(o.out(), o.in(), o.in(), accumulate) })
 		add("SoftmaxGrad"+plus, false, func(t *Table, o *operands) error { return t.SoftmaxGrad(o.out(), o.in(), o.in(), accumulate) })
 		add("Momentum/nesterov="+map[bool]string{true: "yes", false: "no"}[accumulate], false, func(t *Table, o *operands) error {
 			return t.Momentum(o.writeFloats(o.cols), o.writeFloats(o.cols), o.readFloats(o.cols), 0.1, 0.9, accumulate)
