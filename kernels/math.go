@@ -2,9 +2,8 @@ package kernels
 
 import "math"
 
-// The bounds below were measured against float64 on every 19th float32, in units
-// in the last place of the exact result, with products rounded and with products
-// fused: they hold on every level.
+// The bounds below are in units in the last place of the exact result and hold on every level, with products rounded and
+// with products fused: TestSweep.
 //
 // The coefficients are those of the Cephes library's single precision functions
 // (Stephen L. Moshier, netlib.org/cephes) but for erf, which has its own. Each function is straight-line apart
@@ -29,7 +28,7 @@ const (
 	expMax = 88  // up to here 2ⁿ is finite
 )
 
-// exp returns eˣ within 1.02 ulp. Results below 2^-126.5 are 0.
+// exp returns eˣ within 1.03 ulp. Results below 2^-126.5 are 0.
 func exp(x float32) float32 {
 	x = min(max(x, expMin), expMax+1)
 	shifted := mulAdd(x, log2e, roundMagic)
@@ -99,7 +98,7 @@ func log1p(x float32) float32 {
 	return log(u) + (x-(u-1))/u
 }
 
-// sigmoid returns 1/(1+e⁻ˣ) within 1.43 ulp.
+// sigmoid returns 1/(1+e⁻ˣ) within 1.45 ulp.
 func sigmoid(x float32) float32 {
 	t := sigmoidTail(x)
 	if x < 0 {
@@ -153,7 +152,7 @@ func tanh(x float32) float32 {
 // erfNearEnd is where erf changes from its polynomial to the exponential of one.
 const erfNearEnd = 0.921875
 
-// erf returns the error function within 0.99 ulp.
+// erf returns the error function within 1.08 ulp.
 func erf(x float32) float32 {
 	a := abs(x)
 	if a < erfNearEnd {

@@ -32,6 +32,9 @@ var assembly = sync.OnceValues(func() (*asmsim.Program, error) {
 // that lacks the level can test it. They may touch nothing but mem, or everything if it is nil.
 func simulated(t testing.TB, v simd, mem *asmsim.Memory) *Table {
 	t.Helper()
+	if raceEnabled {
+		t.Skip("the simulator has no threads")
+	}
 	program, err := assembly()
 	require.NoError(t, err)
 	simulate(program, reflect.ValueOf(&v).Elem(), mem)
@@ -230,6 +233,10 @@ func TestSimulatedGemmBounds(t *testing.T) {
 // NaN is as good as another, and so is any zero.
 func TestSimulatedCalls(t *testing.T) {
 	native := nativeAVX2(t)
+	seeds := uint64(99) // one special value in each place
+	if os.Getenv("ESPALIER_LONG") != "" {
+		seeds *= uint64(len(specials)) // each of them
+	}
 	for _, level := range []simd{avx2, avx512} {
 		var mem asmsim.Memory
 		table := simulated(t, level, &mem)
@@ -238,7 +245,7 @@ func TestSimulatedCalls(t *testing.T) {
 				if strings.HasPrefix(c.name, "Gemm") || strings.HasPrefix(c.name, "Dense") {
 					t.Skip("TestSimulatedGemm")
 				}
-				for seed := range uint64(50) {
+				for seed := range seeds {
 					run := func(table *Table) *operands {
 						mem = asmsim.Memory{}
 						mem.AllowRead(unsafe.Slice(&unitWeight, 1))
@@ -252,13 +259,19 @@ func TestSimulatedCalls(t *testing.T) {
 							mem.Allow(x)
 							return x
 						}
-						if seed%2 == 0 {
+						switch seed % 3 {
+						case 0: // many of them
 							o.fill = func(_ int, x []float32) {
 								for i := range x {
 									if o.IntN(8) == 0 {
 										x[i] = specials[o.IntN(len(specials))]
 									}
 								}
+							}
+						case 1: // one, in each place in turn
+							o.cols = 33
+							o.fill = func(operand int, x []float32) {
+								x[int(seed/3)%len(x)] = specials[(int(seed)+5*operand)%len(specials)]
 							}
 						}
 						require.NoError(t, o.run(table, c))

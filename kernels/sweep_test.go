@@ -19,18 +19,18 @@ var swept = []struct {
 	scale func(x float64) float64
 	bound float64
 }{
-	{"exp", (*kernels.Table).Exp, math.Exp, nil, 1.02},
+	{"exp", (*kernels.Table).Exp, math.Exp, nil, 1.03},
 	{"log", (*kernels.Table).Log, math.Log, nil, 0.83},
-	{"sigmoid", activation(kernels.Sigmoid), func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }, nil, 1.43},
+	{"sigmoid", activation(kernels.Sigmoid), func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }, nil, 1.45},
 	{"tanh", activation(kernels.Tanh), math.Tanh, nil, 1.34},
-	{"erf", (*kernels.Table).Erf, math.Erf, nil, 1.5},
-	{"gelu", (*kernels.Table).Gelu, gelu, func(x float64) float64 { return math.Max(1, math.Abs(x)) }, 2},
+	{"erf", (*kernels.Table).Erf, math.Erf, nil, 1.08},
+	{"gelu", (*kernels.Table).Gelu, gelu, func(x float64) float64 { return math.Max(1, math.Abs(x)) }, 1.67}, // 1e-7
 	{"geluSlope", func(t *kernels.Table, y, x kernels.Matrix) error {
 		if err := t.Fill(y, 1); err != nil {
 			return err
 		}
 		return t.GeluGrad(y, y, x, false)
-	}, geluSlope, func(float64) float64 { return 1 }, 4},
+	}, geluSlope, func(float64) float64 { return 1 }, 2.2}, // 1.3e-7
 }
 
 func activation(act kernels.Activation) func(t *kernels.Table, y, x kernels.Matrix) error {
@@ -75,6 +75,9 @@ func TestSweep(t *testing.T) {
 						unit := ulp(want)
 						if f.scale != nil {
 							unit = 0x1p-24 * f.scale(v)
+						}
+						if math.Abs(float64(got)-want) <= worst*unit {
+							continue // this comes first because it is nearly always so
 						}
 						if want != want && got != got || got == 0 && math.Abs(want) < 0x1p-126 && math.Abs(v) > 1 {
 							continue // NaN, or an exponential that is flushed
