@@ -11,7 +11,7 @@ func (t *Table) Log(y, x Matrix) error { return t.function("Log", t.log, y, x) }
 func (t *Table) Erf(y, x Matrix) error { return t.function("Erf", t.erf, y, x) }
 
 // Gelu computes y = x·Φ(x), Φ(x) = (1 + erf(x/√2))/2, for operands of one shape. (Hendrycks and Gimpel,
-// arXiv:1606.08415, section 2; not its approximation by tanh.) The error is at most 10⁻⁷·max(1, |x|); the limit at -Inf is 0. y may be x.
+// arXiv:1606.08415, section 2; not its approximation by tanh.) The error is at most 1.2·10⁻⁷·max(1, |x|); the limit at -Inf is 0. y may be x.
 func (t *Table) Gelu(y, x Matrix) error { return t.function("Gelu", t.gelu, y, x) }
 
 func (t *Table) function(kernel string, f func(y, x []float32), y, x Matrix) error {
