@@ -8,5 +8,5 @@
 // the first error sticks to the tape, later operations do nothing, and Backward or [Tape.Err] reports it.
 //
 // Each operation is one small struct with its forward and its backward side by side in one file: dense.go, activate.go,
-// softmax.go, shape.go (reshape, concatenate, slice), arithmetic.go (add, multiply, scale, reduce), dropout.go, loss.go.
+// gelu.go, softmax.go, shape.go (reshape, concatenate, slice), arithmetic.go (add, multiply, scale, reduce), dropout.go, loss.go.
 package autograd

@@ -46,7 +46,7 @@ func (p program) run(c calc, values []value, wild bool) value {
 		if len(p.code) == 0 {
 			break
 		}
-		op := p.next(16)
+		op := p.next(17)
 		x := pick(anything)
 		m, n := c.shape(x)
 		var y value
@@ -107,6 +107,8 @@ func (p program) run(c calc, values []value, wild bool) value {
 				t.weights = r.weights(m)
 			}
 			y = c.loss(name, x, t)
+		case 16:
+			y = c.gelu(x)
 		}
 		if rows, cols := c.shape(y); rows*cols > 100 {
 			continue

@@ -52,6 +52,7 @@ type gradientCase struct {
 func gradientCases(rows, cols int) []gradientCase {
 	other := newRand(2).normal(rows, cols, 2)
 	cases := []gradientCase{
+		{"Gelu", 1, func(c calc, p []value) value { return weighted(c, c.gelu(p[0])) }},
 		{"Softmax", 1, func(c calc, p []value) value { return weighted(c, c.softmax(p[0])) }},
 		{"Concatenate/one", 1, func(c calc, p []value) value { return weighted(c, c.concatenate(p[0])) }},
 		{"Concatenate/two", 2, func(c calc, p []value) value { return weighted(c, c.concatenate(p[0], p[1])) }},
@@ -249,6 +250,7 @@ func TestAccumulation(t *testing.T) {
 	}{
 		{"Param", func(c calc, p value) value { return p }},
 		{"Sigmoid", func(c calc, p value) value { return c.activate(p, kernels.Sigmoid) }},
+		{"Gelu", func(c calc, p value) value { return c.gelu(p) }},
 		{"Scale", func(c calc, p value) value { return c.scale(p, 0.5) }},
 		{"Add", func(c calc, p value) value { return c.add(c.scale(p, 0.25), p) }},
 		{"AddSame", func(c calc, p value) value { return c.scale(c.add(p, p), 0.5) }},

@@ -99,6 +99,7 @@ type calc interface {
 	constant(m kernels.Matrix) value
 	dense(x, w, b value, act kernels.Activation) value
 	activate(x value, act kernels.Activation) value
+	gelu(x value) value
 	softmax(x value) value
 	reshape(x value, rows, cols int) value
 	concatenate(x ...value) value
@@ -147,6 +148,7 @@ func (c onTape) dense(x, w, b value, act kernels.Activation) value {
 	return c.Dense(tensor(x), tensor(w), tensor(b), act)
 }
 func (c onTape) activate(x value, act kernels.Activation) value { return c.Activate(tensor(x), act) }
+func (c onTape) gelu(x value) value                             { return c.Gelu(tensor(x)) }
 func (c onTape) softmax(x value) value                          { return c.Softmax(tensor(x)) }
 func (c onTape) reshape(x value, rows, cols int) value          { return c.Reshape(tensor(x), rows, cols) }
 func (c onTape) concatenate(x ...value) value {

@@ -90,6 +90,10 @@ func (r *reference) activate(x value, act kernels.Activation) value {
 	})
 }
 
+func (r *reference) gelu(x value) value {
+	return each(x.(mat), x.(mat), func(z, _ float64) float64 { return z / 2 * math.Erfc(-z/math.Sqrt2) })
+}
+
 func sigmoid(z float64) float64 { return 1 / (1 + math.Exp(-z)) }
 
 func softmax(x []float64) []float64 {

@@ -32,6 +32,7 @@ type Tape struct {
 
 	denses       pool[denseOp]
 	activates    pool[activateOp]
+	gelus        pool[geluOp]
 	softmaxes    pool[softmaxOp]
 	reshapes     pool[reshapeOp]
 	concatenates pool[concatenateOp]
@@ -73,6 +74,7 @@ func (t *Tape) Reset() {
 	t.tensors.reset()
 	t.denses.reset()
 	t.activates.reset()
+	t.gelus.reset()
 	t.softmaxes.reset()
 	t.reshapes.reset()
 	t.concatenates.reset()

@@ -1,5 +1,7 @@
 package main
 
+import "math"
+
 // The functions of kernels/math.go on registers: the same operations in the same order, a fused one for each mulAdd.
 
 const (
@@ -11,6 +13,7 @@ const (
 	roundMagic = 3<<22 + 127
 
 	expMin   = -88
+	expMax   = 88
 	sqrtHalf = num(0x3f3504f3) // bits of sqrt(1/2)
 )
 
@@ -59,8 +62,49 @@ func (k *kernel) expMinus1(ps, xs []reg) {
 	}
 }
 
-// exp returns the exponentials of xs, which are at most 88 and not below expMin, in other registers in place of theirs.
-func (k *kernel) exp(xs ...reg) []reg {
+// atLeast and atMost limit xs; a NaN stays.
+func (k *kernel) atLeast(low float32, xs []reg) {
+	l := k.limit(low)
+	for _, x := range xs {
+		k.max(x, x, l)
+	}
+	k.free(l)
+}
+
+func (k *kernel) atMost(high float32, xs []reg) {
+	l := k.limit(high)
+	for _, x := range xs {
+		k.min(x, x, l)
+	}
+	k.free(l)
+}
+
+// exp returns the exponentials of xs, which are at most expMax and not below expMin, in other registers in place of theirs.
+func (k *kernel) exp(xs ...reg) []reg { return k.expOver(xs, nil) }
+
+// expAll is exp for all xs: above expMax it is half of the exponential, twice.
+func (k *kernel) expAll(xs ...reg) []reg {
+	k.atLeast(expMin, xs)
+	k.atMost(expMax+1, xs)
+	halves := k.likes(xs) // one in the exponent's field
+	for i, x := range xs {
+		c := k.test()
+		k.compare(c, x, ">", f32(expMax))
+		k.set(halves[i], num(1<<23))
+		k.keep(halves[i], halves[i], c)
+		k.free(c)
+	}
+	ys := k.expOver(xs, halves)
+	for i, y := range ys {
+		k.addInt(halves[i], halves[i], f32(1)) // 1 or 2
+		k.mul(y, y, halves[i])
+	}
+	k.freeAll(halves)
+	return ys
+}
+
+// expOver is exp, divided by a power of two for each x if their exponents are given in the place of the field.
+func (k *kernel) expOver(xs, exponents []reg) []reg {
 	scale, p := k.likes(xs), k.likes(xs)
 	for i, x := range xs {
 		k.mulAdd(scale[i], x, f32(log2e), f32(roundMagic))
@@ -74,6 +118,9 @@ func (k *kernel) exp(xs ...reg) []reg {
 	}
 	for i, x := range xs {
 		k.negMulAdd(x, p[i], f32(ln2Lo), x)
+	}
+	for i, e := range exponents {
+		k.subInt(scale[i], scale[i], e)
 	}
 	k.expMinus1(p, xs)
 	for i, x := range xs {
@@ -185,14 +232,40 @@ func (k *kernel) tanh(limit reg, xs ...reg) {
 	k.freeAll(ys, ts, zs)
 }
 
-// log replaces x, which is positive, finite and normal, or NaN, by its logarithm.
-func (k *kernel) log(x reg) {
+// logAll is log for all x.
+func (k *kernel) logAll(x reg) reg {
+	y, exponent, c := k.like(x), k.like(x), k.test()
+	k.compare(c, x, "<", f32(0x1p-126)) // denormal
+	k.mul(y, x, f32(1<<23))
+	k.pick(y, c, y, x)
+	k.set(exponent, f32(-23))
+	k.keep(exponent, exponent, c)
+	k.free(c)
+	k.log(y, exponent)
+	k.free(exponent)
+	c = k.test()
+	k.compare(c, x, ">", f32(math.MaxFloat32))
+	k.pick(y, c, x, y)
+	k.compare(c, x, "<", f32(math.SmallestNonzeroFloat32))
+	k.pick(y, c, minusInf, y)
+	k.compare(c, x, "<", num(0))
+	k.pick(y, c, nan, y)
+	k.free(x, c)
+	return y
+}
+
+// log replaces x, which is positive, finite and normal, or NaN, by its logarithm; that of x times two to an exponent if
+// there is one.
+func (k *kernel) log(x reg, exponent ...reg) {
 	e, z, p := k.like(x), k.like(x), k.like(x)
 	k.sub(p, x, x) // zero, or NaN to pass on
 	k.subInt(x, x, sqrtHalf)
 	k.shiftRight(e, x, 23)
 	k.toFloat(e, e)
 	k.add(e, e, p)
+	for _, more := range exponent {
+		k.add(e, e, more)
+	}
 	k.and(x, x, num(0x7fffff))
 	k.addInt(x, x, sqrtHalf)
 	k.sub(x, x, f32(1)) // z
@@ -209,4 +282,139 @@ func (k *kernel) log(x reg) {
 	k.add(x, x, p)
 	k.mulAdd(x, e, f32(ln2Hi), x)
 	k.free(e, z, p)
+}
+
+const (
+	erfNearEnd = 0.921875
+	invSqrt2   = 0.70710678118654752
+	invSqrt2Pi = 0.39894228040143268
+	normalEnd  = 40
+)
+
+// erfNear returns the error functions of xs within erfNearEnd around 0.
+func (k *kernel) erfNear(xs []reg) []reg {
+	ps, zs := k.likes(xs), k.likes(xs)
+	for i, x := range xs {
+		k.mul(zs[i], x, x)
+		k.set(ps[i], f32(8.3700943e-05))
+	}
+	for _, c := range []float32{-8.1427098e-04, 5.2010338e-03, -2.6859399e-02, 1.1283696e-01, -3.7612635e-01, 1.2837917e-01} {
+		for i, p := range ps {
+			k.mulAdd(p, p, zs[i], f32(c))
+		}
+	}
+	for i, x := range xs {
+		k.mulAdd(ps[i], ps[i], x, x)
+	}
+	k.freeAll(zs)
+	return ps
+}
+
+// erfcFar returns 1 - erf(x) of |xs| from erfNearEnd on.
+func (k *kernel) erfcFar(xs []reg) []reg {
+	as, ps := k.likes(xs), k.likes(xs)
+	for i, x := range xs {
+		k.and(as[i], x, allBits)
+		k.set(ps[i], f32(-1.4616295e-05))
+	}
+	for _, c := range []float32{3.5107919e-04, -3.7367109e-03, 2.3921896e-02, -1.0638140e-01, -6.3508594e-01, -1.2865981e-01} {
+		for i, p := range ps {
+			k.mulAdd(p, p, as[i], f32(c))
+		}
+	}
+	for i, a := range as {
+		k.mulSub(a, ps[i], a, a)
+	}
+	k.freeAll(ps)
+	k.atLeast(expMin, as)
+	return k.exp(as...)
+}
+
+// near says which x erfNear is for.
+func (k *kernel) near(x reg) cond {
+	a, c := k.like(x), k.test()
+	k.and(a, x, allBits)
+	k.compare(c, a, "<", f32(erfNearEnd))
+	k.free(a)
+	return c
+}
+
+// erf replaces xs by their error functions.
+func (k *kernel) erf(xs ...reg) []reg {
+	far := k.erfcFar(xs)
+	near := k.erfNear(xs)
+	for i, x := range xs {
+		t, c := k.like(x), k.near(x)
+		k.sub(t, f32(1), far[i])
+		k.and(x, x, signBit)
+		k.or(t, t, x)
+		k.pick(x, c, near[i], t)
+		k.free(t, c)
+	}
+	k.freeAll(far, near)
+	return xs
+}
+
+// normal replaces us = x/√2 by the normal distribution function of x.
+func (k *kernel) normal(us []reg) {
+	far := k.erfcFar(us)
+	for i, u := range us {
+		t := k.like(u)
+		k.mul(far[i], far[i], f32(0.5))
+		k.sub(t, f32(1), far[i])
+		k.pickNegative(far[i], u, far[i], t)
+		k.free(t)
+	}
+	near := k.erfNear(us)
+	half := k.uni("0.5")
+	k.set(half, f32(0.5))
+	for i, u := range us {
+		c := k.near(u)
+		k.mulAdd(near[i], near[i], half, half)
+		k.pick(u, c, near[i], far[i])
+		k.free(c)
+	}
+	k.free(half)
+	k.freeAll(far, near)
+}
+
+// overSqrt2 returns xs/√2.
+func (k *kernel) overSqrt2(xs []reg) []reg {
+	us := k.likes(xs)
+	for i, x := range xs {
+		k.mul(us[i], x, f32(invSqrt2))
+	}
+	return us
+}
+
+// gelu replaces xs by xs times the normal distribution function.
+func (k *kernel) gelu(xs ...reg) []reg {
+	k.atLeast(-normalEnd, xs)
+	us := k.overSqrt2(xs)
+	k.normal(us)
+	for i, x := range xs {
+		k.mul(x, x, us[i])
+	}
+	k.freeAll(us)
+	return xs
+}
+
+// geluSlope replaces xs by the derivative of gelu.
+func (k *kernel) geluSlope(xs ...reg) {
+	k.atLeast(-normalEnd, xs)
+	k.atMost(normalEnd, xs)
+	us := k.overSqrt2(xs)
+	k.normal(us)
+	ds := k.likes(xs)
+	for i, x := range xs {
+		k.mul(ds[i], x, x)
+		k.mul(ds[i], ds[i], f32(-0.5))
+	}
+	k.atLeast(expMin, ds)
+	ds = k.exp(ds...)
+	for i, x := range xs {
+		k.mul(ds[i], ds[i], f32(invSqrt2Pi))
+		k.mulAdd(x, ds[i], x, us[i])
+	}
+	k.freeAll(us, ds)
 }

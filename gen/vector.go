@@ -124,7 +124,10 @@ const (
 	allBits = num(1<<31 - 1) // of the magnitude
 )
 
-var minusInf = f32(float32(math.Inf(-1)))
+var (
+	minusInf = f32(float32(math.Inf(-1)))
+	nan      = f32(float32(math.NaN()))
+)
 
 // columns prepares visits to rows of the given number of columns.
 func (k *kernel) columns(name string) {

@@ -50,6 +50,8 @@ func (t *Table) Activate(y, x Matrix, bias []float32, act Activation) error {
 	} else if err := checkCols(kernel, "bias", len(bias), operand{"x", x}); err != nil {
 		return err
 	}
+	raceReads(x, vector(bias))
+	raceWrites(y)
 	t.activate(y, x, bias, act)
 	return nil
 }
@@ -73,6 +75,8 @@ func (t *Table) ActivateGrad(dx Matrix, dbias []float32, dy, y Matrix, act Activ
 	} else if err := checkCols(kernel, "dbias", len(dbias), operand{"dy", dy}); err != nil {
 		return err
 	}
+	raceReads(dy, y)
+	raceWrites(dx, vector(dbias))
 	t.activateGrad(dx, dbias, dy, y, act, accumulate)
 	return nil
 }

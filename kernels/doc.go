@@ -24,7 +24,8 @@
 //   - Column reductions add the rows in ascending order.
 //   - A softmax multiplies by the reciprocal of its sum, a mean divides.
 //   - exp, log, log1p, sigmoid and tanh have one range reduction and one
-//     polynomial each. Their operations and the order of these are fixed.
+//     polynomial each, erf has two ranges. Their operations and the order of
+//     these are fixed.
 //   - NaN propagates: through ReLU, through the maximum of a row, through every
 //     loss. The softmax of a row that holds a NaN, or only -Inf, is all NaN.
 //   - Results of exp below 2^-126.5 are flushed to zero.
@@ -35,7 +36,8 @@
 // rounds the product first, on every architecture, and so agrees with itself bit
 // for bit everywhere. Generic and the others differ by rounding only: before the
 // activation an element of a product is within k·2⁻²³·Σ|a||b| of the exact value
-// on every level, with |bias| or |c| counted in the sum. The worst error measured
-// on any level, over every 19th float32, is 1.02 units in the last place for exp,
-// 0.83 for log, 1.44 for log1p, 1.34 for tanh and 1.43 for sigmoid.
+// on every level, with |bias| or |c| counted in the sum. The worst error on AVX2,
+// and so on every SIMD level, over all float32 (TestSweep with ESPALIER_SWEEP set)
+// is 1.03 units in the last place for exp, 0.83 for log, 1.34 for tanh, 1.45 for
+// sigmoid and 1.08 for erf; that of log1p, over every 997th, is 1.44.
 package kernels

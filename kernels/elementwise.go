@@ -5,6 +5,7 @@ func (t *Table) Fill(x Matrix, v float32) error {
 	if err := (operand{"x", x}).check("Fill"); err != nil {
 		return err
 	}
+	raceWrites(x)
 	flatten(&x)
 	for i := range x.Rows {
 		t.fill(x.Row(i), v)
@@ -18,6 +19,8 @@ func (t *Table) Copy(y, x Matrix) error {
 	if err := checkSame("Copy", operand{"x", x}, operand{"y", y}); err != nil {
 		return err
 	}
+	raceReads(x)
+	raceWrites(y)
 	flatten(&y, &x)
 	for i := range y.Rows {
 		copy(y.Row(i), x.Row(i))
@@ -30,6 +33,8 @@ func (t *Table) Scale(y, x Matrix, alpha float32) error {
 	if err := checkSame("Scale", operand{"x", x}, operand{"y", y}); err != nil {
 		return err
 	}
+	raceReads(x)
+	raceWrites(y)
 	flatten(&y, &x)
 	for i := range y.Rows {
 		t.scale(y.Row(i), x.Row(i), alpha)
@@ -42,6 +47,8 @@ func (t *Table) Axpy(y Matrix, alpha float32, x Matrix) error {
 	if err := checkSame("Axpy", operand{"x", x}, operand{"y", y}); err != nil {
 		return err
 	}
+	raceReads(x)
+	raceWrites(y)
 	flatten(&y, &x)
 	for i := range y.Rows {
 		t.axpy(y.Row(i), alpha, x.Row(i))
@@ -54,6 +61,8 @@ func (t *Table) Add(y, a, b Matrix) error {
 	if err := checkSame("Add", operand{"a", a}, operand{"b", b}, operand{"y", y}); err != nil {
 		return err
 	}
+	raceReads(a, b)
+	raceWrites(y)
 	flatten(&y, &a, &b)
 	for i := range y.Rows {
 		t.add(y.Row(i), a.Row(i), b.Row(i))
@@ -67,6 +76,8 @@ func (t *Table) Mul(y, a, b Matrix) error {
 	if err := checkSame("Mul", operand{"a", a}, operand{"b", b}, operand{"y", y}); err != nil {
 		return err
 	}
+	raceReads(a, b)
+	raceWrites(y)
 	flatten(&y, &a, &b)
 	for i := range y.Rows {
 		t.mul(y.Row(i), a.Row(i), b.Row(i))
@@ -80,6 +91,8 @@ func (t *Table) MulAdd(y, a, b Matrix) error {
 	if err := checkSame("MulAdd", operand{"a", a}, operand{"b", b}, operand{"y", y}); err != nil {
 		return err
 	}
+	raceReads(a, b)
+	raceWrites(y)
 	flatten(&y, &a, &b)
 	for i := range y.Rows {
 		t.mulAdd(y.Row(i), a.Row(i), b.Row(i))

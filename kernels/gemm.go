@@ -41,6 +41,7 @@ func (t *Table) Gemm(s *Scratch, c, a, b Matrix, e Epilogue) error {
 		}
 		return e.check(kernel, operand{"c", c})
 	}
+	raceProduct(c, a, b, e.Bias)
 	t.product(s, &c, &a, a.Stride, 1, &b, &e)
 	return nil
 }
@@ -62,6 +63,7 @@ func (t *Table) GemmNT(s *Scratch, c, a, b Matrix, e Epilogue) error {
 		}
 		return e.check(kernel, operand{"c", c})
 	}
+	raceProduct(c, a, b, e.Bias)
 	if s == nil {
 		s = new(Scratch)
 	}
@@ -90,6 +92,7 @@ func (t *Table) GemmTN(s *Scratch, c, a, b Matrix, e Epilogue) error {
 		}
 		return e.check(kernel, operand{"c", c})
 	}
+	raceProduct(c, a, b, e.Bias)
 	t.product(s, &c, &a, 1, a.Stride, &b, &e)
 	return nil
 }

@@ -29,6 +29,11 @@ var genericTable = Table{
 	add:                       addGeneric,
 	mul:                       mulGeneric,
 	mulAdd:                    mulAddGeneric,
+	exp:                       each(exp),
+	log:                       each(log),
+	erf:                       each(erf),
+	gelu:                      each(gelu),
+	geluGrad:                  geluGradGeneric,
 	sgd:                       sgdGeneric,
 	momentum:                  momentumGeneric,
 	adam:                      adamGeneric,
@@ -489,6 +494,27 @@ func mulAddGeneric(y, a, b []float32) {
 	y, b = y[:len(a)], b[:len(a)]
 	for j, v := range a {
 		y[j] = mulAdd(v, b[j], y[j])
+	}
+}
+
+// each returns the kernel that computes y = f(x).
+func each(f func(float32) float32) func(y, x []float32) {
+	return func(y, x []float32) {
+		y = y[:len(x)]
+		for j, v := range x {
+			y[j] = f(v)
+		}
+	}
+}
+
+func geluGradGeneric(dx, dy, x []float32, accumulate bool) {
+	dx, dy = dx[:len(x)], dy[:len(x)]
+	for j, v := range x {
+		g := float32(dy[j] * geluSlope(v))
+		if accumulate {
+			g += dx[j]
+		}
+		dx[j] = g
 	}
 }
 

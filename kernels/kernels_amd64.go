@@ -21,6 +21,11 @@ var avx2 = simd{
 	add:                      addAVX2,
 	mul:                      mulAVX2,
 	mulAdd:                   mulAddAVX2,
+	exp:                      expAVX2,
+	log:                      logAVX2,
+	erf:                      erfAVX2,
+	gelu:                     geluAVX2,
+	geluGrad:                 geluGradAVX2,
 	sgd:                      sgdAVX2,
 	momentum:                 momentumAVX2,
 	nesterov:                 nesterovAVX2,
@@ -64,6 +69,11 @@ var avx512 = simd{
 	add:                      addAVX512,
 	mul:                      mulAVX512,
 	mulAdd:                   mulAddAVX512,
+	exp:                      expAVX512,
+	log:                      logAVX512,
+	erf:                      erfAVX512,
+	gelu:                     geluAVX512,
+	geluGrad:                 geluGradAVX512,
 	sgd:                      sgdAVX512,
 	momentum:                 momentumAVX512,
 	nesterov:                 nesterovAVX512,
@@ -185,6 +195,31 @@ func mulAVX2(n int, y *float32, a *float32, b *float32)
 //
 //go:noescape
 func mulAddAVX2(n int, y *float32, a *float32, b *float32)
+
+// expAVX2: y[j] = exp(x[j])
+//
+//go:noescape
+func expAVX2(n int, y *float32, x *float32)
+
+// logAVX2: y[j] = log(x[j])
+//
+//go:noescape
+func logAVX2(n int, y *float32, x *float32)
+
+// erfAVX2: y[j] = erf(x[j])
+//
+//go:noescape
+func erfAVX2(n int, y *float32, x *float32)
+
+// geluAVX2: y[j] = gelu(x[j])
+//
+//go:noescape
+func geluAVX2(n int, y *float32, x *float32)
+
+// geluGradAVX2: g = dy[j] * the derivative of gelu(x[j]); dx[j] = g, or dx[j] += g if add is not 0
+//
+//go:noescape
+func geluGradAVX2(n int, dx *float32, dy *float32, x *float32, add int)
 
 // sgdAVX2: w[j] = fma(-g[j], lr, w[j])
 //
@@ -365,6 +400,31 @@ func mulAVX512(n int, y *float32, a *float32, b *float32)
 //
 //go:noescape
 func mulAddAVX512(n int, y *float32, a *float32, b *float32)
+
+// expAVX512: y[j] = exp(x[j])
+//
+//go:noescape
+func expAVX512(n int, y *float32, x *float32)
+
+// logAVX512: y[j] = log(x[j])
+//
+//go:noescape
+func logAVX512(n int, y *float32, x *float32)
+
+// erfAVX512: y[j] = erf(x[j])
+//
+//go:noescape
+func erfAVX512(n int, y *float32, x *float32)
+
+// geluAVX512: y[j] = gelu(x[j])
+//
+//go:noescape
+func geluAVX512(n int, y *float32, x *float32)
+
+// geluGradAVX512: g = dy[j] * the derivative of gelu(x[j]); dx[j] = g, or dx[j] += g if add is not 0
+//
+//go:noescape
+func geluGradAVX512(n int, dx *float32, dy *float32, x *float32, add int)
 
 // sgdAVX512: w[j] = fma(-g[j], lr, w[j])
 //

@@ -33,6 +33,9 @@ func MatrixOf(data []float32, rows, cols int) Matrix {
 	return Matrix{Data: data, Rows: rows, Cols: cols, Stride: cols}
 }
 
+// vector returns the view of x as one row.
+func vector(x []float32) Matrix { return Matrix{Data: x, Rows: 1, Cols: len(x), Stride: len(x)} }
+
 // Row returns row i: Cols elements that cannot be appended to. Like an index it
 // panics when i is out of range.
 func (m Matrix) Row(i int) []float32 {

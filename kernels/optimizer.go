@@ -6,9 +6,11 @@ package kernels
 
 // SGD computes w -= g·lr.
 func (t *Table) SGD(w, g []float32, lr float32) error {
-	if err := checkVectors("SGD", w, vector{"g", g}); err != nil {
+	if err := checkVectors("SGD", w, named{"g", g}); err != nil {
 		return err
 	}
+	raceReads(vector(g))
+	raceWrites(vector(w))
 	t.sgd(w, g, lr)
 	return nil
 }
@@ -16,9 +18,11 @@ func (t *Table) SGD(w, g []float32, lr float32) error {
 // Momentum computes v = v·momentum - g·lr, then w += v, or
 // w += v·momentum - g·lr if nesterov is set.
 func (t *Table) Momentum(w, v, g []float32, lr, momentum float32, nesterov bool) error {
-	if err := checkVectors("Momentum", w, vector{"v", v}, vector{"g", g}); err != nil {
+	if err := checkVectors("Momentum", w, named{"v", v}, named{"g", g}); err != nil {
 		return err
 	}
+	raceReads(vector(g))
+	raceWrites(vector(w), vector(v))
 	t.momentum(w, v, g, lr, momentum, nesterov)
 	return nil
 }
@@ -29,29 +33,33 @@ func (t *Table) Momentum(w, v, g []float32, lr, momentum float32, nesterov bool)
 // (Kingma and Ba, arXiv:1412.6980, end of section 2.) The betas are float64
 // because 1-beta is small and must be rounded only once.
 func (t *Table) Adam(w, m, v, g []float32, alpha float32, beta1, beta2 float64, epsilon float32) error {
-	if err := checkVectors("Adam", w, vector{"m", m}, vector{"v", v}, vector{"g", g}); err != nil {
+	if err := checkVectors("Adam", w, named{"m", m}, named{"v", v}, named{"g", g}); err != nil {
 		return err
 	}
+	raceReads(vector(g))
+	raceWrites(vector(w), vector(m), vector(v))
 	t.adam(w, m, v, g, alpha, float32(1-beta1), float32(1-beta2), epsilon)
 	return nil
 }
 
 // RMSprop computes v = v·rho + g²·(1-rho), then w -= g·lr / sqrt(v+epsilon).
 func (t *Table) RMSprop(w, v, g []float32, lr float32, rho float64, epsilon float32) error {
-	if err := checkVectors("RMSprop", w, vector{"v", v}, vector{"g", g}); err != nil {
+	if err := checkVectors("RMSprop", w, named{"v", v}, named{"g", g}); err != nil {
 		return err
 	}
+	raceReads(vector(g))
+	raceWrites(vector(w), vector(v))
 	t.rmsprop(w, v, g, lr, float32(rho), float32(1-rho), epsilon)
 	return nil
 }
 
-// vector is a slice under the name it has in an error message.
-type vector struct {
+// named is a slice under the name it has in an error message.
+type named struct {
 	name string
 	data []float32
 }
 
-func checkVectors(kernel string, w []float32, others ...vector) error {
+func checkVectors(kernel string, w []float32, others ...named) error {
 	for _, o := range others {
 		if len(o.data) != len(w) {
 			return shapeError(kernel, "%s has %d elements, w has %d", o.name, len(o.data), len(w))

@@ -56,6 +56,7 @@ func (t *Table) Dense(s *Scratch, y, x Matrix, w *PackedB, act Activation) error
 	if !y.Valid() || !x.Valid() || w.isa != t.ISA || x.Cols != w.rows || y.Rows != x.Rows || y.Cols != w.cols || act > Tanh {
 		return t.checkDense(y, x, w, act)
 	}
+	raceProduct(y, x, vector(w.data), w.bias)
 	if t.tiles == nil {
 		gemmGeneric(y, x.Data, x.Stride, 1, MatrixOf(w.data, w.rows, w.cols), Epilogue{Bias: w.bias, Act: act})
 	} else {

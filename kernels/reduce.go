@@ -11,6 +11,8 @@ func (t *Table) ColSum(dst []float32, x Matrix, accumulate bool) error {
 	if err := checkCols(kernel, "dst", len(dst), o); err != nil {
 		return err
 	}
+	raceReads(x)
+	raceWrites(vector(dst))
 	t.colSum(dst, x, accumulate)
 	return nil
 }
@@ -26,6 +28,8 @@ func (t *Table) RowSum(dst []float32, x Matrix) error {
 	if err := checkRows(kernel, "dst", len(dst), o); err != nil {
 		return err
 	}
+	raceReads(x)
+	raceWrites(vector(dst))
 	t.rowSum(dst, x)
 	return nil
 }

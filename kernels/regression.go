@@ -7,6 +7,8 @@ func (t *Table) MeanSquaredError(loss []float32, grad, pred, target Matrix, weig
 	if err := checkTargetLoss("MeanSquaredError", loss, grad, operand{"pred", pred}, operand{"target", target}, weights); err != nil {
 		return err
 	}
+	raceReads(pred, target, vector(weights))
+	raceWrites(vector(loss), grad)
 	t.meanSquaredError(loss, grad, pred, target, weights)
 	return nil
 }
@@ -19,6 +21,8 @@ func (t *Table) MeanAbsoluteError(loss []float32, grad, pred, target Matrix, wei
 	if err := checkTargetLoss("MeanAbsoluteError", loss, grad, operand{"pred", pred}, operand{"target", target}, weights); err != nil {
 		return err
 	}
+	raceReads(pred, target, vector(weights))
+	raceWrites(vector(loss), grad)
 	t.meanAbsoluteError(loss, grad, pred, target, weights)
 	return nil
 }

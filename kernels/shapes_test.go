@@ -82,6 +82,12 @@ func TestShapeErrors(t *testing.T) {
 			{table.Mul(mat(2, 4), x, x), "Mul: y is 2x4, a is 2x3"},
 			{table.MulAdd(x, x, mat(3, 3)), "MulAdd: b is 3x3, a is 2x3"},
 
+			{table.Exp(mat(2, 4), x), "Exp: y is 2x4, x is 2x3"},
+			{table.Log(mat(2, 4), x), "Log: y is 2x4, x is 2x3"},
+			{table.Erf(mat(2, 4), x), "Erf: y is 2x4, x is 2x3"},
+			{table.Gelu(mat(2, 4), x), "Gelu: y is 2x4, x is 2x3"},
+			{table.GeluGrad(x, mat(2, 4), x, false), "GeluGrad: dy is 2x4, x is 2x3"},
+
 			{table.SGD(v2, v3, 1), "SGD: g has 3 elements, w has 2"},
 			{table.Momentum(v2, v3, v2, 1, 1, false), "Momentum: v has 3 elements, w has 2"},
 			{table.Adam(v2, v3, v2, v2, 1, 1, 1, 1), "Adam: m has 3 elements, w has 2"},

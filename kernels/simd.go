@@ -11,6 +11,9 @@ type simd struct {
 	scale, axpy      func(n int, y, x *float32, alpha float32)
 	add, mul, mulAdd func(n int, y, a, b *float32)
 
+	exp, log, erf, gelu func(n int, y, x *float32)
+	geluGrad            func(n int, dx, dy, x *float32, add int)
+
 	sgd                func(n int, w, grad *float32, lr float32)
 	momentum, nesterov func(n int, w, v, grad *float32, lr, momentum float32)
 	adam               func(n int, w, m, v, grad *float32, alpha, c1, c2, epsilon float32)
@@ -91,6 +94,24 @@ func (v *simd) table() *Table {
 		for from := 0; from < len(y); from += flatCall {
 			n := min(flatCall, len(y)-from)
 			v.mulAdd(n, &y[from], &a[from], &b[from])
+		}
+	}
+
+	for _, f := range []struct {
+		kernel *func(y, x []float32)
+		call   func(n int, y, x *float32)
+	}{{&t.exp, v.exp}, {&t.log, v.log}, {&t.erf, v.erf}, {&t.gelu, v.gelu}} {
+		*f.kernel = func(y, x []float32) {
+			for from := 0; from < len(y); from += mathCall {
+				n := min(mathCall, len(y)-from)
+				f.call(n, &y[from], &x[from])
+			}
+		}
+	}
+	t.geluGrad = func(dx, dy, x []float32, accumulate bool) {
+		for from := 0; from < len(dx); from += mathCall {
+			n := min(mathCall, len(dx)-from)
+			v.geluGrad(n, &dx[from], &dy[from], &x[from], flag(accumulate))
 		}
 	}
 
@@ -262,6 +283,7 @@ func regressionRows(f regression, column regressionColumn, loss []float32, grad,
 // exceed it, at most to 0.3 ms for a million columns.
 const (
 	flatCall = 16 << 10
+	mathCall = 4 << 10 // of an exponential or two each
 	rowCall  = 8 << 10
 )
 

@@ -7,6 +7,8 @@ func (t *Table) Softmax(y, x Matrix) error {
 	if err := checkSame("Softmax", operand{"x", x}, operand{"y", y}); err != nil {
 		return err
 	}
+	raceReads(x)
+	raceWrites(y)
 	t.softmax(y, x)
 	return nil
 }
@@ -18,6 +20,8 @@ func (t *Table) SoftmaxGrad(dx, dy, y Matrix, accumulate bool) error {
 	if err := checkSame("SoftmaxGrad", operand{"dy", dy}, operand{"y", y}, operand{"dx", dx}); err != nil {
 		return err
 	}
+	raceReads(dy, y)
+	raceWrites(dx)
 	t.softmaxGrad(dx, dy, y, accumulate)
 	return nil
 }
@@ -28,6 +32,8 @@ func (t *Table) LogSoftmax(y, x Matrix) error {
 	if err := checkSame("LogSoftmax", operand{"x", x}, operand{"y", y}); err != nil {
 		return err
 	}
+	raceReads(x)
+	raceWrites(y)
 	t.logSoftmax(y, x)
 	return nil
 }

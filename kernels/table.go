@@ -45,6 +45,9 @@ type Table struct {
 	mul    func(y, a, b []float32)
 	mulAdd func(y, a, b []float32)
 
+	exp, log, erf, gelu func(y, x []float32)
+	geluGrad            func(dx, dy, x []float32, accumulate bool)
+
 	sgd      func(w, g []float32, lr float32)
 	momentum func(w, v, g []float32, lr, momentum float32, nesterov bool)
 	adam     func(w, m, v, g []float32, alpha, c1, c2, epsilon float32) // c1 = 1-beta1, c2 = 1-beta2

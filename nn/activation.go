@@ -17,9 +17,10 @@ const (
 	Sigmoid                       // 1 / (1 + exp(-x))
 	Tanh                          // tanh(x)
 	Softmax                       // exp(x) / sum(exp(x)) over the last axis
+	GELU                          // x·Φ(x) with the normal distribution function Φ; Keras' gelu with approximate=False
 )
 
-var activationNames = []string{"linear", "relu", "sigmoid", "tanh", "softmax"}
+var activationNames = []string{"linear", "relu", "sigmoid", "tanh", "softmax", "gelu"}
 
 // String returns Keras' name of the activation.
 func (a ActivationKind) String() string {
@@ -89,6 +90,8 @@ func (a *activation) forward(c *call) *autograd.Tensor {
 	switch {
 	case c.logits || a.Activation == Linear:
 		return x
+	case a.Activation == GELU:
+		return c.tape.Gelu(x)
 	case a.Activation == Softmax:
 		return c.flat(c.tape.Softmax(c.lastAxis(x, c.node.shape)))
 	}

@@ -68,8 +68,11 @@ func (d *dense) forward(c *call) *autograd.Tensor {
 		act = Linear
 	}
 	y := c.tape.Dense(c.lastAxis(c.in[0], c.node.in[0].shape), c.params[0], bias, act.epilogue())
-	if act == Softmax {
+	switch act {
+	case Softmax:
 		y = c.tape.Softmax(y)
+	case GELU:
+		y = c.tape.Gelu(y)
 	}
 	return c.flat(y)
 }

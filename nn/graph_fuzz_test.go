@@ -133,7 +133,7 @@ func (g *refGraph) dense(units int, act ActivationKind, i int, opts ...LayerOpti
 	return at
 }
 
-func (g *refGraph) activation() ActivationKind { return ActivationKind(g.pick(5)) }
+func (g *refGraph) activation() ActivationKind { return ActivationKind(g.pick(6)) }
 
 func (g *refGraph) grow() {
 	i := g.any()
@@ -382,6 +382,8 @@ func (g *refGraph) forward(d Data, row int) {
 				v = 1 / (1 + math.Exp(-v))
 			case Tanh:
 				v = math.Tanh(v)
+			case GELU:
+				v = v / 2 * math.Erfc(-v/math.Sqrt2)
 			case Softmax:
 				sum := 0.0
 				for _, u := range n.pre[i/width*width : (i/width+1)*width] {
@@ -415,6 +417,9 @@ func (g *refGraph) backward() {
 				n.dpre[i] += dy * y * (1 - y)
 			case Tanh:
 				n.dpre[i] += dy * (1 - y*y)
+			case GELU:
+				x := n.pre[i]
+				n.dpre[i] += dy * (math.Erfc(-x/math.Sqrt2)/2 + x*math.Exp(-x*x/2)/math.Sqrt(2*math.Pi))
 			case Softmax: // dx[i] = y[i] · (dy[i] - sum of dy[j] · y[j])
 				for j := i / width * width; j < (i/width+1)*width; j++ {
 					if n.dpre[j] -= dy * y * n.val[j]; i == j {

@@ -185,7 +185,7 @@ func TestForged(t *testing.T) {
 		want     []string
 	}{
 		"class":          {`\"Concatenate\"`, `\"Concat\"`, []string{`layer "concatenate": unknown class "Concat": valid are ["Activation" "Add"`}},
-		"activation":     {`\"relu\"`, `\"gelu\"`, []string{`layer "shared": config: unknown activation "gelu": valid are ["linear" "relu"`}},
+		"activation":     {`\"relu\"`, `\"swish\"`, []string{`layer "shared": config: unknown activation "swish": valid are ["linear" "relu"`}},
 		"loss":           {`{\"name\":\"mse\"}`, `{\"name\":\"huber\"}`, []string{`output "dense": unknown loss "huber": valid are ["mse" "mae"`}},
 		"metric":         {`[\"mae\"`, `[\"rmse\"`, []string{`output "dense": unknown metric "rmse": valid are ["accuracy"`}},
 		"optimizer":      {`\"sgd\"`, `\"lion\"`, []string{`unknown optimizer "lion": valid are ["sgd"`}},

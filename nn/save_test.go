@@ -60,7 +60,7 @@ func savedCases(t testing.TB) map[string]*savedCase {
 	}
 
 	image, text := Input("", 2, 3), Input("", 4)
-	joined := Concatenate().On(Flatten().On(Dense(2, Tanh).On(image)), Activation(Sigmoid).On(Dense(3, Linear).On(text)))
+	joined := Concatenate().On(Flatten().On(Dense(2, GELU).On(image)), Activation(Sigmoid).On(Dense(3, Linear).On(text)))
 	cases["several inputs"] = &savedCase{
 		model([]*Node{text, image}, []*Node{Dense(3, Softmax).On(Dropout(0.25).On(joined))}),
 		Data{Inputs: Arrays{"input_layer": savedRows(10, 6), "input_layer_1": savedRows(10, 4)}, Targets: Arrays{"dense_2": savedLabels(10, 3)}},

@@ -1,0 +1,4 @@
+//go:build !amd64
+
+// Package mxcsr is for amd64 only.
+package mxcsr
