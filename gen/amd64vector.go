@@ -320,7 +320,6 @@ func (l *lanes) loadLabel(d word, m mem)     { l.op("MOVLQSX", l.address(m, 0), 
 
 // laneNumbers sets lane i to the integer i.
 func (l *lanes) laneNumbers(d reg) {
-	l.fn.lanes = true
 	for p := range d.parts {
 		l.op("VMOVUPS", fmt.Sprintf("lanes<>+%d(SB)", 32*p), l.part(d, p))
 	}
