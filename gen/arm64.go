@@ -8,29 +8,32 @@ import (
 // Most floating-point instructions on vectors of four are missing in Go's assembler. They are printed as words, with the
 // instruction in the comment; a test compares them with other assemblers.
 
-// words has each such instruction with all registers 0.
-var words = map[string]uint32{
-	// Vd, Vn, Vm
-	"FADD":  0x4e20d400,
-	"FSUB":  0x4ea0d400,
-	"FMUL":  0x6e20dc00,
-	"FDIV":  0x6e20fc00,
-	"FMAX":  0x4e20f400,
-	"FMIN":  0x4ea0f400,
-	"FADDP": 0x6e20d400,
-	"FMAXP": 0x6e20f400,
-	"FCMGT": 0x6ea0e400,
-	"FCMGE": 0x6e20e400,
-	"BIC":   0x4e601c00,
-	// Vd, Vn
-	"FNEG":  0x6ea0f800,
-	"FSQRT": 0x6ea1f800,
-	"SCVTF": 0x4e21d800,
-	// Vd, Vn, shift
-	"SSHR": 0x4f000400,
-	// Vd, Vn, Vm.S[lane]
-	"FMLA": 0x4f801000,
-}
+// The instructions with all registers 0: of three operands, of two, and two more.
+var (
+	words3 = map[string]uint32{
+		"FADD":  0x4e20d400,
+		"FSUB":  0x4ea0d400,
+		"FMUL":  0x6e20dc00,
+		"FDIV":  0x6e20fc00,
+		"FMAX":  0x4e20f400,
+		"FMIN":  0x4ea0f400,
+		"FADDP": 0x6e20d400,
+		"FMAXP": 0x6e20f400,
+		"FCMGT": 0x6ea0e400,
+		"FCMGE": 0x6e20e400,
+		"BIC":   0x4e601c00,
+	}
+	words2 = map[string]uint32{
+		"FNEG":  0x6ea0f800,
+		"FSQRT": 0x6ea1f800,
+		"SCVTF": 0x4e21d800,
+	}
+)
+
+const (
+	sshr        = 0x4f000400
+	fmlaElement = 0x4f801000
+)
 
 // native lists those that the assembler has, by the names it has for them.
 var native = map[string]string{
@@ -47,23 +50,27 @@ func arrangement(mnemonic string) string {
 	return "S4"
 }
 
-// encode returns the word of an instruction on registers d, n and m.
-func encode(mnemonic string, d, n, m int) uint32 {
-	w, ok := words[mnemonic]
+func encode3(mnemonic string, d, n, m int) uint32 {
+	w, ok := words3[mnemonic]
 	if !ok {
 		panic("no encoding of " + mnemonic)
 	}
-	return w | uint32(m)<<16 | uint32(n)<<5 | uint32(d)
+	return onRegisters(w, d, n, m)
 }
+
+func encode2(mnemonic string, d, n int) uint32 { return onRegisters(words2[mnemonic], d, n, 0) }
 
 // encodeElement returns the word of the multiply-add d += n·m[lane].
 func encodeElement(d, n, m, lane int) uint32 {
-	return encode("FMLA", d, n, m) | uint32(lane&1)<<21 | uint32(lane>>1)<<11
+	return onRegisters(fmlaElement, d, n, m) | uint32(lane&1)<<21 | uint32(lane>>1)<<11
 }
 
 // encodeShift returns the word of an arithmetic shift to the right, whose field counts down from 64.
-func encodeShift(d, n, by int) uint32 { return encode("SSHR", d, n, 64-by) }
+func encodeShift(d, n, by int) uint32 { return onRegisters(sshr, d, n, 0) | uint32(64-by)<<16 }
 
+func onRegisters(w uint32, d, n, m int) uint32 { return w | uint32(m)<<16 | uint32(n)<<5 | uint32(d) }
+
+// wordOf prints an instruction that the assembler lacks.
 func (f *fn) wordOf(encoding uint32, text string, args ...any) {
 	f.op(fmt.Sprintf("WORD $%#08x // %s", encoding, fmt.Sprintf(text, args...)))
 }
@@ -79,12 +86,17 @@ func (f *fn) vector3(mnemonic string, d, n, m int) {
 	if mnemonic == "BIC" {
 		a = "16B"
 	}
-	f.wordOf(encode(mnemonic, d, n, m), "%s V%d.%s, V%d.%s, V%d.%s", mnemonic, d, a, n, a, m, a)
+	f.wordOf(encode3(mnemonic, d, n, m), "%s V%d.%s, V%d.%s, V%d.%s", mnemonic, d, a, n, a, m, a)
 }
 
 // vector2 prints d = op n.
 func (f *fn) vector2(mnemonic string, d, n int) {
-	f.wordOf(encode(mnemonic, d, n, 0), "%s V%d.4S, V%d.4S", mnemonic, d, n)
+	f.wordOf(encode2(mnemonic, d, n), "%s V%d.4S, V%d.4S", mnemonic, d, n)
+}
+
+// arithmeticShift prints d = n >> by.
+func (f *fn) arithmeticShift(d, n, by int) {
+	f.wordOf(encodeShift(d, n, by), "SSHR V%d.4S, V%d.4S, #%d", d, n, by)
 }
 
 // copyVector prints d = n.

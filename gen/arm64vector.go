@@ -503,10 +503,6 @@ func (l *neonLanes) shiftRight(d, a reg, n int) {
 	}
 }
 
-func (l *neonLanes) arithmeticShift(d, a, n int) {
-	l.wordOf(encodeShift(d, a, n), "SSHR V%d.4S, V%d.4S, #%d", d, a, n)
-}
-
 func (l *neonLanes) mulAdd(d reg, a, b, c any)    { l.fused("FMLA", d, a, b, c, false) }
 func (l *neonLanes) mulSub(d reg, a, b, c any)    { l.fused("FMLA", d, a, b, c, true) }
 func (l *neonLanes) negMulAdd(d reg, a, b, c any) { l.fused("FMLS", d, a, b, c, false) }
