@@ -17,8 +17,9 @@ import (
 type neonLanes struct {
 	scope
 	next     int                    // number of the next value: of a reg, first counts parts, not registers
-	where    map[int]int            // the register of each part in use
-	left     map[int]int            // the registers of those no longer in use
+	unset    map[int]reg            // the values that nothing was put into so far, by each part
+	names    map[int]string         // of values, by their first part
+	where    map[int]int            // the register of each part of the others
 	agreed   map[string]map[int]int // where, at each label that was branched to or placed
 	cut      bool                   // nothing comes here but by a label
 	inverted map[int]bool           // conditions that hold where the mask is zero
@@ -33,77 +34,41 @@ const (
 
 func neonKernel(d description) *fn {
 	l := &neonLanes{scope: newScope(d, neonSuffix, "R0 R1 R2 R3 R4 R5 R6 R7 R8 R9 R10 R11 R12 R13 R14 R15 R19 R20 R21 R22 R23 R24 R25"),
-		where: map[int]int{}, left: map[int]int{}, agreed: map[string]map[int]int{}, inverted: map[int]bool{}}
+		unset: map[int]reg{}, names: map[int]string{}, where: map[int]int{}, agreed: map[string]map[int]int{}, inverted: map[int]bool{}}
 	l.placing = l.meetHere
 	return l.printOn(l, d, neonRequires, "R26 the numbers; R16, R17")
 }
 
 // Registers.
 
-// spare returns a register that is not in use, the one given if possible.
-func (l *neonLanes) spare(like int) int {
+// spare returns a register that is not in use.
+func (l *neonLanes) spare() int {
 	var used [32]bool
 	for _, v := range l.where {
 		used[v] = true
 	}
-	if like >= 0 && !used[like] {
-		return like
-	}
-	for v, u := range used {
-		if !u {
-			return v
-		}
-	}
-	panic(l.name + ": out of vector registers")
-}
-
-func (l *neonLanes) take(parts int) reg {
-	r := reg{l.next, parts}
-	l.next += parts
-	for p := range parts {
-		l.where[r.first+p] = l.spare(-1)
-	}
-	return r
-}
-
-// v returns the register that holds a part.
-func (l *neonLanes) v(r reg, p int) int {
-	v, ok := l.where[r.first+min(p, r.parts-1)]
-	if !ok {
-		panic(l.name + ": use of a freed register")
+	v := slices.Index(used[:], false)
+	if v < 0 {
+		panic(l.name + ": out of vector registers")
 	}
 	return v
 }
 
-func (l *neonLanes) named(name string, r reg) reg {
-	if name == "" {
-		return r
-	}
-	first, last := l.v(r, 0), l.v(r, r.parts-1)
-	text := fmt.Sprintf("V%d", first)
-	switch {
-	case last-first != r.parts-1:
-		for p := 1; p < r.parts; p++ {
-			text += fmt.Sprintf(" V%d", l.v(r, p))
-		}
-	case r.parts > 1:
-		text += fmt.Sprintf("-V%d", last)
-	}
-	l.vectorMap.note(text, name)
+func (l *neonLanes) take(name string, parts int) reg {
+	r := reg{l.next, parts}
+	l.next += parts
+	l.names[r.first] = name
+	l.hold(r)
 	return r
 }
 
-func (l *neonLanes) vec(name string) reg { return l.named(name, l.take(4)) }
-func (l *neonLanes) uni(name string) reg { return l.named(name, l.take(1)) }
-func (l *neonLanes) test() cond          { return cond(l.take(4)) }
-
-// fit keeps a register for constants.
-func (l *neonLanes) fit(vectors int) int { return fitting(31-len(l.where), 4*vectors) }
-
-func (l *neonLanes) arg(name string) word {
-	w := l.word(name)
-	l.setArg(w, name)
-	return w
+// hold has no registers for the values before they are used.
+func (l *neonLanes) hold(rs ...reg) {
+	for _, r := range rs {
+		for p := range r.parts {
+			l.unset[r.first+p] = r
+		}
+	}
 }
 
 func (l *neonLanes) free(what ...any) {
@@ -111,7 +76,7 @@ func (l *neonLanes) free(what ...any) {
 		switch w := w.(type) {
 		case reg:
 			for p := range w.parts {
-				l.left[w.first+p] = l.v(w, p)
+				delete(l.unset, w.first+p)
 				delete(l.where, w.first+p)
 			}
 		case cond:
@@ -122,19 +87,58 @@ func (l *neonLanes) free(what ...any) {
 	}
 }
 
-func (l *neonLanes) hold(rs ...reg) {
-	for _, r := range rs {
-		for p := range r.parts {
-			l.where[r.first+p] = l.spare(l.left[r.first+p])
-		}
+// v returns the register that holds a part.
+func (l *neonLanes) v(r reg, p int) int {
+	part := r.first + min(p, r.parts-1)
+	if whole, ok := l.unset[part]; ok {
+		l.place(whole)
 	}
+	v, ok := l.where[part]
+	if !ok {
+		panic(l.name + ": use of a freed register")
+	}
+	return v
+}
+
+// place gives a value its registers.
+func (l *neonLanes) place(r reg) {
+	for p := range r.parts {
+		delete(l.unset, r.first+p)
+		l.where[r.first+p] = l.spare()
+	}
+	if name := l.names[r.first]; name != "" {
+		first, last := l.v(r, 0), l.v(r, r.parts-1)
+		text := fmt.Sprintf("V%d", first)
+		switch {
+		case last-first != r.parts-1:
+			for p := 1; p < r.parts; p++ {
+				text += fmt.Sprintf(" V%d", l.v(r, p))
+			}
+		case r.parts > 1:
+			text += fmt.Sprintf("-V%d", last)
+		}
+		l.vectorMap.note(text, name)
+	}
+}
+
+func (l *neonLanes) vec(name string) reg { return l.take(name, 4) }
+func (l *neonLanes) uni(name string) reg { return l.take(name, 1) }
+func (l *neonLanes) test() cond          { return cond(l.take("", 4)) }
+
+// fit keeps a register for constants.
+func (l *neonLanes) fit(vectors int) int { return fitting(31-len(l.where), 4*vectors) }
+
+func (l *neonLanes) arg(name string) word {
+	w := l.word(name)
+	l.setArg(w, name)
+	return w
 }
 
 // become lets print compute a part anew: into its register if that may be overwritten at once, else into another one.
 func (l *neonLanes) become(d reg, p int, inPlace bool, print func(v int)) {
 	v := l.v(d, p)
 	if !inPlace {
-		v = l.spare(-1)
+		v = l.spare()
 	}
 	print(v)
 	l.where[d.first+p] = v
@@ -168,7 +172,7 @@ func (l *neonLanes) meet(label string) {
 		}
 		if !done { // they go round in circles: one of them waits elsewhere
 			from := slices.Min(slices.Collect(maps.Keys(moves)))
-			to := l.spare(-1)
+			to := l.spare()
 			l.copyVector(to, from)
 			moves[to] = moves[from]
 			delete(moves, from)
@@ -293,14 +297,14 @@ func (l *neonLanes) loadFilled(d reg, m mem, fill num) {
 		}
 		return
 	}
-	last := l.take(1) // the register that the tail fills in part, or not at all
+	last := l.take("", 1) // the register that the tail fills in part, or not at all
 	defer l.free(last)
 	t := l.v(last, 0)
+	l.constant(t, fill)
 	l.toR16(m)
 	l.op("AND", "$48", l.tailEnd, "R17")
 	l.op("ADD", "R16", "R17")
 	one, loaded := l.label("one"), l.label("last")
-	l.set(last, fill)
 	l.op("TBZ", "$3", l.tailEnd, one)
 	l.op("VLD1.P", "8(R17)", fmt.Sprintf("V%d.D[0]", t))
 	l.op("TBZ", "$2", l.tailEnd, loaded)
@@ -310,9 +314,9 @@ func (l *neonLanes) loadFilled(d reg, m mem, fill num) {
 	l.op("TBZ", "$2", l.tailEnd, loaded)
 	l.op("VLD1", "(R17)", fmt.Sprintf("V%d.S[0]", t))
 	l.fn.at(loaded)
-	l.set(reg{d.first + 1, 1}, fill)
-	l.set(reg{d.first + 2, 1}, fill)
-	l.set(reg{d.first + 3, 1}, fill)
+	for p := 1; p < 4; p++ {
+		l.constant(l.v(d, p), fill)
+	}
 	l.eachQuad(func(p int) {
 		if p == 3 {
 			l.op("FLDPQ", "(R16)", fmt.Sprintf("(F%d, F%d)", l.v(d, 0), l.v(d, 1)))
@@ -353,7 +357,7 @@ func (l *neonLanes) store(m mem, s reg) {
 		}
 		return
 	}
-	last := l.take(1)
+	last := l.take("", 1)
 	defer l.free(last)
 	t := l.v(last, 0)
 	l.toR16(m)
@@ -400,7 +404,7 @@ func (l *neonLanes) laneNumbers(d reg) {
 
 // keepTail reads the masks from 64 bytes before their end, less four for each lane.
 func (l *neonLanes) keepTail(d reg) {
-	mask := l.take(1)
+	mask := l.take("", 1)
 	l.op("AND", "$60", l.tailEnd, "R16")
 	l.op("SUB", "R16", neonNumbers, "R16")
 	for p := range 4 {
@@ -454,7 +458,7 @@ func (l *neonLanes) inRegister(a any, print func(a reg)) {
 		print(a.(reg))
 		return
 	}
-	r := l.take(1)
+	r := l.take("", 1)
 	l.set(r, c)
 	print(r)
 	l.free(r)
@@ -597,7 +601,7 @@ func (l *neonLanes) halfMax(d, a reg) { l.half("FMAX", d, a) }
 
 // half folds a vector into four lanes.
 func (l *neonLanes) half(mnemonic string, d, a reg) {
-	t := l.take(1)
+	t := l.take("", 1)
 	l.vector3(mnemonic, l.v(d, 0), l.v(a, 0), l.v(a, 2))
 	l.vector3(mnemonic, l.v(t, 0), l.v(a, 1), l.v(a, 3))
 	l.vector3(mnemonic, l.v(d, 0), l.v(d, 0), l.v(t, 0))
@@ -609,7 +613,7 @@ func (l *neonLanes) foldMax(d, a reg) { l.fold("FMAX", d, a) }
 
 func (l *neonLanes) fold(mnemonic string, d, a reg) {
 	l.half(mnemonic, d, a)
-	t := l.take(1)
+	t := l.take("", 1)
 	to := fmt.Sprintf("V%d.B16", l.v(d, 0))
 	l.op("VEXT", "$8", to, to, fmt.Sprintf("V%d.B16", l.v(t, 0)))
 	l.vector3(mnemonic, l.v(d, 0), l.v(d, 0), l.v(t, 0)) // lanes 0+2, 1+3, 0+2, 1+3
@@ -622,7 +626,7 @@ func (l *neonLanes) fold4Max(d reg, a []reg) { l.fold4("FMAX", d, a) }
 
 // fold4 folds the four lanes of four rows.
 func (l *neonLanes) fold4(mnemonic string, d reg, a []reg) {
-	t := l.take(1)
+	t := l.take("", 1)
 	d2 := func(r reg) string { return fmt.Sprintf("V%d.D2", l.v(r, 0)) }
 	for i := 0; i < 4; i += 2 { // lanes 0+2 and 1+3 of a row and of the next one
 		l.op("VZIP1", d2(a[i+1]), d2(a[i]), d2(t))
