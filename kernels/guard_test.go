@@ -120,6 +120,38 @@ func TestFences(t *testing.T) {
 	})
 }
 
+// Nor does a product, whatever rows and columns are left beside its tiles.
+func TestFencesOfProducts(t *testing.T) {
+	var f [4]fence
+	for i := range f {
+		f[i] = newFence(t)
+	}
+	eachTable(t, func(t *testing.T, table *kernels.Table) {
+		for _, p := range products {
+			for m := 1; m <= 15; m++ {
+				for n := 1; n <= 70; n += 1 + n/33 {
+					r := newRand(uint64(100*m + n))
+					k := 1 + n%5
+					a, b := p.operands(r, m, k, n, 0)
+					var s kernels.Scratch
+					for i, e := range []kernels.Epilogue{{}, {Bias: r.floats(n), Act: kernels.ReLU}, {Accumulate: true}} {
+						last := (m+n+i)%2 == 0
+						want := r.matrix(m, n, 0)
+						out := f[2].matrix(want, n%3, last)
+						require.NoError(t, p.run(table, &s, want, a, b, e))
+						if e.Bias != nil {
+							e.Bias = f[3].matrix(kernels.MatrixOf(e.Bias, 1, n), 0, last).Data
+						}
+						require.NoError(t, p.run(table, &s, out, f[0].matrix(a, m%3, last), f[1].matrix(b, k%3, last), e))
+						requireSameMatrix(t, want, out)
+						f[2].requireCanaries(t, out)
+					}
+				}
+			}
+		}
+	})
+}
+
 // loss reports whether the kernel writes a loss.
 func (k rowKernel) loss() bool {
 	return strings.Contains(k.name, "Entropy") || strings.Contains(k.name, "Error")
