@@ -130,3 +130,10 @@ func TestEncodingsGo(t *testing.T) {
 		}
 	}
 }
+
+// No function touches the registers of the platform, the assembler, the goroutine, the frame, the caller or the stack.
+func TestReservedRegisters(t *testing.T) {
+	for _, line := range regexp.MustCompile(`(?m)^\t.*\b(R18|R2[789]|R30|RSP|g)\b.*$`).FindAllString(files()["kernels_arm64.s"], -1) {
+		t.Error(line)
+	}
+}
