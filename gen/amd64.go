@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // amd64 is one vector level of that architecture: AVX2 with 16 registers of 8 floats, or AVX-512 with 32 of 16.
 type amd64 struct {
@@ -67,4 +70,33 @@ func (m amd64) tailMask(f *fn, n string) {
 	f.op("SHLQ", "$2", n)
 	f.op("SUBQ", n, "CX")
 	f.op("VMOVUPS", "64(CX)", m.mask)
+}
+
+// tailLow is how far the words with -Inf are behind the masks.
+const tailLow = 128
+
+// amd64Numbers declares what the functions read besides their operands: the masks of tails, each number in eight lanes,
+// which is what one AVX2 register holds (AVX-512 broadcasts the first), and the numbers of the lanes.
+func amd64Numbers(fns []*fn) string {
+	var b strings.Builder
+	b.WriteString("// Sixteen ones and sixteen zeros: the words from 64-4n on select the first n lanes. Then -Inf for the lanes they leave out.\n")
+	for i := range 16 {
+		fmt.Fprintf(&b, "DATA tailMask<>+%d(SB)/4, $0xffffffff\n", 4*i)
+	}
+	for i := range 16 {
+		fmt.Fprintf(&b, "DATA tailMask<>+%d(SB)/4, $%#x\n", tailLow+64+4*i, uint32(minusInf))
+	}
+	fmt.Fprintf(&b, "GLOBL tailMask<>(SB), RODATA|NOPTR, $%d\n\n", 2*tailLow)
+	for _, c := range constants(fns) {
+		fmt.Fprintf(&b, "// %v\n", c)
+		for i := range 4 {
+			fmt.Fprintf(&b, "DATA %s<>+%d(SB)/8, $%#x\n", c.symbol(), 8*i, uint64(c)<<32|uint64(c))
+		}
+		fmt.Fprintf(&b, "GLOBL %s<>(SB), RODATA|NOPTR, $32\n", c.symbol())
+	}
+	for i := range 16 {
+		fmt.Fprintf(&b, "DATA lanes<>+%d(SB)/4, $%d\n", 4*i, i)
+	}
+	b.WriteString("GLOBL lanes<>(SB), RODATA|NOPTR, $64\n")
+	return b.String()
 }

@@ -1,95 +1,21 @@
 package main
 
-import (
-	"fmt"
-	"slices"
-	"strings"
-)
+import "fmt"
 
 // lanes is the vector level of one amd64 function: its operations, and which registers are in use. AX belongs to the
 // operations themselves.
 type lanes struct {
-	*fn
+	scope
 	amd64
 	vectors, conds [32]bool
-	words          []word
-	offsets        map[string]int
 	tailAt         word // AVX2: address of the mask of the tail
 	tailEnd        word // bytes of a row
-	vectorMap      registerMap
-	generalMap     registerMap
-}
-
-// registerMap says what registers hold, each of them perhaps one thing after the other.
-type registerMap struct {
-	order []string
-	names map[string][]string
-}
-
-func (m *registerMap) note(register, name string) {
-	if m.names == nil {
-		m.names = map[string][]string{}
-	}
-	if m.names[register] == nil {
-		m.order = append(m.order, register)
-	}
-	if !slices.Contains(m.names[register], name) {
-		m.names[register] = append(m.names[register], name)
-	}
-}
-
-func (m *registerMap) String() string {
-	var all []string
-	for _, r := range m.order {
-		all = append(all, r+" "+strings.Join(m.names[r], ", then "))
-	}
-	return strings.Join(all, "; ")
-}
-
-// description is a kernel before it is printed for a level.
-type description struct {
-	name   string
-	params string
-	loop   string // what it computes
-	body   func(k *kernel)
 }
 
 // kernel prints the description for the level.
 func (m amd64) kernel(d description) *fn {
-	f := &fn{name: d.name + m.suffix, proto: d.params, consts: map[num]bool{}}
-	l := &lanes{fn: f, amd64: m, offsets: map[string]int{}}
-	for _, w := range strings.Fields("R15 R14 R13 R12 R11 R10 R9 R8 DI SI DX CX BX") {
-		l.words = append(l.words, word(w))
-	}
-	var waiting []string
-	for _, p := range strings.Split(d.params, ", ") {
-		name, kind, _ := strings.Cut(p, " ")
-		waiting = append(waiting, name)
-		if kind == "" {
-			continue
-		}
-		size := 8
-		if kind == "float32" {
-			size = 4
-		}
-		for _, w := range waiting {
-			f.args = (f.args + size - 1) / size * size
-			l.offsets[w] = f.args
-			f.args += size
-		}
-		waiting = nil
-	}
-	f.note("%s", d.loop)
-	f.note("")
-	f.note("Requires: %s", m.requires)
-	f.note("")
-	d.body(&kernel{fn: f, isa: l})
-	l.finish()
-	if len(l.vectorMap.order) > 0 {
-		f.note("Vectors: %v; the others temporary.", &l.vectorMap)
-	}
-	f.note("General: %v; AX scratch.", &l.generalMap)
-	return f
+	l := &lanes{scope: newScope(d, m.suffix, "BX CX DX SI DI R8 R9 R10 R11 R12 R13 R14 R15"), amd64: m}
+	return l.printOn(l, d, m.requires, "AX")
 }
 
 func (l *lanes) parts() int { return 16 / l.width }
@@ -118,13 +44,7 @@ func (l *lanes) fit(vectors int) int {
 			left++
 		}
 	}
-	switch n := left / (vectors * l.parts()); {
-	case n >= 4:
-		return 4
-	case n >= 2:
-		return 2
-	}
-	return 1
+	return fitting(left, vectors*l.parts())
 }
 
 func (l *lanes) named(name string, r reg) reg {
@@ -152,21 +72,6 @@ func (l *lanes) test() cond {
 		}
 	}
 	panic(l.name + ": out of mask registers")
-}
-
-func (l *lanes) word(name string) word {
-	w := l.words[len(l.words)-1]
-	l.words = l.words[:len(l.words)-1]
-	l.generalMap.note(string(w), name)
-	return w
-}
-
-func (l *lanes) param(name string) string {
-	at, ok := l.offsets[name]
-	if !ok {
-		panic(l.name + ": no parameter " + name)
-	}
-	return fmt.Sprintf("%s+%d(FP)", name, at)
 }
 
 func (l *lanes) arg(name string) word {
@@ -415,7 +320,6 @@ func (l *lanes) loadLabel(d word, m mem)     { l.op("MOVLQSX", l.address(m, 0), 
 
 // laneNumbers sets lane i to the integer i.
 func (l *lanes) laneNumbers(d reg) {
-	l.fn.lanes = true
 	for p := range d.parts {
 		l.op("VMOVUPS", fmt.Sprintf("lanes<>+%d(SB)", 32*p), l.part(d, p))
 	}

@@ -15,7 +15,8 @@ type fn struct {
 	body   strings.Builder
 	labels int
 	consts map[num]bool // the constants it reads
-	lanes  bool         // it reads the numbers of the lanes
+
+	placing func(label string) // called before a label is placed, or nil
 }
 
 // op prints one instruction.
@@ -45,4 +46,9 @@ func (f *fn) label(name string) string {
 }
 
 // at puts a label here.
-func (f *fn) at(label string) { fmt.Fprintf(&f.body, "%s:\n", label) }
+func (f *fn) at(label string) {
+	if f.placing != nil {
+		f.placing(label)
+	}
+	fmt.Fprintf(&f.body, "%s:\n", label)
+}

@@ -10,8 +10,12 @@ import (
 // callFields are the fields of kernels.tileCall, of eight bytes each.
 var callFields = []string{"k", "blocks", "n", "a", "aRow", "aCol", "b", "bRow", "bPanel", "c", "cRow", "init", "initRow", "floor"}
 
-// field returns the address of a field of the call.
-func field(name string) string { return fmt.Sprintf("%d(R10)", 8*slices.Index(callFields, name)) }
+// fieldAt returns the address of a field of the call that a register points to.
+func fieldAt(name, register string) string {
+	return fmt.Sprintf("%d(%s)", 8*slices.Index(callFields, name), register)
+}
+
+func field(name string) string { return fieldAt(name, "R10") }
 
 // panel is how many columns of B lie beside each other; the next ones are bPanel bytes further.
 func (m amd64) panel() int { return 2 * m.width }

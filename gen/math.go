@@ -44,8 +44,8 @@ func (k *kernel) limit(x float32) reg {
 	return r
 }
 
-// expMinus1 replaces ps by eˣ-1 for xs within half of ln 2 around 0.
-func (k *kernel) expMinus1(ps, xs []reg) {
+// expLess1 replaces xs, within half of ln 2 around 0, by eˣ-1, and destroys ps.
+func (k *kernel) expLess1(xs, ps []reg) {
 	for _, p := range ps {
 		k.set(p, f32(1.9875691500e-4))
 	}
@@ -58,7 +58,7 @@ func (k *kernel) expMinus1(ps, xs []reg) {
 		k.mul(p, p, xs[i])
 	}
 	for i, p := range ps {
-		k.mulAdd(p, p, xs[i], xs[i])
+		k.mulAdd(xs[i], p, xs[i], xs[i])
 	}
 }
 
@@ -122,13 +122,12 @@ func (k *kernel) expOver(xs, exponents []reg) []reg {
 	for i, e := range exponents {
 		k.subInt(scale[i], scale[i], e)
 	}
-	k.expMinus1(p, xs)
+	k.expLess1(xs, p)
 	for i, x := range xs {
-		k.mulAdd(p[i], p[i], scale[i], scale[i])
-		k.free(x)
+		k.mulAdd(scale[i], x, scale[i], scale[i])
 	}
-	k.freeAll(scale)
-	return p
+	k.freeAll(xs, p)
+	return scale
 }
 
 // sigmoidTail sets ts to sigmoid(-|x|); limit holds -expMin.
@@ -152,10 +151,10 @@ func (k *kernel) sigmoidTail(ts, xs []reg, limit reg) {
 	for i, t := range ts {
 		k.mulAdd(t, p[i], f32(ln2Lo), t)
 	}
-	k.expMinus1(p, ts)
+	k.expLess1(ts, p)
 	inverse := k.likes(xs)
 	for i, t := range ts {
-		k.add(p[i], p[i], scale[i])
+		k.add(p[i], t, scale[i])
 		k.add(t, p[i], f32(1)) // the sum
 		k.sub(inverse[i], t, f32(1))
 		k.sub(p[i], p[i], inverse[i]) // what it lost

@@ -56,8 +56,8 @@ type isa interface {
 	mul(d reg, a, b any)
 	div(d reg, a, b any)
 	sqrt(d, a reg)
-	min(d, a, bound reg) // a where either is NaN
-	max(d, a, bound reg) // a where either is NaN
+	min(d, a, bound reg) // NaN where a is; a or NaN where bound is
+	max(d, a, bound reg)
 	mulAdd(d reg, a, b, c any)
 	mulSub(d reg, a, b, c any)
 	negMulAdd(d reg, a, b, c any) // c - a·b

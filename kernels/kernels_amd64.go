@@ -161,7 +161,7 @@ func gemm13x32AVX512(call *tileCall)
 //go:noescape
 func gemm14x32AVX512(call *tileCall)
 
-// for i < rows (at most 8), p < cols: dst[p][i] = src[i][p]; for the other i < 8: dst[p][i] = 0.
+// for p < cols: dst[p][i] = src[i][p] for i < rows (at most 16), and any number for the other i < 16.
 //
 //go:noescape
 func transpose16AVX2(rows, cols int, dst *float32, dstRow int, src *float32, srcRow int)

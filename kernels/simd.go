@@ -2,7 +2,7 @@ package kernels
 
 // simd is one vector level: its assembly functions, from which table makes the kernels. The fields are variables, not
 // calls by name, so that tests can run the level in a simulator where the machine lacks it. Strides are in bytes; the
-// stubs in kernels_amd64.go say what each function computes.
+// stubs in kernels_amd64.go and kernels_arm64.go say what each function computes.
 type simd struct {
 	isa ISA
 	tiles

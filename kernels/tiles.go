@@ -7,8 +7,8 @@ import (
 
 // A tileCall is what a gemmTile computes: blocks blocks of its rows by n columns of C. Each sum starts from init, whose rows
 // are initRow apart, or from 0 if that is nil, adds a·b for k ascending with one rounding each, and ends as max(sum,
-// floor). Strides are in bytes, and aRow or aCol is 4; columns of B lie in panels, bPanel bytes apart. With more than one
-// block a, c and init end at the last one, and blocks at 0. The generator knows the order of the fields.
+// floor). Strides are in bytes, and aRow or aCol is 4; columns of B lie in panels, bPanel bytes apart. A tile may
+// change blocks, a, c and init. The generator knows the order of the fields.
 type tileCall struct {
 	k, blocks, n int
 	a            *float32

@@ -1,0 +1,640 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// neonLanes is the vector level of one arm64 function. A logical vector is four registers, which need not be neighbours.
+//
+// A multiply-add adds to its destination. Where that must survive, or is a factor, the result is put into another
+// register, which from then on holds the value: moving it back would cost as much as the operation. Where ways through
+// the function meet, all of them must have agreed on the registers; see meet.
+//
+// R16 and R17 belong to the operations themselves, R26 points to the numbers; R18 and R27 to R30 are not for us.
+type neonLanes struct {
+	scope
+	next     int                    // number of the next value: of a reg, first counts parts, not registers
+	unset    map[int]reg            // the values that nothing was put into so far, by each part
+	names    map[int]string         // of values, by their first part
+	where    map[int]int            // the register of each part of the others
+	agreed   map[string]map[int]int // where, at each label that was branched to or placed
+	cut      bool                   // nothing comes here but by a label
+	inverted map[int]bool           // conditions that hold where the mask is zero
+	tailEnd  word                   // bytes of a row
+}
+
+const (
+	neonSuffix   = "NEON"
+	neonRequires = "ASIMD"
+	neonNumbers  = "R26" // where numbers<> is
+)
+
+func neonKernel(d description) *fn {
+	l := &neonLanes{scope: newScope(d, neonSuffix, "R0 R1 R2 R3 R4 R5 R6 R7 R8 R9 R10 R11 R12 R13 R14 R15 R19 R20 R21 R22 R23 R24 R25"),
+		unset: map[int]reg{}, names: map[int]string{}, where: map[int]int{}, agreed: map[string]map[int]int{}, inverted: map[int]bool{}}
+	l.placing = l.meetHere
+	return l.printOn(l, d, neonRequires, "R26 the numbers; R16, R17")
+}
+
+// Registers.
+
+// spare returns a register that is not in use.
+func (l *neonLanes) spare() int {
+	var used [32]bool
+	for _, v := range l.where {
+		used[v] = true
+	}
+	v := slices.Index(used[:], false)
+	if v < 0 {
+		panic(l.name + ": out of vector registers")
+	}
+	return v
+}
+
+func (l *neonLanes) take(name string, parts int) reg {
+	r := reg{l.next, parts}
+	l.next += parts
+	l.names[r.first] = name
+	l.hold(r)
+	return r
+}
+
+// hold has no registers for the values before they are used.
+func (l *neonLanes) hold(rs ...reg) {
+	for _, r := range rs {
+		for p := range r.parts {
+			l.unset[r.first+p] = r
+		}
+	}
+}
+
+func (l *neonLanes) free(what ...any) {
+	for _, w := range what {
+		switch w := w.(type) {
+		case reg:
+			for p := range w.parts {
+				delete(l.unset, w.first+p)
+				delete(l.where, w.first+p)
+			}
+		case cond:
+			l.free(reg(w))
+		case word:
+			l.words = append(l.words, w)
+		}
+	}
+}
+
+// v returns the register that holds a part.
+func (l *neonLanes) v(r reg, p int) int {
+	part := r.first + min(p, r.parts-1)
+	if whole, ok := l.unset[part]; ok {
+		l.place(whole)
+	}
+	v, ok := l.where[part]
+	if !ok {
+		panic(l.name + ": use of a freed register")
+	}
+	return v
+}
+
+// place gives a value its registers.
+func (l *neonLanes) place(r reg) {
+	for p := range r.parts {
+		delete(l.unset, r.first+p)
+		l.where[r.first+p] = l.spare()
+	}
+	if name := l.names[r.first]; name != "" {
+		first, last := l.v(r, 0), l.v(r, r.parts-1)
+		text := fmt.Sprintf("V%d", first)
+		switch {
+		case last-first != r.parts-1:
+			for p := 1; p < r.parts; p++ {
+				text += fmt.Sprintf(" V%d", l.v(r, p))
+			}
+		case r.parts > 1:
+			text += fmt.Sprintf("-V%d", last)
+		}
+		l.vectorMap.note(text, name)
+	}
+}
+
+func (l *neonLanes) vec(name string) reg { return l.take(name, 4) }
+func (l *neonLanes) uni(name string) reg { return l.take(name, 1) }
+func (l *neonLanes) test() cond          { return cond(l.take("", 4)) }
+
+// fit keeps a register for constants.
+func (l *neonLanes) fit(vectors int) int { return fitting(31-len(l.where), 4*vectors) }
+
+func (l *neonLanes) arg(name string) word {
+	w := l.word(name)
+	l.setArg(w, name)
+	return w
+}
+
+// become lets print compute a part anew: into its register if that may be overwritten at once, else into another one.
+func (l *neonLanes) become(d reg, p int, inPlace bool, print func(v int)) {
+	v := l.v(d, p)
+	if !inPlace {
+		v = l.spare()
+	}
+	print(v)
+	l.where[d.first+p] = v
+}
+
+// Ways through the function.
+
+// meet prints what makes the values lie where all ways to the label have them. The first one decides.
+func (l *neonLanes) meet(label string) {
+	agreed, ok := l.agreed[label]
+	if !ok {
+		l.agreed[label] = maps.Clone(l.where)
+		return
+	}
+	moves := map[int]int{} // from to
+	for part, from := range l.where {
+		if to, ok := agreed[part]; ok && to != from {
+			moves[from] = to
+			l.where[part] = to
+		}
+	}
+	for len(moves) > 0 {
+		done := false
+		for _, from := range slices.Sorted(maps.Keys(moves)) {
+			to := moves[from]
+			if _, occupied := moves[to]; !occupied {
+				l.copyVector(to, from)
+				delete(moves, from)
+				done = true
+			}
+		}
+		if !done { // they go round in circles: one of them waits elsewhere
+			from := slices.Min(slices.Collect(maps.Keys(moves)))
+			to := l.spare()
+			l.copyVector(to, from)
+			moves[to] = moves[from]
+			delete(moves, from)
+		}
+	}
+	l.requireOneEach()
+}
+
+// meetHere is meet for a label that is about to be placed.
+func (l *neonLanes) meetHere(label string) {
+	if agreed, ok := l.agreed[label]; ok && l.cut {
+		for part := range l.where {
+			if v, ok := agreed[part]; ok {
+				l.where[part] = v
+			}
+		}
+		l.requireOneEach()
+	} else {
+		l.meet(label)
+	}
+	l.cut = false
+}
+
+func (l *neonLanes) requireOneEach() {
+	seen := map[int]bool{}
+	for _, v := range l.where {
+		if seen[v] {
+			panic(l.name + ": two values in one register")
+		}
+		seen[v] = true
+	}
+}
+
+func (l *neonLanes) branch(a word, op string, b any, label string) {
+	l.meet(label)
+	switch {
+	case b == 0 && op == "==":
+		l.op("CBZ", a, label)
+	case b == 0 && op == "!=":
+		l.op("CBNZ", a, label)
+	default:
+		l.op("CMP", value(b), a)
+		l.op(neonBranches[op], label)
+	}
+}
+
+var neonBranches = map[string]string{"<": "BLT", "<=": "BLE", "==": "BEQ", "!=": "BNE", ">=": "BGE", ">": "BGT"}
+
+func (l *neonLanes) jump(label string) {
+	l.meet(label)
+	l.op("B", label)
+	l.cut = true
+}
+
+func (l *neonLanes) align() { l.op("PCALIGN", "$16") }
+
+func (l *neonLanes) finish() {
+	l.op("RET")
+	text := l.body.String()
+	if strings.Contains(text, neonNumbers) {
+		l.body.Reset()
+		l.op("MOVD", "$numbers<>(SB)", neonNumbers)
+		l.body.WriteString(text)
+	}
+}
+
+// General registers.
+
+func (l *neonLanes) move(d word, b any)         { l.op("MOVD", value(b), d) }
+func (l *neonLanes) setArg(d word, name string) { l.op("MOVD", l.param(name), d) }
+func (l *neonLanes) addTo(d word, b any)        { l.op("ADD", value(b), d) }
+func (l *neonLanes) mask(d word, b int)         { l.op("AND", value(b), d) }
+func (l *neonLanes) scale(d word, bits int)     { l.op("LSL", value(bits), d) }
+func (l *neonLanes) loadLabel(d word, m mem)    { l.op("MOVW", l.one(m), d) }
+func (l *neonLanes) makeTail(bytes word)        { l.tailEnd = bytes }
+func (l *neonLanes) addArg(d word, name string) {
+	l.op("MOVD", l.param(name), "R16")
+	l.op("ADD", "R16", d)
+}
+
+// Memory.
+
+// at returns a register that holds the address, and what must be added to it.
+func (l *neonLanes) at(m mem) (string, int) {
+	if m.index == "" {
+		return string(m.base), m.offset
+	}
+	l.op("ADD", m.index, m.base, "R16")
+	return "R16", m.offset
+}
+
+// one returns the address of a single element.
+func (l *neonLanes) one(m mem) string {
+	base, offset := l.at(m)
+	return fmt.Sprintf("%d(%s)", offset, base)
+}
+
+// bare returns a register with the address itself.
+func (l *neonLanes) bare(m mem) string {
+	base, offset := l.at(m)
+	if offset != 0 {
+		l.op("ADD", value(offset), base, "R16")
+		return "R16"
+	}
+	return base
+}
+
+func (l *neonLanes) toR16(m mem) {
+	if at := l.bare(m); at != "R16" {
+		l.op("MOVD", at, "R16")
+	}
+}
+
+func (l *neonLanes) load(d reg, m mem)    { l.loadFilled(d, m, 0) }
+func (l *neonLanes) loadLow(d reg, m mem) { l.loadFilled(d, m, minusInf) }
+
+func (l *neonLanes) loadFilled(d reg, m mem, fill num) {
+	if !m.tail {
+		base, offset := l.at(m)
+		for p := 0; p < 4; p += 2 {
+			l.op("FLDPQ", fmt.Sprintf("%d(%s)", offset+16*p, base), fmt.Sprintf("(F%d, F%d)", l.v(d, p), l.v(d, p+1)))
+		}
+		return
+	}
+	last := l.take("", 1) // the register that the tail fills in part, or not at all
+	defer l.free(last)
+	t := l.v(last, 0)
+	l.constant(t, fill)
+	l.toR16(m)
+	l.op("AND", "$48", l.tailEnd, "R17")
+	l.op("ADD", "R16", "R17")
+	one, loaded := l.label("one"), l.label("last")
+	l.op("TBZ", "$3", l.tailEnd, one)
+	l.op("VLD1.P", "8(R17)", fmt.Sprintf("V%d.D[0]", t))
+	l.op("TBZ", "$2", l.tailEnd, loaded)
+	l.op("VLD1", "(R17)", fmt.Sprintf("V%d.S[2]", t))
+	l.op("B", loaded)
+	l.fn.at(one)
+	l.op("TBZ", "$2", l.tailEnd, loaded)
+	l.op("VLD1", "(R17)", fmt.Sprintf("V%d.S[0]", t))
+	l.fn.at(loaded)
+	for p := 1; p < 4; p++ {
+		l.constant(l.v(d, p), fill)
+	}
+	l.eachQuad(func(p int) {
+		if p == 3 {
+			l.op("FLDPQ", "(R16)", fmt.Sprintf("(F%d, F%d)", l.v(d, 0), l.v(d, 1)))
+			l.op("FMOVQ", "32(R16)", fmt.Sprintf("F%d", l.v(d, 2)))
+		} else if p == 2 {
+			l.op("FLDPQ", "(R16)", fmt.Sprintf("(F%d, F%d)", l.v(d, 0), l.v(d, 1)))
+		} else if p == 1 {
+			l.op("FMOVQ", "(R16)", fmt.Sprintf("F%d", l.v(d, 0)))
+		}
+		l.copyVector(l.v(d, p), t)
+	})
+}
+
+// eachQuad prints what to do for each part p that may be the one that the tail fills in part.
+func (l *neonLanes) eachQuad(do func(p int)) {
+	low, even, lowEven, done := l.label("low"), l.label("two"), l.label("none"), l.label("parts")
+	l.op("TBZ", "$5", l.tailEnd, low)
+	l.op("TBZ", "$4", l.tailEnd, even)
+	do(3)
+	l.op("B", done)
+	l.fn.at(even)
+	do(2)
+	l.op("B", done)
+	l.fn.at(low)
+	l.op("TBZ", "$4", l.tailEnd, lowEven)
+	do(1)
+	l.op("B", done)
+	l.fn.at(lowEven)
+	do(0)
+	l.fn.at(done)
+}
+
+func (l *neonLanes) store(m mem, s reg) {
+	if !m.tail {
+		base, offset := l.at(m)
+		for p := 0; p < 4; p += 2 {
+			l.op("FSTPQ", fmt.Sprintf("(F%d, F%d)", l.v(s, p), l.v(s, p+1)), fmt.Sprintf("%d(%s)", offset+16*p, base))
+		}
+		return
+	}
+	last := l.take("", 1)
+	defer l.free(last)
+	t := l.v(last, 0)
+	l.toR16(m)
+	l.eachQuad(func(p int) {
+		l.copyVector(t, l.v(s, p))
+		if p >= 2 {
+			l.op("FSTPQ.P", fmt.Sprintf("(F%d, F%d)", l.v(s, 0), l.v(s, 1)), "32(R16)")
+		}
+		if p%2 == 1 {
+			l.op("FMOVQ.P", fmt.Sprintf("F%d", l.v(s, p-1)), "16(R16)")
+		}
+	})
+	one, done := l.label("one"), l.label("stored")
+	l.op("TBZ", "$3", l.tailEnd, one)
+	l.op("FMOVD.P", fmt.Sprintf("F%d", t), "8(R16)")
+	l.op("VDUP", fmt.Sprintf("V%d.D[1]", t), fmt.Sprintf("V%d.D2", t))
+	l.fn.at(one)
+	l.op("TBZ", "$2", l.tailEnd, done)
+	l.op("FMOVS", fmt.Sprintf("F%d", t), "(R16)")
+	l.fn.at(done)
+}
+
+func (l *neonLanes) share(d reg, m mem) {
+	l.op("VLD1R", fmt.Sprintf("(%s)", l.bare(m)), fmt.Sprintf("[V%d.S4]", l.v(d, 0)))
+}
+
+func (l *neonLanes) shareArg(d reg, name string) {
+	l.op("FMOVS", l.param(name), fmt.Sprintf("F%d", l.v(d, 0)))
+	l.lane(d, l.v(d, 0), 0)
+}
+
+// lane sets d to a lane of a register.
+func (l *neonLanes) lane(d reg, v, i int) {
+	l.op("VDUP", fmt.Sprintf("V%d.S[%d]", v, i), fmt.Sprintf("V%d.S4", l.v(d, 0)))
+}
+
+func (l *neonLanes) storeOne(m mem, s reg) { l.op("FMOVS", fmt.Sprintf("F%d", l.v(s, 0)), l.one(m)) }
+
+func (l *neonLanes) laneNumbers(d reg) {
+	for p := range 4 {
+		l.op("FMOVQ", fmt.Sprintf("%d(%s)", neonLaneNumbers+16*p, neonNumbers), fmt.Sprintf("F%d", l.v(d, p)))
+	}
+}
+
+// keepTail reads the masks from 64 bytes before their end, less four for each lane.
+func (l *neonLanes) keepTail(d reg) {
+	mask := l.take("", 1)
+	l.op("AND", "$60", l.tailEnd, "R16")
+	l.op("SUB", "R16", neonNumbers, "R16")
+	for p := range 4 {
+		l.op("FMOVQ", fmt.Sprintf("%d(R16)", 64+16*p), fmt.Sprintf("F%d", l.v(mask, 0)))
+		l.vector3("AND", l.v(d, p), l.v(d, p), l.v(mask, 0))
+	}
+	l.free(mask)
+}
+
+func (l *neonLanes) insert(four reg, i int, m mem) {
+	if i == 0 { // clears the others
+		l.op("FMOVS", l.one(m), fmt.Sprintf("F%d", l.v(four, 0)))
+		return
+	}
+	l.op("VLD1", fmt.Sprintf("(%s)", l.bare(m)), fmt.Sprintf("V%d.S[%d]", l.v(four, 0), i))
+}
+
+func (l *neonLanes) storeFour(m mem, four reg) {
+	l.op("FMOVQ", fmt.Sprintf("F%d", l.v(four, 0)), l.one(m))
+}
+
+// Arithmetic.
+
+// constant loads a number.
+func (l *neonLanes) constant(v int, c num) {
+	if c == 0 {
+		l.op("VMOVI", "$0", fmt.Sprintf("V%d.B16", v))
+		return
+	}
+	l.consts[c] = true
+	l.op("FMOVQ", fmt.Sprintf("%s(%s)", c.symbol(), neonNumbers), fmt.Sprintf("F%d", v))
+}
+
+func (l *neonLanes) set(d reg, a any) {
+	for p := range d.parts {
+		switch a := a.(type) {
+		case reg:
+			if to, from := l.v(d, p), l.v(a, p); to != from {
+				l.copyVector(to, from)
+			}
+		case num:
+			l.constant(l.v(d, p), a)
+		}
+	}
+}
+
+// inRegister calls print with a as a reg: a number gets one for that time.
+func (l *neonLanes) inRegister(a any, print func(a reg)) {
+	c, ok := a.(num)
+	if !ok {
+		print(a.(reg))
+		return
+	}
+	r := l.take("", 1)
+	l.set(r, c)
+	print(r)
+	l.free(r)
+}
+
+// all prints d = a op b for every part.
+func (l *neonLanes) all(mnemonic string, d reg, a, b any) {
+	l.inRegister(a, func(a reg) {
+		l.inRegister(b, func(b reg) {
+			for p := range d.parts {
+				l.vector3(mnemonic, l.v(d, p), l.v(a, p), l.v(b, p))
+			}
+		})
+	})
+}
+
+func (l *neonLanes) each2(mnemonic string, d, a reg) {
+	for p := range d.parts {
+		l.vector2(mnemonic, l.v(d, p), l.v(a, p))
+	}
+}
+
+func (l *neonLanes) add(d reg, a, b any)    { l.all("FADD", d, a, b) }
+func (l *neonLanes) sub(d reg, a, b any)    { l.all("FSUB", d, a, b) }
+func (l *neonLanes) mul(d reg, a, b any)    { l.all("FMUL", d, a, b) }
+func (l *neonLanes) div(d reg, a, b any)    { l.all("FDIV", d, a, b) }
+func (l *neonLanes) min(d, a, bound reg)    { l.all("FMIN", d, a, bound) }
+func (l *neonLanes) max(d, a, bound reg)    { l.all("FMAX", d, a, bound) }
+func (l *neonLanes) and(d reg, a, b any)    { l.all("AND", d, a, b) }
+func (l *neonLanes) or(d reg, a, b any)     { l.all("ORR", d, a, b) }
+func (l *neonLanes) xor(d reg, a, b any)    { l.all("EOR", d, a, b) }
+func (l *neonLanes) addInt(d reg, a, b any) { l.all("ADD", d, a, b) }
+func (l *neonLanes) subInt(d reg, a, b any) { l.all("SUB", d, a, b) }
+func (l *neonLanes) sqrt(d, a reg)          { l.each2("FSQRT", d, a) }
+func (l *neonLanes) toFloat(d, a reg)       { l.each2("SCVTF", d, a) }
+
+func (l *neonLanes) shiftLeft(d, a reg, n int) {
+	for p := range d.parts {
+		l.op("VSHL", value(n), fmt.Sprintf("V%d.S4", l.v(a, p)), fmt.Sprintf("V%d.S4", l.v(d, p)))
+	}
+}
+
+func (l *neonLanes) shiftRight(d, a reg, n int) {
+	for p := range d.parts {
+		l.arithmeticShift(l.v(d, p), l.v(a, p), n)
+	}
+}
+
+func (l *neonLanes) mulAdd(d reg, a, b, c any)    { l.fused("FMLA", d, a, b, c, false) }
+func (l *neonLanes) mulSub(d reg, a, b, c any)    { l.fused("FMLA", d, a, b, c, true) }
+func (l *neonLanes) negMulAdd(d reg, a, b, c any) { l.fused("FMLS", d, a, b, c, false) }
+
+// fused adds to c, or to -c, a·b or -a·b.
+func (l *neonLanes) fused(mnemonic string, d reg, a, b, c any, negate bool) {
+	l.inRegister(a, func(a reg) {
+		l.inRegister(b, func(b reg) {
+			factor := d == a || d == b
+			for p := range d.parts {
+				l.become(d, p, !factor || d == c && !negate, func(v int) {
+					switch c := c.(type) {
+					case num:
+						if negate {
+							c ^= signBit
+						}
+						l.constant(v, c)
+					case reg:
+						if from := l.v(c, p); negate {
+							l.vector2("FNEG", v, from)
+						} else if v != from {
+							l.copyVector(v, from)
+						}
+					}
+					l.vector3(mnemonic, v, l.v(a, p), l.v(b, p))
+				})
+			}
+		})
+	})
+}
+
+// compare knows greater, greater or equal and equal. Unlike these, their opposites hold for NaN.
+func (l *neonLanes) compare(c cond, a reg, op string, b any) {
+	mnemonic, swap, not := "FCMGT", false, false
+	switch op {
+	case "<":
+		swap = true
+	case "!>":
+		not = true
+	case "!<":
+		swap, not = true, true
+	case "!<=":
+		mnemonic, swap, not = "FCMGE", true, true
+	case "==":
+		mnemonic = "CMEQ"
+	case ">":
+	default:
+		panic(l.name + ": comparison " + op)
+	}
+	l.inverted[c.first] = not
+	if swap {
+		l.all(mnemonic, reg(c), b, a)
+	} else {
+		l.all(mnemonic, reg(c), a, b)
+	}
+}
+
+func (l *neonLanes) keep(d, a reg, c cond) {
+	if l.inverted[c.first] {
+		l.all("BIC", d, a, reg(c))
+	} else {
+		l.all("AND", d, a, reg(c))
+	}
+}
+
+func (l *neonLanes) pick(d reg, c cond, a any, b reg) {
+	yes, no := "BIT", "BIF"
+	if l.inverted[c.first] {
+		yes, no = no, yes
+	}
+	if d == a {
+		l.all(no, d, b, reg(c))
+		return
+	}
+	l.set(d, b)
+	l.all(yes, d, a, reg(c))
+}
+
+func (l *neonLanes) pickNegative(d, sign, a, b reg) {
+	for p := range d.parts {
+		l.become(d, p, d != a && d != b, func(v int) {
+			l.arithmeticShift(v, l.v(sign, p), 31)
+			l.vector3("BSL", v, l.v(a, p), l.v(b, p))
+		})
+	}
+}
+
+// Folds.
+
+func (l *neonLanes) halfAdd(d, a reg) { l.half("FADD", d, a) }
+func (l *neonLanes) halfMax(d, a reg) { l.half("FMAX", d, a) }
+
+// half folds a vector into four lanes.
+func (l *neonLanes) half(mnemonic string, d, a reg) {
+	t := l.take("", 1)
+	l.vector3(mnemonic, l.v(d, 0), l.v(a, 0), l.v(a, 2))
+	l.vector3(mnemonic, l.v(t, 0), l.v(a, 1), l.v(a, 3))
+	l.vector3(mnemonic, l.v(d, 0), l.v(d, 0), l.v(t, 0))
+	l.free(t)
+}
+
+func (l *neonLanes) foldAdd(d, a reg) { l.fold("FADD", d, a) }
+func (l *neonLanes) foldMax(d, a reg) { l.fold("FMAX", d, a) }
+
+func (l *neonLanes) fold(mnemonic string, d, a reg) {
+	l.half(mnemonic, d, a)
+	t := l.take("", 1)
+	to := fmt.Sprintf("V%d.B16", l.v(d, 0))
+	l.op("VEXT", "$8", to, to, fmt.Sprintf("V%d.B16", l.v(t, 0)))
+	l.vector3(mnemonic, l.v(d, 0), l.v(d, 0), l.v(t, 0)) // lanes 0+2, 1+3, 0+2, 1+3
+	l.vector3(mnemonic+"P", l.v(d, 0), l.v(d, 0), l.v(d, 0))
+	l.free(t)
+}
+
+func (l *neonLanes) fold4Add(d reg, a []reg) { l.fold4("FADD", d, a) }
+func (l *neonLanes) fold4Max(d reg, a []reg) { l.fold4("FMAX", d, a) }
+
+// fold4 folds the four lanes of four rows.
+func (l *neonLanes) fold4(mnemonic string, d reg, a []reg) {
+	t := l.take("", 1)
+	d2 := func(r reg) string { return fmt.Sprintf("V%d.D2", l.v(r, 0)) }
+	for i := 0; i < 4; i += 2 { // lanes 0+2 and 1+3 of a row and of the next one
+		l.op("VZIP1", d2(a[i+1]), d2(a[i]), d2(t))
+		l.op("VZIP2", d2(a[i+1]), d2(a[i]), d2(a[i]))
+		l.vector3(mnemonic, l.v(a[i], 0), l.v(t, 0), l.v(a[i], 0))
+	}
+	l.vector3(mnemonic+"P", l.v(d, 0), l.v(a[0], 0), l.v(a[2], 0))
+	l.free(t)
+}
+
+func (l *neonLanes) shareLane(d, four reg, i int) { l.lane(d, l.v(four, 0), i) }
