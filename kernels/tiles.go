@@ -99,11 +99,7 @@ func (g *tiles) gemmNT(s *Scratch, c, a, b *Matrix, e *Epilogue) {
 
 func (g *tiles) dense(s *Scratch, y, x *Matrix, w *PackedB, act Activation) {
 	var p product
-	p.rows, p.n, p.k = y.Rows, y.Cols, w.rows
-	p.a, p.aRow, p.aCol = unsafe.SliceData(x.Data), 4*x.Stride, 4
-	p.b, p.bRow, p.bCol, p.bPanel = unsafe.SliceData(w.data), 4*g.panel, 4, 4*g.panel*w.rows
-	p.c, p.cRow = unsafe.SliceData(y.Data), 4*y.Stride
-	p.begin(w.bias, act, false)
+	g.prepare(&p, y, x, w, act)
 	g.run(s, &p)
 	g.finish(y, act)
 }

@@ -1,0 +1,64 @@
+package kernels
+
+import "unsafe"
+
+// BoundDense is a dense layer whose operands stay, checked once: a call costs little more than the arithmetic. Make it
+// with [Table.Bind]. One goroutine may use it at a time.
+type BoundDense struct {
+	table   *Table
+	w       *PackedB
+	act     Activation
+	y, x    Matrix
+	product product
+	direct  int // so many rows are one tile
+}
+
+// Bind makes d compute y = act(x·w + bias) as [Table.Dense] does, for any number of the first rows of x and y. w must not
+// be packed again while d is in use.
+func (t *Table) Bind(d *BoundDense, y, x Matrix, w *PackedB, act Activation) error {
+	if err := t.checkDense(y, x, w, act); err != nil {
+		return err
+	}
+	*d = BoundDense{table: t, w: w, act: act, y: y, x: x}
+	if t.tiles == nil {
+		return nil
+	}
+	t.tiles.prepare(&d.product, &y, &x, w, act)
+	if n, k := w.cols, w.rows; n > 0 && k > 0 && k <= t.tiles.deepest && act <= ReLU {
+		d.direct = min(y.Rows, len(t.tiles.byRows), maxCall/(n*k))
+	}
+	return nil
+}
+
+// Move points d at other operands with the columns and the strides of those that it has.
+func (d *BoundDense) Move(y, x Matrix) error {
+	return d.table.Bind(d, y, x, d.w, d.act)
+}
+
+// Run computes the first rows rows. A nil Scratch is legal.
+func (d *BoundDense) Run(s *Scratch, rows int) error {
+	if uint(rows-1) < uint(d.direct) && !raceEnabled {
+		d.product.blocks = 1
+		d.table.tiles.byRows[rows-1](&d.product.tileCall)
+		return nil
+	}
+	return d.run(s, rows)
+}
+
+func (d *BoundDense) run(s *Scratch, rows int) error {
+	if rows < 0 || rows > d.y.Rows {
+		return shapeError("BoundDense.Run", "%d rows are more than the %d bound", rows, d.y.Rows)
+	}
+	y, x := d.y, d.x
+	y.Rows, x.Rows = rows, rows
+	return d.table.Dense(s, y, x, d.w, d.act)
+}
+
+// prepare fills in the product of a packed layer.
+func (g *tiles) prepare(p *product, y, x *Matrix, w *PackedB, act Activation) {
+	p.rows, p.n, p.k = y.Rows, y.Cols, w.rows
+	p.a, p.aRow, p.aCol = unsafe.SliceData(x.Data), 4*x.Stride, 4
+	p.b, p.bRow, p.bCol, p.bPanel = unsafe.SliceData(w.data), 4*g.panel, 4, 4*g.panel*w.rows
+	p.c, p.cRow = unsafe.SliceData(y.Data), 4*y.Stride
+	p.begin(w.bias, act, false)
+}

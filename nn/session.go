@@ -1,0 +1,215 @@
+package nn
+
+import (
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/espalier-ml/espalier/kernels"
+)
+
+// A Session is the memory in which one goroutine runs a plan: write the inputs, Run, read the outputs. It allocates
+// nothing, takes no lock and starts no goroutine.
+type Session struct {
+	plan    *Plan
+	scratch kernels.Scratch
+	steps   []boundStep
+	inputs  [][]float32
+	outputs [][]float32
+}
+
+// A boundStep is a step of the plan with its operands in the session's memory.
+type boundStep struct {
+	*planStep
+	lead  int // rows for each sample
+	dense kernels.BoundDense
+	y     kernels.Matrix
+	x     [2]kernels.Matrix
+}
+
+// NewSession returns a session with memory of its own.
+func (p *Plan) NewSession() *Session {
+	s := &Session{plan: p, steps: make([]boundStep, len(p.steps))}
+	s.scratch.Pool = p.pool
+	arena := make([]float32, p.arena*p.maxBatch)
+	matrix := func(v view) kernels.Matrix {
+		return kernels.Matrix{Data: arena[p.buffers[v.buffer].offset*p.maxBatch+v.offset:], Rows: v.lead * p.maxBatch, Cols: v.cols, Stride: v.stride}
+	}
+	for i := range p.steps {
+		b := &s.steps[i]
+		b.planStep = &p.steps[i]
+		b.lead, b.y = b.planStep.y.lead, matrix(b.planStep.y)
+		for j, x := range b.planStep.x {
+			b.x[j] = matrix(x)
+		}
+		if b.op == denseOp {
+			if err := p.table.Bind(&b.dense, b.y, b.x[0], b.w, b.act); err != nil {
+				panic(err) // the plan does not fit itself
+			}
+		}
+	}
+	memory := func(ports []port) (all [][]float32) {
+		for _, o := range ports {
+			from := p.buffers[o.buffer].offset * p.maxBatch
+			to := from + o.features*p.maxBatch
+			all = append(all, arena[from:to:to])
+		}
+		return all
+	}
+	s.inputs, s.outputs = memory(p.inputs), memory(p.outputs)
+	return s
+}
+
+// Input returns the memory of input i: maxBatch rows, of which Run reads the first. Like an index it panics if there is
+// no input i.
+func (s *Session) Input(i int) []float32 { return s.inputs[i] }
+
+// Output returns the memory of output i: maxBatch rows, of which Run writes the first. They are valid until the next Run.
+func (s *Session) Output(i int) []float32 { return s.outputs[i] }
+
+// InputByName is Input for the input of that name.
+func (s *Session) InputByName(name string) ([]float32, error) {
+	return byName("input", name, s.plan.inputs, s.inputs)
+}
+
+// OutputByName is Output for the output of that name.
+func (s *Session) OutputByName(name string) ([]float32, error) {
+	return byName("output", name, s.plan.outputs, s.outputs)
+}
+
+func byName(what, name string, ports []port, memory [][]float32) ([]float32, error) {
+	i := slices.IndexFunc(ports, func(p port) bool { return p.name == name })
+	if i < 0 {
+		return nil, fmt.Errorf("nn: Session: unknown %s %q: valid are %q", what, name, portNames(ports))
+	}
+	return memory[i], nil
+}
+
+// Run computes the outputs of the first batch rows of the inputs.
+func (s *Session) Run(batch int) error {
+	if batch < 1 || batch > s.plan.maxBatch {
+		return fmt.Errorf("nn: Session.Run: batch is %d, valid are 1 to %d", batch, s.plan.maxBatch)
+	}
+	t := s.plan.table
+	for i := range s.steps {
+		b := &s.steps[i]
+		rows := batch * b.lead
+		if b.op == denseOp {
+			if err := b.dense.Run(&s.scratch, rows); err != nil {
+				return err
+			}
+			continue
+		}
+		y, x := b.y, b.x[0]
+		y.Rows, x.Rows = rows, rows
+		var err error
+		switch b.op {
+		case softmaxOp:
+			err = t.Softmax(y, x)
+		case geluOp:
+			err = t.Gelu(y, x)
+		case activateOp:
+			err = t.Activate(y, x, nil, b.act)
+		case copyOp:
+			err = t.Copy(y, x)
+		case addOp, multiplyOp:
+			z := b.x[1]
+			z.Rows = rows
+			if b.op == addOp {
+				err = t.Add(y, x, z)
+			} else {
+				err = t.Mul(y, x, z)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Predict computes the outputs of any number of rows: inputs[i] has batch rows of input i, outputs[i] has room for as
+// many of output i. It may be called from any number of goroutines, and allocates nothing once there have been as many
+// calls at the same time.
+func (p *Plan) Predict(inputs, outputs [][]float32, batch int) error {
+	if err := p.check(inputs, outputs, batch); err != nil {
+		return fmt.Errorf("nn: Plan.Predict: %w", err)
+	}
+	s := p.sessions.take()
+	if s == nil {
+		s = p.NewSession()
+	}
+	for from := 0; from < batch; from += p.maxBatch {
+		rows := min(p.maxBatch, batch-from)
+		for i, f := range p.inputs {
+			copy(s.inputs[i], inputs[i][from*f.features:(from+rows)*f.features])
+		}
+		if err := s.Run(rows); err != nil {
+			return err
+		}
+		for i, f := range p.outputs {
+			copy(outputs[i][from*f.features:(from+rows)*f.features], s.outputs[i])
+		}
+	}
+	p.sessions.put(s)
+	return nil
+}
+
+func (p *Plan) check(inputs, outputs [][]float32, batch int) error {
+	if batch < 0 {
+		return fmt.Errorf("batch is %d, must not be negative", batch)
+	}
+	if err := checkPorts("input", p.inputs, inputs, batch); err != nil {
+		return err
+	}
+	return checkPorts("output", p.outputs, outputs, batch)
+}
+
+func checkPorts(what string, ports []port, memory [][]float32, batch int) error {
+	if len(memory) != len(ports) {
+		return fmt.Errorf("got %d %ss, the model has %d: %q", len(memory), what, len(ports), portNames(ports))
+	}
+	for i, p := range ports {
+		if n := len(memory[i]); n/p.features < batch {
+			return fmt.Errorf("%s %q has %d elements, %d rows of %d features need %d", what, p.name, n, batch, p.features, batch*p.features)
+		}
+	}
+	return nil
+}
+
+// A freeList keeps sessions between calls of Predict.
+type freeList [freeSlots]struct {
+	session atomic.Pointer[Session]
+	_       [56]byte // the rest of a cache line
+}
+
+const freeSlots = 64
+
+// home returns the slot at which the calling goroutine begins to look. It hashes the address of its stack, so that a
+// goroutine mostly finds what it put there, and those on different cores seldom meet.
+func home() uint32 {
+	var here byte
+	return uint32(uintptr(unsafe.Pointer(&here))>>11) * 0x9e3779b1 >> 26
+}
+
+// take returns a session, or nil if there is none.
+func (f *freeList) take() *Session {
+	for i, at := 0, home(); i < freeSlots; i, at = i+1, (at+1)%freeSlots {
+		if slot := &f[at].session; slot.Load() != nil {
+			if s := slot.Swap(nil); s != nil {
+				return s
+			}
+		}
+	}
+	return nil
+}
+
+// put gives a session back, or to the garbage collector if all slots have one.
+func (f *freeList) put(s *Session) {
+	for i, at := 0, home(); i < freeSlots; i, at = i+1, (at+1)%freeSlots {
+		if f[at].session.CompareAndSwap(nil, s) {
+			return
+		}
+	}
+}
