@@ -1,0 +1,70 @@
+package nn
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+
+	"github.com/espalier-ml/espalier/kernels"
+)
+
+func BenchmarkSession(b *testing.B) {
+	for _, s := range servedModels[:4] {
+		m, err := s.build()
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, batch := range []int{1, 8, 32, 256} {
+			p, err := NewPlan(m, batch)
+			if err != nil {
+				b.Fatal(err)
+			}
+			session := p.NewSession()
+			_, inputs := inputsOf(m, batch)
+			for i, x := range inputs {
+				copy(session.Input(i), x)
+			}
+			b.Run(fmt.Sprintf("lib=espalier/model=%s/isa=%s/batch=%d", s.name, kernels.Default().ISA, batch), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if err := session.Run(batch); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
+// Predict copies in and out and borrows a session; with /goroutines it is called by many at once.
+func BenchmarkPredict(b *testing.B) {
+	m, err := servedModels[0].build()
+	if err != nil {
+		b.Fatal(err)
+	}
+	p, err := NewPlan(m, 64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, goroutines := range []int{1, 64} {
+		b.Run(fmt.Sprintf("lib=espalier/model=mt/isa=%s/batch=1/goroutines=%d", kernels.Default().ISA, goroutines), func(b *testing.B) {
+			b.ReportAllocs()
+			predict := func(more func() bool) {
+				_, inputs := inputsOf(m, 1)
+				outputs := [][]float32{make([]float32, 1), make([]float32, 10)}
+				for more() {
+					if err := p.Predict(inputs, outputs, 1); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			}
+			if goroutines == 1 {
+				predict(b.Loop)
+				return
+			}
+			b.SetParallelism(goroutines / runtime.GOMAXPROCS(0))
+			b.RunParallel(func(pb *testing.PB) { predict(pb.Next) })
+		})
+	}
+}
