@@ -126,6 +126,11 @@ func (o operand) check(kernel string) error {
 		o.name, o.Rows, o.Cols, o.Stride, len(o.Data))
 }
 
+// same reports whether two matrices are valid and have one shape: the quick way through checkSame.
+func same(a, b *Matrix) bool {
+	return a.Rows == b.Rows && a.Cols == b.Cols && a.Valid() && b.Valid()
+}
+
 // checkSame reports the first operand that is no valid view or has not the shape
 // of the first one.
 func checkSame(kernel string, operands ...operand) error {
