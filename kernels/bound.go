@@ -24,34 +24,43 @@ func (t *Table) Bind(d *BoundDense, y, x Matrix, w *PackedB, act Activation) err
 		return nil
 	}
 	t.tiles.prepare(&d.product, &y, &x, w, act)
-	if n, k := w.cols, w.rows; n > 0 && k > 0 && k <= t.tiles.deepest && act <= ReLU {
+	if n, k := w.cols, w.rows; n > 0 && k > 0 && k <= t.tiles.deepest {
 		d.direct = min(y.Rows, len(t.tiles.byRows), maxCall/(n*k))
 	}
 	return nil
 }
 
-// Move points d at other operands with the columns and the strides of those that it has.
-func (d *BoundDense) Move(y, x Matrix) error {
-	return d.table.Bind(d, y, x, d.w, d.act)
-}
-
-// Run computes the first rows rows. A nil Scratch is legal.
+// Run computes the first rows rows. A nil Scratch is legal, but may allocate.
 func (d *BoundDense) Run(s *Scratch, rows int) error {
 	if uint(rows-1) < uint(d.direct) && !raceEnabled {
 		d.product.blocks = 1
 		d.table.tiles.byRows[rows-1](&d.product.tileCall)
-		return nil
+	} else if err := d.run(s, rows); err != nil {
+		return err
 	}
-	return d.run(s, rows)
+	if d.act > ReLU && d.table.tiles != nil {
+		y := d.y
+		y.Rows = rows
+		d.table.tiles.finish(&y, d.act)
+	}
+	return nil
 }
 
+// run computes rows that are more than a tile, but for what a tile cannot.
 func (d *BoundDense) run(s *Scratch, rows int) error {
 	if rows < 0 || rows > d.y.Rows {
-		return shapeError("BoundDense.Run", "%d rows are more than the %d bound", rows, d.y.Rows)
+		return shapeError("BoundDense.Run", "%d rows are not from 0 to the %d bound", rows, d.y.Rows)
 	}
 	y, x := d.y, d.x
 	y.Rows, x.Rows = rows, rows
-	return d.table.Dense(s, y, x, d.w, d.act)
+	if d.table.tiles == nil {
+		return d.table.Dense(s, y, x, d.w, d.act)
+	}
+	raceProduct(y, x, vector(d.w.data), d.w.bias)
+	p := d.product
+	p.rows = rows
+	d.table.tiles.run(s, &p)
+	return nil
 }
 
 // prepare fills in the product of a packed layer.
