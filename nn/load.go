@@ -34,7 +34,7 @@ func load(path string, f fs.File, err error) (*Model, error) {
 	var m *Model
 	if err == nil {
 		defer f.Close()
-		m, err = read(f)
+		m, err = read(f, false)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("nn: Load %q: %w", path, err)
@@ -47,14 +47,53 @@ func Parse(b []byte) (*Model, error) { return Read(bytes.NewReader(b)) }
 
 // Read is Load from a reader, which must end with the model.
 func Read(r io.Reader) (*Model, error) {
-	m, err := read(r)
+	m, err := read(r, false)
 	if err != nil {
 		return nil, fmt.Errorf("nn: Read: %w", err)
 	}
 	return m, nil
 }
 
-func read(r io.Reader) (*Model, error) {
+// LoadPlan returns a plan of the model that Save wrote, without what only training needs: see [NewPlan].
+func LoadPlan(path string, maxBatch int, opts ...PlanOption) (*Plan, error) {
+	f, err := os.Open(path)
+	return loadPlan(path, f, err, maxBatch, opts)
+}
+
+// LoadPlanFS is LoadPlan from a file system, such as an embed.FS.
+func LoadPlanFS(fsys fs.FS, name string, maxBatch int, opts ...PlanOption) (*Plan, error) {
+	f, err := fsys.Open(name)
+	return loadPlan(name, f, err, maxBatch, opts)
+}
+
+func loadPlan(path string, f fs.File, err error, maxBatch int, opts []PlanOption) (*Plan, error) {
+	if err != nil {
+		return nil, fmt.Errorf("nn: LoadPlan %q: %w", path, err)
+	}
+	defer f.Close()
+	p, err := ReadPlan(f, maxBatch, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("nn: LoadPlan %q: %w", path, err)
+	}
+	return p, nil
+}
+
+// ParsePlan is LoadPlan from memory. The plan does not refer to b.
+func ParsePlan(b []byte, maxBatch int, opts ...PlanOption) (*Plan, error) {
+	return ReadPlan(bytes.NewReader(b), maxBatch, opts...)
+}
+
+// ReadPlan is LoadPlan from a reader, which must end with the model.
+func ReadPlan(r io.Reader, maxBatch int, opts ...PlanOption) (*Plan, error) {
+	m, err := read(r, true)
+	if err != nil {
+		return nil, fmt.Errorf("nn: ReadPlan: %w", err)
+	}
+	return NewPlan(m, maxBatch, opts...)
+}
+
+// read reads a model. One that only serves does not keep the state of the optimizer.
+func read(r io.Reader, serves bool) (*Model, error) {
 	if err := kernels.Err(); err != nil {
 		return nil, err
 	}
@@ -83,8 +122,16 @@ func read(r io.Reader) (*Model, error) {
 	sum.Write(have)
 	body := io.TeeReader(in, sum)
 	tensors := m.tensors()
-	for _, t := range tensors {
-		if *t.data, err = readFloats(body, elements(t.shape)); err != nil {
+	kept := len(tensors)
+	if serves {
+		kept = len(m.weights)
+	}
+	for i, t := range tensors {
+		if i >= kept {
+			if _, err = io.CopyN(io.Discard, body, 4*int64(elements(t.shape))); err != nil {
+				return nil, fmt.Errorf("%q: %w", t.name, unexpected(err))
+			}
+		} else if *t.data, err = readFloats(body, elements(t.shape)); err != nil {
 			return nil, fmt.Errorf("%q: %w", t.name, err)
 		}
 	}
@@ -96,7 +143,7 @@ func read(r io.Reader) (*Model, error) {
 	if s := hex.EncodeToString(sum.Sum(nil)); s != checksum {
 		return nil, fmt.Errorf("is damaged: its checksum is %q, its content has %q", checksum, s)
 	}
-	for _, t := range tensors {
+	for _, t := range tensors[:kept] {
 		if err := t.check(); err != nil {
 			return nil, err
 		}

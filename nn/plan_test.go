@@ -301,4 +301,3 @@ func TestPlanErrors(t *testing.T) {
 	}
 	require.NoError(t, p.Predict([][]float32{x, x}, [][]float32{x}, 0))
 }
-

@@ -17,6 +17,15 @@ type Session struct {
 	steps   []boundStep
 	inputs  [][]float32
 	outputs [][]float32
+	uses    []use
+	away    bool // RunOn left operands in the caller's memory
+}
+
+// A use is an operand that lies in the memory of an input or output.
+type use struct {
+	step, operand int // operand -1 is the result
+	output        bool
+	port          int
 }
 
 // A boundStep is a step of the plan with its operands in the session's memory.
@@ -58,7 +67,63 @@ func (p *Plan) NewSession() *Session {
 		return all
 	}
 	s.inputs, s.outputs = memory(p.inputs), memory(p.outputs)
+	for i, step := range p.steps {
+		for j, v := range append([]view{step.y}, step.x...) {
+			for k, o := range p.inputs {
+				if v.buffer == o.buffer {
+					s.uses = append(s.uses, use{i, j - 1, false, k})
+				}
+			}
+			for k, o := range p.outputs {
+				if v.buffer == o.buffer {
+					s.uses = append(s.uses, use{i, j - 1, true, k})
+				}
+			}
+		}
+	}
 	return s
+}
+
+// move points the operands in the memory of inputs and outputs at other memory, of batch rows.
+func (s *Session) move(inputs, outputs [][]float32, batch int) error {
+	for _, u := range s.uses {
+		b := &s.steps[u.step]
+		memory := inputs
+		if u.output {
+			memory = outputs
+		}
+		v, m := &b.planStep.y, &b.y
+		if u.operand >= 0 {
+			v, m = &b.planStep.x[u.operand], &b.x[u.operand]
+		}
+		m.Data = memory[u.port][v.offset:]
+	}
+	for _, u := range s.uses {
+		if b := &s.steps[u.step]; b.op == denseOp {
+			y, x := b.y, b.x[0]
+			y.Rows, x.Rows = b.lead*batch, b.lead*batch
+			if err := s.plan.table.Bind(&b.dense, y, x, b.w, b.act); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// RunOn is Run on the caller's memory: it reads batch rows of each input from inputs and writes as many of each output
+// to outputs. Input and Output keep what they have. Inputs and outputs must not overlap.
+func (s *Session) RunOn(inputs, outputs [][]float32, batch int) error {
+	if err := s.plan.check(inputs, outputs, batch); err != nil {
+		return fmt.Errorf("nn: Session.RunOn: %w", err)
+	}
+	if batch < 1 || batch > s.plan.maxBatch {
+		return fmt.Errorf("nn: Session.RunOn: batch is %d, valid are 1 to %d", batch, s.plan.maxBatch)
+	}
+	s.away = true
+	if err := s.move(inputs, outputs, batch); err != nil {
+		return err
+	}
+	return s.run(batch)
 }
 
 // Input returns the memory of input i: maxBatch rows, of which Run reads the first. Like an index it panics if there is
@@ -91,6 +156,16 @@ func (s *Session) Run(batch int) error {
 	if batch < 1 || batch > s.plan.maxBatch {
 		return fmt.Errorf("nn: Session.Run: batch is %d, valid are 1 to %d", batch, s.plan.maxBatch)
 	}
+	if s.away {
+		if err := s.move(s.inputs, s.outputs, s.plan.maxBatch); err != nil {
+			return err
+		}
+		s.away = false
+	}
+	return s.run(batch)
+}
+
+func (s *Session) run(batch int) error {
 	t := s.plan.table
 	for i := range s.steps {
 		b := &s.steps[i]
