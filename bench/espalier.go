@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/espalier-ml/espalier/kernels"
@@ -15,22 +16,39 @@ func (Espalier) Version() string { return "of this tree" }
 
 // Prepare returns one call.
 func (Espalier) Prepare(p *Problem) ([]Call, error) {
-	t, err := tableFor(p.ISA, p.Threads)
+	t, err := tableFor(p.ISA)
 	if err != nil {
 		return nil, err
 	}
-	call := plain(t, p)
+	s := &kernels.Scratch{Pool: poolOf(p.Threads)}
+	call := plain(t, s, p)
 	if p.Packed {
-		if call, err = packed(t, p); err != nil {
+		if call, err = packed(t, s, p); err != nil {
 			return nil, err
 		}
 	}
 	return []Call{call}, nil
 }
 
-// tableFor returns the kernels for a row's limits. The kernels have no threaded form: rows of two threads are computed by
-// one. This is the place for another choice.
-func tableFor(isa string, _ int) (*kernels.Table, error) {
+// poolOf returns the workers of a process, which measures rows of one number of threads only.
+func poolOf(threads int) *kernels.Pool {
+	if threads > 1 && pool == nil {
+		pool = kernels.NewPool(threads)
+	}
+	return pool
+}
+
+var pool *kernels.Pool
+
+// shared calls f for the rows of a problem in parts, which the workers share.
+func shared(rows int, f func(from, to int) error) error {
+	parts := min(4*pool.Workers(), rows)
+	errs := make([]error, parts)
+	pool.Do(parts, func(i int) { errs[i] = f(i*rows/parts, (i+1)*rows/parts) })
+	return errors.Join(errs...)
+}
+
+func tableFor(isa string) (*kernels.Table, error) {
 	for _, t := range kernels.Tables() {
 		if t.ISA.String() == isa {
 			return t, nil
@@ -41,14 +59,13 @@ func tableFor(isa string, _ int) (*kernels.Table, error) {
 
 // plain is a problem whose operands are read as they are. Each loop names its kernel: a closure in between would cost a
 // good part of what a small product costs.
-func plain(t *kernels.Table, p *Problem) Call {
-	var s kernels.Scratch
+func plain(t *kernels.Table, s *kernels.Scratch, p *Problem) Call {
 	c, a, b := p.C, p.A, p.B
 	switch p.Op {
 	case InputGrad:
 		return GoCall("GemmNT", func(iterations int) error {
 			for range iterations {
-				if err := t.GemmNT(&s, c, a, b, kernels.Epilogue{}); err != nil {
+				if err := t.GemmNT(s, c, a, b, kernels.Epilogue{}); err != nil {
 					return err
 				}
 			}
@@ -57,7 +74,7 @@ func plain(t *kernels.Table, p *Problem) Call {
 	case WeightGrad:
 		return GoCall("GemmTN", func(iterations int) error {
 			for range iterations {
-				if err := t.GemmTN(&s, c, a, b, kernels.Epilogue{}); err != nil {
+				if err := t.GemmTN(s, c, a, b, kernels.Epilogue{}); err != nil {
 					return err
 				}
 			}
@@ -66,7 +83,13 @@ func plain(t *kernels.Table, p *Problem) Call {
 	case Softmax:
 		return GoCall("Softmax", func(iterations int) error {
 			for range iterations {
-				if err := t.Softmax(c, a); err != nil {
+				if pool == nil || p.M*p.N < 1<<13 { // too small to share
+					if err := t.Softmax(c, a); err != nil {
+						return err
+					}
+				} else if err := shared(c.Rows, func(from, to int) error {
+					return t.Softmax(c.RowRange(from, to), a.RowRange(from, to))
+				}); err != nil {
 					return err
 				}
 			}
@@ -76,7 +99,13 @@ func plain(t *kernels.Table, p *Problem) Call {
 		loss, labels := p.Loss, p.Labels
 		return GoCall("SoftmaxCrossEntropy", func(iterations int) error {
 			for range iterations {
-				if err := t.SoftmaxCrossEntropy(loss, kernels.Matrix{}, c, a, labels, nil); err != nil {
+				if pool == nil || p.M*p.N < 1<<13 {
+					if err := t.SoftmaxCrossEntropy(loss, kernels.Matrix{}, c, a, labels, nil); err != nil {
+						return err
+					}
+				} else if err := shared(c.Rows, func(from, to int) error {
+					return t.SoftmaxCrossEntropy(loss[from:to], kernels.Matrix{}, c.RowRange(from, to), a.RowRange(from, to), labels[from:to], nil)
+				}); err != nil {
 					return err
 				}
 			}
@@ -89,7 +118,7 @@ func plain(t *kernels.Table, p *Problem) Call {
 		}
 		return GoCall("Gemm", func(iterations int) error {
 			for range iterations {
-				if err := t.Gemm(&s, c, a, b, e); err != nil {
+				if err := t.Gemm(s, c, a, b, e); err != nil {
 					return err
 				}
 			}
