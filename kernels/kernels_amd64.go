@@ -11,8 +11,8 @@ var avx2 = simd{
 		wide:      64,
 		byRows:    []gemmTile{gemm1x16AVX2, gemm2x16AVX2, gemm3x16AVX2, gemm4x16AVX2, gemm5x16AVX2, gemm6x16AVX2},
 		transpose: transpose16AVX2,
-		deepest:   384,
-		block:     32 << 10,
+		deepest:   512,
+		block:     16 << 10,
 	},
 
 	fill:                     fillAVX2,

@@ -77,7 +77,8 @@ func (g *tiles) gemm(s *Scratch, c *Matrix, a *float32, aRow, aCol int, b *Matri
 	p.rows, p.n, p.k = c.Rows, c.Cols, b.Rows
 	p.a, p.aRow, p.aCol = a, 4*aRow, 4*aCol
 	p.b, p.bRow, p.bCol, p.bPanel = unsafe.SliceData(b.Data), 4*b.Stride, 4, 4*g.panel
-	p.copyB = p.rows >= 48 && p.k*p.n > inPlace
+	// Rows that are a multiple of 2 KiB apart fall into so few sets of the first cache that eight of them fill it.
+	p.copyB = p.rows >= 48 && (p.k*p.n > inPlace || p.k > 8 && p.bRow%2048 == 0)
 	p.c, p.cRow = unsafe.SliceData(c.Data), 4*c.Stride
 	p.begin(e.Bias, e.Act, e.Accumulate)
 	g.run(s, &p)
@@ -122,7 +123,7 @@ func (g *tiles) run(s *Scratch, p *product) {
 	case p.rows <= len(g.byRows) && p.k <= g.deepest && p.rows*p.n*p.k <= maxCall && !p.copyB:
 		p.blocks = 1
 		g.byRows[p.rows-1](onStack(&p.tileCall))
-	case p.k <= g.deepest && p.rows*p.k <= inPlace/2 && !p.copyB:
+	case p.k <= g.deepest && p.rows*p.k <= inPlace/4 && !p.copyB:
 		g.allColumns(p)
 	case s != nil && s.Pool != nil && p.rows*p.n*p.k >= shareFrom:
 		g.share(s, p)
@@ -231,7 +232,7 @@ func (g *tiles) allColumns(p *product) {
 	switch {
 	case p.rows <= 3:
 		width = max(g.wide, maxCall/(p.rows*max(p.k, 1))/g.wide*g.wide)
-	case p.k*n > 1<<12:
+	case p.k > 32 && p.k*n > 1<<12: // with few sums it is C that passes by, in the order of its memory
 		width = g.panel
 	}
 	most := len(g.byRows)
@@ -289,7 +290,7 @@ func (g *tiles) copyA(s *Scratch, p *product) {
 	switch {
 	case s == nil:
 		return
-	case p.aCol != 4 && p.n >= 4*g.panel && p.rows*p.k > inPlace/2:
+	case p.aCol != 4 && p.n >= 4*g.panel && p.rows*p.k > inPlace/4:
 		s.a = grow(s.a, p.rows*row)
 		for k := 0; k < p.k; k += 16 {
 			g.transpose(min(16, p.k-k), p.rows, &s.a[k], 4*row, offset(p.a, k*p.aCol), p.aCol)

@@ -169,10 +169,8 @@ func (e *entrant) calibrate(d time.Duration) error {
 
 // sample warms the operands up and times the call once.
 func (e *entrant) sample() error {
-	if e.iterations > 1 {
-		if _, err := e.Run(1 + e.iterations/4); err != nil {
-			return err
-		}
+	if _, err := e.Run(1 + e.iterations/4); err != nil {
+		return err
 	}
 	d, err := e.Run(e.iterations)
 	e.spent += d
