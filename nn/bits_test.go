@@ -119,6 +119,7 @@ func TestBits(t *testing.T) {
 }
 
 func predictedBits(t *testing.T, m *Model, inputs Arrays) map[string][]uint32 {
+	requireServed(t, m, inputs)
 	predictions, err := m.Predict(inputs)
 	require.NoError(t, err)
 	bits := map[string][]uint32{}

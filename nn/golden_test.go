@@ -274,6 +274,9 @@ func (g *goldenCase) predictions(t *testing.T) {
 	for name, p := range predictions {
 		g.compare(t, "predict/"+name, p.Rows, float64s(p.Data))
 	}
+	for _, rows := range []int{1, 5, g.rows(t)} {
+		requireServed(t, m, g.data(t, 0, rows).Inputs)
+	}
 }
 
 func (g *goldenCase) gradients(t *testing.T) {
