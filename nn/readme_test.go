@@ -69,16 +69,58 @@ func shop() (x, c []float32, labels []int32, values []float32) {
 	return x, c, labels, values
 }
 
+// The second program that README.md shows: it serves the model of the first.
+func Example_serve() {
+	x, c, _, _ := shop()
+	m := newShopModel()
+	// README: from here
+	plan, err := nn.NewPlan(m, 256) // or nn.LoadPlanFS(files, "model.safetensors", 256)
+	if err != nil {
+		log.Fatal(err)
+	}
+	rows := 3
+	labels, values := make([]float32, rows*10), make([]float32, rows)
+	err = plan.Predict([][]float32{x, c}, [][]float32{labels, values}, rows) // from any goroutine
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	s := plan.NewSession() // or this, at most speed: one goroutine's memory
+	copy(s.Input(0), x[:32])
+	copy(s.Input(1), c[:8])
+	err = s.Run(1)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(s.Output(1)[0] == values[0]) // the same bits in any batch
+	// README: to here
+
+	// Output: true
+}
+
+func newShopModel() *nn.Model {
+	features, history := nn.Input("features", 32), nn.Input("context", 8)
+	trunk := nn.Dense(64, nn.ReLU, nn.Name("trunk")).On(nn.Concatenate().On(features, history))
+	m, err := nn.NewModel([]*nn.Node{features, history}, []*nn.Node{
+		nn.Dense(10, nn.Softmax, nn.Name("label")).On(trunk), nn.Dense(1, nn.Linear, nn.Name("value")).On(trunk)})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return m
+}
+
 func TestReadme(t *testing.T) {
 	readme, err := os.ReadFile(filepath.Join("..", "README.md"))
 	require.NoError(t, err)
 	source, err := os.ReadFile("readme_test.go")
 	require.NoError(t, err)
-	_, shown, _ := strings.Cut(string(readme), "```go\n")
-	shown, _, found := strings.Cut(shown, "```")
-	require.True(t, found, "README.md has a Go block")
-	_, run, _ := strings.Cut(string(source), "// README: from here\n")
-	run, _, found = strings.Cut(run, "\t// README: to here")
-	require.True(t, found)
-	require.Equal(t, strings.ReplaceAll(run, "\n\t", "\n")[1:], shown)
+	programs := strings.Split(string(source), "\t// README: from here\n")[1:]
+	blocks := strings.Split(string(readme), "```go\n")[1:]
+	require.Len(t, blocks, 2)
+	for i, block := range blocks {
+		shown, _, _ := strings.Cut(block, "```")
+		run, _, found := strings.Cut(programs[i], "\t// README: to here")
+		require.True(t, found)
+		require.Equal(t, strings.ReplaceAll("\n"+run, "\n\t", "\n")[1:], shown)
+	}
 }
