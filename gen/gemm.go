@@ -20,19 +20,23 @@ func field(name string) string { return fieldAt(name, "R10") }
 // panel is how many columns of B lie beside each other; the next ones are bPanel bytes further.
 func (m amd64) panel() int { return 2 * m.width }
 
-// maxRows is how many rows the main tile has: with two vectors of columns its accumulators, the two vectors of B and the
-// broadcast element of A fill the registers; AVX2 keeps one more for the mask.
-func (m amd64) maxRows() int {
+// rows returns how many rows the main tile has, and the highest one: with two vectors of columns its accumulators, the
+// two vectors of B and the broadcast element of A fill the registers; AVX2 keeps one more for the mask. Where that leaves
+// too few sums for a single vector of columns, AVX2 has higher tiles for those alone.
+func (m amd64) rows() (main, highest int) {
 	if m.width == 16 {
-		return 14
+		return 14, 14
 	}
-	return 6
+	return 6, 12
 }
 
 // widths returns how many vectors of columns tiles of the given rows take, widest first: with few rows they need more
 // columns to have the eight or more independent sums that hide the latency of the multiply-add.
 func (m amd64) widths(rows int) []int {
+	main, _ := m.rows()
 	switch {
+	case rows > main:
+		return nil
 	case rows == 1:
 		return []int{8, 2}
 	case 4*rows+min(rows, 4)+1 <= m.regs:
@@ -47,7 +51,12 @@ func (m amd64) widths(rows int) []int {
 // The first rows of A, C and init move on in the call. Where a tile begins in B and init follows from where it begins
 // in C, so a call of one tile keeps nothing in memory.
 func (m amd64) gemm(rows int) *fn {
-	f := &fn{name: fmt.Sprintf("gemm%dx%d%s", rows, m.panel(), m.suffix), proto: "call *tileCall", args: 8}
+	columns := m.panel()
+	main, _ := m.rows()
+	if rows > main {
+		columns = m.width
+	}
+	f := &fn{name: fmt.Sprintf("gemm%dx%d%s", rows, columns, m.suffix), proto: "call *tileCall", args: 8}
 	g := &gemmFn{fn: f, amd64: m, rows: rows}
 	f.note("Requires: %s", m.requires)
 	f.note("")
@@ -91,11 +100,13 @@ func (m amd64) gemm(rows int) *fn {
 	f.op("ANDQ", fmt.Sprintf("$%d", m.width-1), "AX")
 	f.op("ADDQ", "$1", "AX")
 	m.tailMask(f, "AX")
-	f.op("CMPQ", "DX", fmt.Sprintf("$%d", m.width))
-	f.op("JLE", narrow)
-	g.tile(2, true)
-	f.op("JMP", done)
-	f.at(narrow)
+	if rows <= main {
+		f.op("CMPQ", "DX", fmt.Sprintf("$%d", m.width))
+		f.op("JLE", narrow)
+		g.tile(2, true)
+		f.op("JMP", done)
+		f.at(narrow)
+	}
 	g.tile(1, true)
 	f.at(done)
 	f.op("SUBQ", "$1", field("blocks"))

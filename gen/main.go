@@ -27,7 +27,8 @@ func main() {
 func files() map[string]string {
 	amd := []*fn{transpose()}
 	for _, m := range []amd64{avx2, avx512} {
-		for rows := range m.maxRows() {
+		_, highest := m.rows()
+		for rows := range highest {
 			amd = append(amd, m.gemm(rows+1))
 		}
 		for _, d := range descriptions() {

@@ -10,7 +10,8 @@ type BoundDense struct {
 	act     Activation
 	y, x    Matrix
 	product product
-	direct  int // so many rows are one tile
+	tiles   []gemmTile // of so many rows
+	direct  int        // that are one call
 }
 
 // Bind makes d compute y = act(x·w + bias) as [Table.Dense] does, for any number of the first rows of x and y. w must not
@@ -25,7 +26,8 @@ func (t *Table) Bind(d *BoundDense, y, x Matrix, w *PackedB, act Activation) err
 	}
 	t.tiles.prepare(&d.product, &y, &x, w, act)
 	if n, k := w.cols, w.rows; n > 0 && k > 0 && k <= t.tiles.deepest {
-		d.direct = min(y.Rows, len(t.tiles.byRows), maxCall/(n*k))
+		d.tiles = t.tiles.of(n)
+		d.direct = min(y.Rows, len(d.tiles), maxCall/(n*k))
 	}
 	return nil
 }
@@ -34,7 +36,7 @@ func (t *Table) Bind(d *BoundDense, y, x Matrix, w *PackedB, act Activation) err
 func (d *BoundDense) Run(s *Scratch, rows int) error {
 	if uint(rows-1) < uint(d.direct) && !raceEnabled {
 		d.product.blocks = 1
-		d.table.tiles.byRows[rows-1](&d.product.tileCall)
+		d.tiles[rows-1](&d.product.tileCall)
 	} else if err := d.run(s, rows); err != nil {
 		return err
 	}

@@ -7,9 +7,12 @@ package kernels
 var avx2 = simd{
 	isa: AVX2,
 	tiles: tiles{
-		panel:     16,
-		wide:      64,
-		byRows:    []gemmTile{gemm1x16AVX2, gemm2x16AVX2, gemm3x16AVX2, gemm4x16AVX2, gemm5x16AVX2, gemm6x16AVX2},
+		panel:  16,
+		wide:   64,
+		byRows: []gemmTile{gemm1x16AVX2, gemm2x16AVX2, gemm3x16AVX2, gemm4x16AVX2, gemm5x16AVX2, gemm6x16AVX2},
+		narrow: 8,
+		ofNarrow: []gemmTile{gemm1x16AVX2, gemm2x16AVX2, gemm3x16AVX2, gemm4x16AVX2, gemm5x16AVX2, gemm6x16AVX2,
+			gemm7x8AVX2, gemm8x8AVX2, gemm9x8AVX2, gemm10x8AVX2, gemm11x8AVX2, gemm12x8AVX2},
 		transpose: transpose16AVX2,
 		deepest:   512,
 		block:     16 << 10,
@@ -118,6 +121,24 @@ func gemm5x16AVX2(call *tileCall)
 
 //go:noescape
 func gemm6x16AVX2(call *tileCall)
+
+//go:noescape
+func gemm7x8AVX2(call *tileCall)
+
+//go:noescape
+func gemm8x8AVX2(call *tileCall)
+
+//go:noescape
+func gemm9x8AVX2(call *tileCall)
+
+//go:noescape
+func gemm10x8AVX2(call *tileCall)
+
+//go:noescape
+func gemm11x8AVX2(call *tileCall)
+
+//go:noescape
+func gemm12x8AVX2(call *tileCall)
 
 //go:noescape
 func gemm1x32AVX512(call *tileCall)

@@ -191,11 +191,13 @@ func TestSimulatedGemmBounds(t *testing.T) {
 	require.NoError(t, err)
 	r := rand.New(rand.NewPCG(3, 4))
 	for _, level := range []simd{avx2, avx512} {
-		for i, original := range level.byRows {
+		for i, original := range slices.Concat(level.byRows, level.ofNarrow[min(len(level.byRows), len(level.ofNarrow)):]) {
 			rows, name := i+1, symbol(reflect.ValueOf(original))
 			for try := range 70 {
 				k, blocks, n := r.IntN(9), 1+r.IntN(2), 1+r.IntN(5*level.panel)
 				switch {
+				case rows > len(level.byRows):
+					n = 1 + try%level.narrow
 				case try < 2*level.panel:
 					n = try + 1
 				case rows == 1:

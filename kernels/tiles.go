@@ -35,6 +35,8 @@ type tiles struct {
 	panel     int                                                                      // columns of a panel of B
 	wide      int                                                                      // columns of the widest tile
 	byRows    []gemmTile                                                               // byRows[i] computes i+1 rows
+	narrow    int                                                                      // up to so many columns there are
+	ofNarrow  []gemmTile                                                               // higher tiles
 	transpose func(rows, cols int, dst *float32, dstRow int, src *float32, srcRow int) // up to 16 rows to columns
 	deepest   int                                                                      // rows of B per pass: a panel of them stays in the first cache
 	block     int                                                                      // floats of A that stay in the second cache meanwhile
@@ -114,15 +116,23 @@ func (g *tiles) finish(c *Matrix, act Activation) {
 	}
 }
 
+// of returns the tiles for a product of n columns, by rows.
+func (g *tiles) of(n int) []gemmTile {
+	if n <= g.narrow {
+		return g.ofNarrow
+	}
+	return g.byRows
+}
+
 func (g *tiles) run(s *Scratch, p *product) {
 	if p.k == 0 { // A and B have no memory to point into
 		p.aRow, p.aCol, p.bRow, p.bCol, p.bPanel = 0, 0, 0, 0, 0
 	}
 	switch {
 	case p.rows == 0 || p.n == 0:
-	case p.rows <= len(g.byRows) && p.k <= g.deepest && p.rows*p.n*p.k <= maxCall && !p.copyB:
+	case p.rows <= len(g.of(p.n)) && p.k <= g.deepest && p.rows*p.n*p.k <= maxCall && !p.copyB:
 		p.blocks = 1
-		g.byRows[p.rows-1](onStack(&p.tileCall))
+		g.of(p.n)[p.rows-1](onStack(&p.tileCall))
 	case p.k <= g.deepest && p.rows*p.k <= inPlace/4 && !p.copyB:
 		g.allColumns(p)
 	case s != nil && s.Pool != nil && p.rows*p.n*p.k >= shareFrom:
@@ -156,7 +166,7 @@ func (g *tiles) share(s *Scratch, p *product) {
 		sh.cols = ((p.n+parts-1)/parts + g.panel - 1) / g.panel * g.panel
 		parts = (p.n + sh.cols - 1) / sh.cols
 	} else {
-		height := len(g.byRows)
+		height := len(g.of(p.n))
 		sh.rows = ((p.rows+parts-1)/parts + height - 1) / height * height
 		parts = (p.rows + sh.rows - 1) / sh.rows
 	}
@@ -207,7 +217,7 @@ func (g *tiles) blocked(s *Scratch, p *product) {
 		if p.copyB {
 			g.panels(s, p)
 		}
-		height, tall := len(g.byRows), whole.rows
+		height, tall := len(g.of(p.n)), whole.rows
 		if whole.rows*p.k > g.block {
 			tall = max(1, g.block/p.k/height) * height
 		}
@@ -235,7 +245,8 @@ func (g *tiles) allColumns(p *product) {
 	case p.k > 32 && p.k*n > 1<<12: // with few sums it is C that passes by, in the order of its memory
 		width = g.panel
 	}
-	most := len(g.byRows)
+	tiles := g.of(n)
+	most := len(tiles)
 	blocks := (p.rows + most - 1) / most
 	for j := 0; j < n; j += width {
 		p.n = min(width, n-j)
@@ -254,7 +265,7 @@ func (g *tiles) allColumns(p *product) {
 			if init != nil {
 				p.init = offset(init, i*p.initRow+4*j)
 			}
-			g.byRows[height-1](onStack(&p.tileCall))
+			tiles[height-1](onStack(&p.tileCall))
 			left -= count
 			i += count * height
 		}
