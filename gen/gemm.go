@@ -261,10 +261,16 @@ func (g *gemmFn) tile(vectors int, masked bool) {
 	}
 	free := g.rows * vectors // the first register that is not an accumulator
 	g.op("VBROADCASTSS", field("floor"), g.v(free))
+	for i := range g.rows * vectors {
+		g.op("VMAXPS", g.v(i), g.v(free), g.v(i)) // of NaN and floor the sum: it is the second source
+	}
+	stored := g.label("stored")
+	if masked && g.width == 8 && g.rows > 1 {
+		g.storeRunning(vectors, stored)
+	}
 	g.op("MOVQ", "R13", "AX")
 	for i := range g.rows {
 		for j := range vectors {
-			g.op("VMAXPS", g.v(acc(i, j)), g.v(free), g.v(acc(i, j))) // of NaN and floor the sum: it is the second source
 			if tail(j) {
 				g.storeTail(acc(i, j), j*bytes, vectors == 1)
 			} else {
@@ -275,9 +281,41 @@ func (g *gemmFn) tile(vectors int, masked bool) {
 			g.op("ADDQ", field("cRow"), "AX")
 		}
 	}
+	g.at(stored)
 	if !masked {
 		g.op("ADDQ", fmt.Sprintf("$%d", vectors*bytes), "R13")
 	}
+}
+
+// storeRunning stores the rows of a tile that is all of C's columns, where these lie without a gap: each row but the last
+// one as if it were complete, since the next row overwrites what is too much. It goes on behind it if they do not, or if
+// a row is shorter than what is too much.
+func (g *gemmFn) storeRunning(vectors int, stored string) {
+	parts := g.label("byParts")
+	g.op("MOVQ", field("n"), "AX")
+	g.op("CMPQ", "AX", fmt.Sprintf("$%d", vectors*g.width/2))
+	g.op("JLT", parts)
+	g.op("SHLQ", "$2", "AX")
+	g.op("CMPQ", "AX", field("cRow"))
+	g.op("JNE", parts)
+	g.op("CMPQ", "R13", field("c"))
+	g.op("JNE", parts)
+	g.op("MOVQ", "AX", "DX")
+	g.op("MOVQ", "R13", "AX")
+	for i := range g.rows {
+		for j := range vectors {
+			if i == g.rows-1 && j == vectors-1 {
+				g.storeTail(i*vectors+j, j*g.width*4, vectors == 1)
+			} else {
+				g.store(g.fn, i*vectors+j, fmt.Sprintf("%d(AX)", j*g.width*4), false)
+			}
+		}
+		if i < g.rows-1 {
+			g.op("ADDQ", "DX", "AX")
+		}
+	}
+	g.op("JMP", stored)
+	g.at(parts)
 }
 
 // sum prints the loops over k for A by rows or by columns: one of several steps at a time and one for the rest.
