@@ -13,24 +13,27 @@ func (Espalier) Name() string { return "espalier" }
 
 func (Espalier) Version() string { return "of this tree" }
 
-// Prepare returns one call.
+// Prepare returns one call. With more than one thread a pool shares its products.
 func (Espalier) Prepare(p *Problem) ([]Call, error) {
-	t, err := tableFor(p.ISA, p.Threads)
+	t, err := tableFor(p.ISA)
 	if err != nil {
 		return nil, err
 	}
-	call := plain(t, p)
+	s := new(kernels.Scratch)
+	call := plain(t, s, p)
 	if p.Packed {
-		if call, err = packed(t, p); err != nil {
+		if call, err = packed(t, s, p); err != nil {
 			return nil, err
 		}
+	}
+	if p.Threads > 1 {
+		s.Pool = kernels.NewPool(p.Threads)
+		call.Close = s.Pool.Close
 	}
 	return []Call{call}, nil
 }
 
-// tableFor returns the kernels for a row's limits. The kernels have no threaded form: rows of two threads are computed by
-// one. This is the place for another choice.
-func tableFor(isa string, _ int) (*kernels.Table, error) {
+func tableFor(isa string) (*kernels.Table, error) {
 	for _, t := range kernels.Tables() {
 		if t.ISA.String() == isa {
 			return t, nil
@@ -41,14 +44,13 @@ func tableFor(isa string, _ int) (*kernels.Table, error) {
 
 // plain is a problem whose operands are read as they are. Each loop names its kernel: a closure in between would cost a
 // good part of what a small product costs.
-func plain(t *kernels.Table, p *Problem) Call {
-	var s kernels.Scratch
+func plain(t *kernels.Table, s *kernels.Scratch, p *Problem) Call {
 	c, a, b := p.C, p.A, p.B
 	switch p.Op {
 	case InputGrad:
 		return GoCall("GemmNT", func(iterations int) error {
 			for range iterations {
-				if err := t.GemmNT(&s, c, a, b, kernels.Epilogue{}); err != nil {
+				if err := t.GemmNT(s, c, a, b, kernels.Epilogue{}); err != nil {
 					return err
 				}
 			}
@@ -57,7 +59,7 @@ func plain(t *kernels.Table, p *Problem) Call {
 	case WeightGrad:
 		return GoCall("GemmTN", func(iterations int) error {
 			for range iterations {
-				if err := t.GemmTN(&s, c, a, b, kernels.Epilogue{}); err != nil {
+				if err := t.GemmTN(s, c, a, b, kernels.Epilogue{}); err != nil {
 					return err
 				}
 			}
@@ -89,7 +91,7 @@ func plain(t *kernels.Table, p *Problem) Call {
 		}
 		return GoCall("Gemm", func(iterations int) error {
 			for range iterations {
-				if err := t.Gemm(&s, c, a, b, e); err != nil {
+				if err := t.Gemm(s, c, a, b, e); err != nil {
 					return err
 				}
 			}
