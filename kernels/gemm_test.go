@@ -83,6 +83,9 @@ func TestGemm(t *testing.T) {
 	rows := []int{0, 1, 2, 3, 7, 13, 14, 15, 29}
 	depths := []int{0, 1, 2, 3, 4, 5, 7, 8, 31}
 	cols := []int{0, 1, 2, 3, 5, 15, 16, 17, 31, 33, 67}
+	if testing.Short() {
+		depths, cols = []int{0, 1, 5, 31}, []int{0, 1, 5, 16, 17, 33, 67}
+	}
 	eachTable(t, func(t *testing.T, table *kernels.Table) {
 		for _, p := range products {
 			for _, m := range rows {
