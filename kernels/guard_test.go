@@ -1,4 +1,4 @@
-//go:build linux
+//go:build linux && !race
 
 package kernels
 
@@ -29,9 +29,6 @@ func newFence(t *testing.T) fence {
 // No kernel reads or writes outside of its operands, whatever their size: up to 130 columns, rows of a column, or products
 // for an element, and beyond that some; all up to 1024 with ESPALIER_LONG set.
 func TestFences(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the assembly is the same without the race detector")
-	}
 	if strings.HasPrefix(os.Getenv("ESPALIER_EMULATOR"), "qemu-x86_64") {
 		t.Skip("qemu 7.2 reads the lanes that VMASKMOVPS leaves out; the machine and the simulator do not")
 	}

@@ -1,4 +1,4 @@
-//go:build amd64 && !purego
+//go:build amd64 && !purego && !race
 
 package kernels
 
@@ -32,9 +32,6 @@ var assembly = sync.OnceValues(func() (*asmsim.Program, error) {
 // that lacks the level can test it. They may touch nothing but mem, or everything if it is nil.
 func simulated(t testing.TB, v simd, mem *asmsim.Memory) *Table {
 	t.Helper()
-	if raceEnabled {
-		t.Skip("the simulator has no threads")
-	}
 	program, err := assembly()
 	require.NoError(t, err)
 	simulate(program, reflect.ValueOf(&v).Elem(), mem)
