@@ -32,8 +32,6 @@ func (f *fn) op(mnemonic string, operands ...any) {
 	f.body.WriteByte('\n')
 }
 
-// move copies a word between two places in memory through AX.
-
 // note adds a line to the comment above the function.
 func (f *fn) note(format string, args ...any) {
 	f.notes = append(f.notes, fmt.Sprintf(format, args...))

@@ -62,7 +62,7 @@ func (m amd64) gemm(rows int) *fn {
 	f.note("")
 	f.note("Vectors: accumulators from %s up, row by row; then a row of B and an element of A, or the other way round in tiles", m.v(0))
 	f.note("wider than high; %s the mask of the last columns.", m.mask)
-	f.note("General: %s every third row of A; DI aRow; R8 aCol; SI 3·aCol; R9 R15 CX DX panels of B; R11 bRow; R14 3·bRow;", "AX BX CX DX SI")
+	f.note("General: %s every third row of A; DI aRow; R8 aCol; SI 3·aCol; R9 R15 CX DX panels of B; R11 bRow; R14 3·bRow;", strings.Join(rowBases, " "))
 	f.note("R12 k; R13 C; R10 call,")
 	f.note("whose fields are %s.", strings.Join(callFields, ", "))
 
@@ -158,8 +158,8 @@ func (g *gemmFn) columnsOf(j, u int) string {
 	return fmt.Sprintf("%d(%s)", j%2*g.width*4, panelBases[j/2]) + []string{"", "(R11*1)", "(R11*2)", "(R14*1)"}[u]
 }
 
-// storeTail writes the columns of a tail, BX of them, to offset(AX); whole says that they may be all of them. AVX2 does it in parts of 8, 4, 2 and 1 columns: a
-// masked store costs some processors as much as 40 plain ones.
+// storeTail writes the columns of a tail, BX of them, to offset(AX); whole says that they may be all of them. AVX2 does it
+// in parts of 8, 4, 2 and 1 columns: a masked store costs some processors as much as 40 plain ones.
 func (g *gemmFn) storeTail(src, offset int, whole bool) {
 	if g.width == 16 {
 		g.store(g.fn, src, fmt.Sprintf("%d(AX)", offset), true)

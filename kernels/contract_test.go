@@ -421,39 +421,6 @@ func TestContractSpecialValues(t *testing.T) {
 	})
 }
 
-// The bounds that the package comment states, over every 9973rd float32.
-func TestContractUlps(t *testing.T) {
-	functions := []struct {
-		name     string
-		got      func(float32) float32
-		want     func(float64) float64
-		from, to float32
-		bound    float64
-	}{
-		{"exp", fexp, math.Exp, -inf, 88, 1.03},
-		{"log", flog, math.Log, 0x1p-126, math.MaxFloat32, 0.83},
-		{"sigmoid", fsigmoid, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }, -inf, inf, 1.45},
-		{"tanh", ftanh, math.Tanh, -inf, inf, 1.34},
-	}
-	for _, f := range functions {
-		for b := uint64(0); b < 1<<32; b += 9973 {
-			x := math.Float32frombits(uint32(b))
-			if !(x >= f.from && x <= f.to) {
-				continue
-			}
-			want, got := f.want(float64(x)), f.got(x)
-			if got == 0 && math.Abs(want) < 0x1p-126 {
-				continue // flushed
-			}
-			w := float32(math.Abs(want))
-			ulp := float64(math.Nextafter32(w, math.MaxFloat32) - w)
-			if !(math.Abs(float64(got)-want) <= f.bound*ulp) {
-				require.Failf(t, "outside of the bound", "%s(%v) = %v, want %v", f.name, x, got, want)
-			}
-		}
-	}
-}
-
 // The kernels that are no rowKernels.
 func TestContractOthers(t *testing.T) {
 	for _, table := range kernels.Tables()[1:] {

@@ -6,9 +6,10 @@
 // best one this machine runs, [Tables] lists all of them. A kernel is a method
 // of a Table; it checks the shapes of its operands in constant time, returns an
 // error that wraps [ErrShape] when they do not fit, and otherwise allocates
-// nothing and starts nothing. Operands are [Matrix] views, which never own
-// their data. Operands with no rows or no columns are legal and cost nothing.
-// Where a comment does not allow two operands to share memory they must not.
+// nothing and starts nothing: a [Pool] has the goroutines that share large
+// products. Operands are [Matrix] views, which never own their data. Operands with
+// no rows or no columns are legal and cost nothing. Where a comment does not allow
+// two operands to share memory they must not.
 //
 // # Numeric contract
 //

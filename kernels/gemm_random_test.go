@@ -24,11 +24,14 @@ func (r random) placed(rows, cols int) kernels.Matrix {
 }
 
 // The products of random shapes, strides, places and epilogues have the bits of the exact oracle: 1,000 of them on each
-// level, 10,000 with ESPALIER_LONG set.
+// level, 10,000 with ESPALIER_LONG set, 300 in short runs.
 func TestGemmRandom(t *testing.T) {
 	shapes := 1000
-	if os.Getenv("ESPALIER_LONG") != "" {
+	switch {
+	case os.Getenv("ESPALIER_LONG") != "":
 		shapes = 10000
+	case testing.Short():
+		shapes = 300
 	}
 	for _, table := range kernels.Tables()[1:] {
 		t.Run("isa="+table.ISA.String(), func(t *testing.T) {

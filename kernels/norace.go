@@ -2,8 +2,6 @@
 
 package kernels
 
-const raceEnabled = false
-
 func raceReads(...Matrix)                        {}
 func raceWrites(...Matrix)                       {}
 func raceProduct(c, a, b Matrix, bias []float32) {}

@@ -6,9 +6,9 @@ import (
 	"sync/atomic"
 )
 
-// Pool lets several cores share large calls: a [Scratch] that names it does so for the products. Results have the same
-// bits with any number of workers. Any number of goroutines may use one Pool; while it is busy, or its workers get no
-// time, a caller does the work alone.
+// Pool lets several cores share large calls: a [Scratch] that names it does so for the products of the SIMD levels. Results
+// have the same bits with any number of workers. Any number of goroutines may use one Pool: it shares one call at a time,
+// and a caller that finds it busy does the work alone, as it does what no worker has time to begin.
 //
 // Workers watch for work for some microseconds after the last one and sleep then, so a Pool that is not used costs
 // nothing.
@@ -45,7 +45,8 @@ func (p *Pool) Close() {
 	}
 }
 
-// Do calls do for each part from 0 to parts-1, once, on several goroutines, and returns when all are done.
+// Do calls do for each part from 0 to parts-1, once, on several goroutines, and returns when all are done. do
+// must not panic.
 func (p *Pool) Do(parts int, do func(part int)) {
 	if parts <= 1 || p.workers == 1 || p.closed.Load() || !p.busy.TryLock() {
 		for i := range parts {

@@ -7,8 +7,6 @@ import (
 	"unsafe"
 )
 
-const raceEnabled = true
-
 // The race detector does not see what assembly reads and writes, so each kernel says it once its operands are checked.
 
 // raceReads tells that the caller reads the matrices.

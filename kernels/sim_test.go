@@ -1,4 +1,4 @@
-//go:build amd64 && !purego
+//go:build amd64 && !purego && !race
 
 package kernels
 
@@ -32,9 +32,6 @@ var assembly = sync.OnceValues(func() (*asmsim.Program, error) {
 // that lacks the level can test it. They may touch nothing but mem, or everything if it is nil.
 func simulated(t testing.TB, v simd, mem *asmsim.Memory) *Table {
 	t.Helper()
-	if raceEnabled {
-		t.Skip("the simulator has no threads")
-	}
 	program, err := assembly()
 	require.NoError(t, err)
 	simulate(program, reflect.ValueOf(&v).Elem(), mem)
@@ -147,7 +144,7 @@ func testSimulatedGemm(t *testing.T, table, native *Table, r *rand.Rand, m, n, k
 					sum = exact.Row(i)[j]
 				}
 				for p := range k {
-					sum = exactFMA(a.Row(i)[p], b.Row(p)[j], sum)
+					sum = ExactFMA(a.Row(i)[p], b.Row(p)[j], sum)
 				}
 				if e.Act == ReLU {
 					sum = max(sum, 0)
@@ -314,17 +311,4 @@ var specials = []float32{
 	0, float32(math.Copysign(0, -1)), float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN()),
 	math.Float32frombits(0xffc12345), math.Float32frombits(0x7f812345), // quiet and signaling
 	math.MaxFloat32, -math.MaxFloat32, math.SmallestNonzeroFloat32, 1e-40, 1e-30, -1e30,
-}
-
-// exactFMA is a·b + c with one rounding: float64 holds the product exactly, and a sum rounded to odd can be rounded
-// again. It stands apart from the simulator's, which it judges.
-func exactFMA(a, b, c float32) float32 {
-	p, d := float64(a)*float64(b), float64(c)
-	s := p + d
-	back := s - p
-	lost := (p - (s - back)) + (d - back)
-	if lost != 0 && math.Float64bits(s)&1 == 0 {
-		s = math.Nextafter(s, math.Copysign(math.Inf(1), lost))
-	}
-	return float32(s)
 }

@@ -95,7 +95,7 @@ func choose(forced string, tables []*Table) (*Table, error) {
 // is ready; it grows to the largest call and never shrinks, so that repeated
 // calls allocate nothing. Two calls must not use it at the same time.
 type Scratch struct {
-	// Pool shares large products among several cores if it is not nil.
+	// Pool, if it is not nil, shares large products among several cores.
 	Pool *Pool
 
 	a, b   []float32 // copies of operands in the order that a product reads them
