@@ -34,7 +34,10 @@ func (t *Table) Bind(d *BoundDense, y, x Matrix, w *PackedB, act Activation) err
 
 // Run computes the first rows rows. A nil Scratch is legal, but may allocate.
 func (d *BoundDense) Run(s *Scratch, rows int) error {
-	if uint(rows-1) < uint(d.direct) && !raceEnabled {
+	if uint(rows-1) < uint(d.direct) {
+		y, x := d.y, d.x
+		y.Rows, x.Rows = rows, rows
+		raceProduct(y, x, vector(d.w.data), d.w.bias)
 		d.product.blocks = 1
 		d.tiles[rows-1](&d.product.tileCall)
 	} else if err := d.run(s, rows); err != nil {
