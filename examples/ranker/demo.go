@@ -47,7 +47,8 @@ func demo(ctx context.Context, o options, stdout, stderr io.Writer) (err error) 
 		return err
 	}
 
-	// The service, and the time until it has answered once.
+	// The service, which from now on has stderr for its log, and the time until it has answered once.
+	fmt.Fprintf(stderr, "ranker: starting a service and putting load on it for %s\n", o.duration)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	start := time.Now()
@@ -79,7 +80,6 @@ func demo(ctx context.Context, o options, stdout, stderr io.Writer) (err error) 
 		return err
 	}
 	started := time.Since(start)
-	fmt.Fprintf(stderr, "ranker: %s of load on %s\n", o.duration, url)
 
 	// The load, and beside it a new model every tenth of the time; the fifth file is broken.
 	swapping, stopSwapping := context.WithCancel(ctx)

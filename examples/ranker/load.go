@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"runtime"
 	"slices"
@@ -130,12 +131,12 @@ func post(ctx context.Context, client *http.Client, url string, body []byte) ([]
 	return answer, response.Header, err
 }
 
-// quantile returns the smallest of the sorted times that at least the share q of them do not exceed.
+// quantile returns the smallest of the sorted times that the share q of them, which is not 0, does not exceed.
 func quantile(sorted []time.Duration, q float64) time.Duration {
 	if len(sorted) == 0 {
 		return 0
 	}
-	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
+	return sorted[int(math.Ceil(q*float64(len(sorted))))-1]
 }
 
 func printMeasurements(w io.Writer, all []measurement) error {
