@@ -1,9 +1,11 @@
 package nn
 
 import (
+	"bytes"
 	"fmt"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/espalier-ml/espalier/kernels"
 )
@@ -65,6 +67,45 @@ func BenchmarkPredict(b *testing.B) {
 			}
 			b.SetParallelism(goroutines / runtime.GOMAXPROCS(0))
 			b.RunParallel(func(pb *testing.PB) { predict(pb.Next) })
+		})
+	}
+}
+
+// From the bytes of a model to its first prediction, as when a service starts. first-ns is the first time of all, with
+// caches cold and memory not there yet, if nothing has run before: go test -run ^$ -bench LoadPlan ./nn
+func BenchmarkLoadPlan(b *testing.B) {
+	m, err := servedModels[0].build()
+	if err != nil {
+		b.Fatal(err)
+	}
+	var file bytes.Buffer
+	if _, err := m.WriteTo(&file); err != nil {
+		b.Fatal(err)
+	}
+	start := func(maxBatch int) {
+		p, err := ParsePlan(file.Bytes(), maxBatch)
+		if err != nil {
+			b.Fatal(err)
+		}
+		s := p.NewSession()
+		for i := range s.Input(0)[:p.InputFeatures(0)] {
+			s.Input(0)[i] = float32(i)
+		}
+		if err := s.Run(1); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for _, maxBatch := range []int{1, 256} {
+		b.Run(fmt.Sprintf("lib=espalier/model=mt/isa=%s/maxbatch=%d", kernels.Default().ISA, maxBatch), func(b *testing.B) {
+			b.ReportAllocs()
+			before := time.Now()
+			start(maxBatch)
+			first := time.Since(before)
+			b.SetBytes(int64(file.Len()))
+			for b.Loop() {
+				start(maxBatch)
+			}
+			b.ReportMetric(float64(first), "first-ns")
 		})
 	}
 }
