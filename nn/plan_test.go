@@ -63,6 +63,9 @@ var servedModels = []struct {
 func eachServed(t *testing.T, test func(t *testing.T, m *Model)) {
 	for _, s := range servedModels {
 		t.Run("model="+s.name, func(t *testing.T) {
+			if s.name == "large" && testing.Short() {
+				t.Skip("takes long where each instruction is emulated or watched")
+			}
 			m, err := s.build()
 			require.NoError(t, err)
 			r := rand.New(rand.NewPCG(7, 7))
@@ -135,7 +138,11 @@ func TestPlan(t *testing.T) {
 }
 
 func TestPlanRandomGraphs(t *testing.T) {
-	for seed := range uint64(1000) {
+	graphs := uint64(1000)
+	if testing.Short() {
+		graphs = 100
+	}
+	for seed := range graphs {
 		g := newRefGraph(nil, seed)
 		m := g.model(t)
 		rows := 1 + g.pick(9)
