@@ -100,7 +100,11 @@ func TestGemm(t *testing.T) {
 				}
 			}
 			// Beyond the sizes up to which k, columns and calls are in one piece and operands are read in place.
-			for _, size := range [][3]int{{61, 307, 131}, {33, 521, 67}, {183, 181, 65}} {
+			large := [][3]int{{61, 307, 131}, {33, 521, 67}, {183, 181, 65}}
+			if testing.Short() {
+				large = nil // TestGemmRandom has some
+			}
+			for _, size := range large {
 				m, k, n := size[0], size[1], size[2]
 				t.Run(fmt.Sprintf("%s/m=%d/k=%d/n=%d", p.name, m, k, n), func(t *testing.T) { testProduct(t, table, p, m, k, n, 5) })
 			}
