@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the peers that `go run -tags peers ./cmd/compare` measures against, from Debian's or Ubuntu's own packages, and
-# prints their versions.
+# Installs the peers that `go run -tags peers ./cmd/compare` measures against and prints their versions: most from Debian's or
+# Ubuntu's own packages, ONNX Runtime from npm's onnxruntime-node, GoMLX as a Go module. What is no package goes to .peers.
 set -euo pipefail
 
 packages=(
@@ -12,12 +12,18 @@ packages=(
   libpthreadpool-dev # XNNPACK's threads
   libcpuinfo-dev     # XNNPACK's choice of kernels
   libeigen3-dev      # Eigen
+  python3-torch      # PyTorch, for inference
 )
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
 [ "$(uname -m)" = x86_64 ] || { echo "the wrappers of the peers are for amd64, this is $(uname -m)" >&2; exit 1; }
 command -v apt-get >/dev/null || { echo "needs apt-get: the peers come from Debian's or Ubuntu's packages" >&2; exit 1; }
+
+for tool in npm go; do
+  command -v $tool >/dev/null || { echo "needs $tool" >&2; exit 1; }
+done
+cd "$(dirname "$0")"
 
 missing=()
 for p in "${packages[@]}"; do
@@ -33,4 +39,27 @@ fi
 for p in "${packages[@]}"; do
   installed "$p" || { echo "$p is not installed" >&2; exit 1; }
 done
+
+# ONNX Runtime: the shared library of the newest release, and the header of its C API, which the Go module for it brings.
+ort=.peers/onnxruntime
+if [ ! -e $ort/version ]; then
+  mkdir -p $ort
+  fetched=$(mktemp -d)
+  trap 'rm -rf "$fetched"' EXIT
+  npm pack --silent --pack-destination "$fetched" onnxruntime-node >/dev/null
+  tar -xzf "$fetched"/onnxruntime-node-*.tgz -C "$fetched" --wildcards 'package/bin/*/linux/x64/libonnxruntime.so*' package/package.json
+  cp "$fetched"/package/bin/*/linux/x64/libonnxruntime.so.1 $ort/
+  module=$(go list -m -f '{{.Dir}}' github.com/yalue/onnxruntime_go)
+  if [ -z "$module" ]; then
+    go mod download github.com/yalue/onnxruntime_go
+    module=$(go list -m -f '{{.Dir}}' github.com/yalue/onnxruntime_go)
+  fi
+  install -m 644 "$module"/onnxruntime_c_api.h "$module"/onnxruntime_ep_c_api.h $ort/
+  sed -n 's/^ *"version": "\(.*\)",$/\1/p' "$fetched"/package/package.json >$ort/version
+fi
+
+go build -C infer/gomlx -o ../../.peers/gomlx .
+
 dpkg-query -W -f '${Package}\t${Version}\n' "${packages[@]}"
+printf 'onnxruntime-node\t%s\n' "$(cat $ort/version)"
+go version -m .peers/gomlx | awk '$1 == "dep" && $2 == "github.com/gomlx/gomlx" { print "gomlx\t" $3 }'

@@ -12,8 +12,15 @@ import (
 	"github.com/espalier-ml/espalier/bench/peers"
 )
 
-// measures are the words that a bar may use: those of [result.value], and the peers.
-var measures = []string{"peak", "best", "softmax", "openblas", "onednn", "libxsmm", "xnnpack", "eigen", "gonum"}
+// measures are the words that a bar may use: those of [result.value], and the peers of products and of inference.
+var measures = []string{"peak", "best", "softmax", "openblas", "onednn", "libxsmm", "xnnpack", "eigen", "gonum",
+	"onnxruntime", "onnxruntime_go", "pytorch", "gomlx"}
+
+// A scored row has measures, by name, if they were taken.
+type scored interface {
+	String() string
+	value(measure string) (float64, bool)
+}
 
 // A bar is what Espalier must reach in some rows: a line with a regular expression for their names, a measure, a minimum,
 // and geomean if only the geometric mean must reach it.
@@ -69,7 +76,7 @@ func parseBars(text string) ([]bar, error) {
 
 // judge prints how each bar is met. It returns an error if one is missed, or if this run measured none; a bar that it has no
 // measurements for is named, and is not missed.
-func judge(w io.Writer, bars []bar, results []*result) error {
+func judge(w io.Writer, bars []bar, results []scored) error {
 	fmt.Fprint(w, "\nbars\n")
 	measured, missed := 0, 0
 	for _, b := range bars {
@@ -105,8 +112,8 @@ func judge(w io.Writer, bars []bar, results []*result) error {
 }
 
 // judge returns how many results the bar is for, and what falls short.
-func (b bar) judge(results []*result) (n int, short []string) {
-	var matching []*result
+func (b bar) judge(results []scored) (n int, short []string) {
+	var matching []scored
 	for _, r := range results {
 		if _, ok := r.value(b.measure); ok && b.rows.MatchString(r.String()) {
 			matching = append(matching, r)
@@ -121,7 +128,7 @@ func (b bar) judge(results []*result) (n int, short []string) {
 	}
 	for _, r := range matching {
 		if v, _ := r.value(b.measure); v < b.minimum {
-			short = append(short, fmt.Sprintf("%.3f  %v", v, r.Row))
+			short = append(short, fmt.Sprintf("%.3f  %v", v, r))
 		}
 	}
 	return len(matching), short

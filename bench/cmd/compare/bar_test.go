@@ -1,15 +1,17 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
 
 	"github.com/espalier-ml/espalier/bench"
+	"github.com/espalier-ml/espalier/bench/infer"
 )
 
-// someResults is Espalier at 80 and 90 ns with a peer at 100 ns, in two rows, and a softmax with its cross-entropy.
-func someResults() []*result {
+// someProducts is Espalier at 80 and 90 ns with a peer at 100 ns, in two rows, and a softmax with its cross-entropy.
+func someProducts() []*result {
 	fwd := func(m int) bench.Row {
 		return bench.Row{Op: bench.Forward, ISA: "avx2", Threads: 1, M: m, K: 20, N: 128}
 	}
@@ -29,6 +31,18 @@ func someResults() []*result {
 	})
 }
 
+// someResults has an inference, too, in which Espalier takes 2 µs and a peer 5.
+func someResults() []scored {
+	row := infer.Row{Model: "mt", Threads: 1, Batch: 1}
+	return scoredRows(someProducts(), inferResultsOf([]inference{
+		{Lib: ours, Row: row, P50: 2},
+		{Lib: "onnxruntime", Way: "Run", Row: row, P50: 6},
+		{Lib: "onnxruntime", Way: "IoBinding", Row: row, P50: 5},
+		{Lib: "eigen", Row: row, P50: 3},
+		{Lib: reader, Row: row, P50: 1},
+	}))
+}
+
 func TestBars(t *testing.T) {
 	for _, test := range []struct {
 		bar   string
@@ -46,6 +60,11 @@ func TestBars(t *testing.T) {
 		{"op=dx best 1", 0, 0},
 		{"op=crossentropy softmax 0.8", 1, 0},
 		{"op=crossentropy softmax 0.81", 1, 1},
+		{"op=infer/model=mt/ onnxruntime 2.5", 1, 0},
+		{"op=infer/model=mt/ onnxruntime 2.6", 1, 1},
+		{"op=infer best 1.5", 1, 0},
+		{"op=infer best 1.6", 1, 1},
+		{"op=infer peak 0.5", 0, 0},
 	} {
 		bars, err := parseBars("# a comment\n\n" + test.bar)
 		if err != nil || len(bars) != 1 {
@@ -92,7 +111,13 @@ func TestBarsOfThisModule(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := append(bench.Rows("avx2", 1), bench.Rows("avx512", 1)...)
+	var rows []fmt.Stringer
+	for _, r := range append(bench.Rows("avx2", 1), bench.Rows("avx512", 1)...) {
+		rows = append(rows, r)
+	}
+	for _, r := range append(infer.Rows(1), infer.Rows(2)...) {
+		rows = append(rows, r)
+	}
 	for _, b := range bars {
 		n := 0
 		for _, r := range rows {
@@ -109,7 +134,7 @@ func TestBarsOfThisModule(t *testing.T) {
 
 func TestTable(t *testing.T) {
 	var text strings.Builder
-	if err := printTable(&text, []string{"openblas 1"}, someResults()); err != nil {
+	if err := printAll(&text, []string{"openblas 1"}, someProducts(), nil); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"openblas 1\n", "op=fwd/isa=avx2/threads=1 packed=false\n", "1.25", "openblas fast\n", "1.11"} {
@@ -138,7 +163,7 @@ func TestMeasure(t *testing.T) {
 		t.Fatal(err)
 	}
 	name := t.TempDir() + "/out.json"
-	if err := writeJSON(name, r.Measurements); err != nil {
+	if err := writeJSON(name, r); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(name)
@@ -151,6 +176,31 @@ func TestMeasure(t *testing.T) {
 	for _, result := range resultsOf(r.Measurements) {
 		if result.ours.NS <= 0 {
 			t.Errorf("%v took %v ns", result.Row, result.ours.NS)
+		}
+	}
+}
+
+func TestInferRows(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a second")
+	}
+	row := infer.Row{Model: "mm", Threads: 1, Batch: 8}
+	r, err := inferRows([]infer.Row{row}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range r.Inferences {
+		if m.Row != row || m.P50 <= 0 || m.P99 < m.P50 || m.P999 < m.P99 {
+			t.Errorf("measured %+v", m)
+		}
+	}
+	var text strings.Builder
+	if err := printAll(&text, r.Libraries, nil, inferResultsOf(r.Inferences)); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{row.String(), "espalier Session.Run", "gonum Sgemm"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("%q is missing from\n%s", want, text.String())
 		}
 	}
 }

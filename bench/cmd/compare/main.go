@@ -17,6 +17,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"regexp"
@@ -25,6 +26,7 @@ import (
 	"strings"
 
 	"github.com/espalier-ml/espalier/bench"
+	"github.com/espalier-ml/espalier/bench/infer"
 	"github.com/espalier-ml/espalier/bench/peers"
 	"github.com/espalier-ml/espalier/kernels"
 )
@@ -45,7 +47,7 @@ func run() error {
 		isas    = flag.String("isa", strings.Join(available, ","), "instruction sets to hold the libraries to")
 		counts  = flag.String("threads", "1,2", "numbers of threads to hold the libraries to")
 		barFile = flag.String("bar", "", "hold the rows against the bars in this `file`")
-		child   = flag.Bool("child", false, "measure in this process, whose limits are set, and print JSON")
+		child   = flag.String("child", "", "measure `products or inference` in this process, whose limits are set, and print JSON")
 	)
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -64,51 +66,104 @@ func run() error {
 			return err
 		}
 	}
+	var numbers []int
+	for _, count := range strings.Split(*counts, ",") {
+		n, err := strconv.Atoi(count)
+		if err != nil || n < 1 {
+			return fmt.Errorf("-threads %q: want numbers like 1,2", *counts)
+		}
+		numbers = append(numbers, n)
+	}
 	var all report
+	// apart measures in a process that is held to the limits, or is that process.
+	apart := func(what, isa string, threads int, here func() (report, error)) error {
+		if *child == what {
+			r, err := here()
+			if err != nil {
+				return err
+			}
+			return json.NewEncoder(os.Stdout).Encode(r)
+		}
+		if *child != "" {
+			return nil
+		}
+		r, err := measureApart(what, isa, threads, *pattern, *rounds)
+		all.Libraries = append(all.Libraries, r.Libraries...)
+		all.Measurements = append(all.Measurements, r.Measurements...)
+		all.Inferences = append(all.Inferences, r.Inferences...)
+		return err
+	}
 	for _, isa := range strings.Split(*isas, ",") {
 		if !slices.Contains(available, isa) {
 			return fmt.Errorf("-isa %q is not valid here: use %s", isa, strings.Join(available, " or "))
 		}
-		for _, count := range strings.Split(*counts, ",") {
-			threads, err := strconv.Atoi(count)
-			if err != nil || threads < 1 {
-				return fmt.Errorf("-threads %q: want numbers like 1,2", *counts)
-			}
+		for _, threads := range numbers {
 			rows := slices.DeleteFunc(bench.Rows(isa, threads), func(r bench.Row) bool { return !selected.MatchString(r.String()) })
-			if len(rows) == 0 {
-				continue
-			}
-			if *child {
-				r, err := measure(rows, *rounds)
-				if err != nil {
+			if len(rows) > 0 {
+				if err := apart("products", isa, threads, func() (report, error) { return measure(rows, *rounds) }); err != nil {
 					return err
 				}
-				return json.NewEncoder(os.Stdout).Encode(r)
 			}
-			r, err := measureApart(isa, threads, *pattern, *rounds)
-			if err != nil {
-				return err
-			}
-			all.Libraries = append(all.Libraries, r.Libraries...)
-			all.Measurements = append(all.Measurements, r.Measurements...)
 		}
 	}
-	if len(all.Measurements) == 0 {
-		return fmt.Errorf("no row matches %q; a name is like %v", *pattern, bench.Rows(available[0], 1)[0])
+	// In inference every library uses what this machine has.
+	for _, threads := range numbers {
+		rows := slices.DeleteFunc(infer.Rows(threads), func(r infer.Row) bool { return !selected.MatchString(r.String()) })
+		if len(rows) > 0 {
+			if err := apart("inference", available[0], threads, func() (report, error) { return inferRows(rows, *rounds) }); err != nil {
+				return err
+			}
+		}
+	}
+	if *child != "" {
+		return nil
+	}
+	if len(all.Measurements)+len(all.Inferences) == 0 {
+		return fmt.Errorf("no row matches %q; names are like %v or %v", *pattern, bench.Rows(available[0], 1)[0], infer.Rows(1)[0])
 	}
 	if *out != "" {
-		if err := writeJSON(*out, all.Measurements); err != nil {
+		if err := writeJSON(*out, all); err != nil {
 			return err
 		}
 	}
-	results := resultsOf(all.Measurements)
-	if err := printTable(os.Stdout, all.Libraries, results); err != nil {
+	products, inferences := resultsOf(all.Measurements), inferResultsOf(all.Inferences)
+	if err := printAll(os.Stdout, all.Libraries, products, inferences); err != nil {
 		return err
 	}
 	if bars != nil {
-		return judge(os.Stdout, bars, results)
+		return judge(os.Stdout, bars, scoredRows(products, inferences))
 	}
 	return nil
+}
+
+// printAll prints the versions of all libraries and the tables that have rows.
+func printAll(w io.Writer, libraries []string, products []*result, inferences []*inferResult) error {
+	if !peers.Native {
+		fmt.Fprintln(w, "This build has no native peers: Espalier is compared with gonum and the machine's peak only. For the others run")
+		fmt.Fprintln(w, "install-peers.sh and build with -tags peers and cgo.")
+		fmt.Fprintln(w)
+	}
+	fmt.Fprintln(w, strings.Join(libraries, "\n"))
+	if len(products) > 0 {
+		if err := printTable(w, products); err != nil {
+			return err
+		}
+	}
+	if len(inferences) > 0 {
+		return printInferences(w, inferences)
+	}
+	return nil
+}
+
+func scoredRows(products []*result, inferences []*inferResult) []scored {
+	var rows []scored
+	for _, r := range products {
+		rows = append(rows, r)
+	}
+	for _, r := range inferences {
+		rows = append(rows, r)
+	}
+	return rows
 }
 
 // levels returns the instruction sets to compare on this machine: the best one, and AVX2 if that is another.
@@ -123,34 +178,41 @@ func levels() []string {
 }
 
 // measureApart measures in a process that is held to the limits.
-func measureApart(isa string, threads int, pattern string, rounds int) (report, error) {
+func measureApart(what, isa string, threads int, pattern string, rounds int) (report, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return report{}, err
 	}
-	cmd := exec.Command(self, "-child", "-isa", isa, "-threads", strconv.Itoa(threads), "-rows", pattern,
+	cmd := exec.Command(self, "-child", what, "-isa", isa, "-threads", strconv.Itoa(threads), "-rows", pattern,
 		"-rounds", strconv.Itoa(rounds))
 	cmd.Env = peers.Environment(isa, threads)
 	cmd.Stderr = os.Stderr
 	text, err := cmd.Output()
 	if err != nil {
-		return report{}, fmt.Errorf("measuring %s with %d threads: %w", isa, threads, err)
+		return report{}, fmt.Errorf("measuring %s for %s with %d threads: %w", what, isa, threads, err)
 	}
 	var r report
 	if err := json.Unmarshal(text, &r); err != nil {
-		return report{}, fmt.Errorf("measuring %s with %d threads: %w", isa, threads, err)
+		return report{}, fmt.Errorf("measuring %s for %s with %d threads: %w", what, isa, threads, err)
 	}
 	return r, nil
 }
 
-func writeJSON(name string, measurements []measurement) error {
+func writeJSON(name string, all report) error {
 	f, err := os.Create(name)
 	if err != nil {
 		return err
 	}
 	e := json.NewEncoder(f)
-	for _, m := range measurements {
-		if err := e.Encode(m); err != nil {
+	var lines []any
+	for _, m := range all.Measurements {
+		lines = append(lines, m)
+	}
+	for _, m := range all.Inferences {
+		lines = append(lines, m)
+	}
+	for _, line := range lines {
+		if err := e.Encode(line); err != nil {
 			return errors.Join(err, f.Close())
 		}
 	}

@@ -4,10 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"strings"
 	"text/tabwriter"
-
-	"github.com/espalier-ml/espalier/bench/peers"
 )
 
 // group names the results that share a heading and a geometric mean.
@@ -16,13 +13,7 @@ func (r *result) group() string {
 }
 
 // printTable prints all results by groups, and the geometric means of the groups.
-func printTable(w io.Writer, libraries []string, results []*result) error {
-	if !peers.Native {
-		fmt.Fprintln(w, "This build has no native peers: Espalier is compared with gonum and the machine's peak only. For the others run")
-		fmt.Fprintln(w, "install-peers.sh and build with -tags peers and cgo.")
-		fmt.Fprintln(w)
-	}
-	fmt.Fprintln(w, strings.Join(libraries, "\n"))
+func printTable(w io.Writer, results []*result) error {
 	fmt.Fprintln(w)
 	fmt.Fprintln(w, "Times are ns per call, medians over the rounds. A ratio is the peer's time divided by Espalier's: above 1, Espalier is faster.")
 
@@ -72,13 +63,13 @@ func (r *result) cell(measure string) string {
 }
 
 // mean returns the geometric mean of a measure over the results that have it.
-func mean(results []*result, measure string) string {
+func mean[R scored](results []R, measure string) string {
 	v, _ := geomean(results, measure)
 	return number(v, 2)
 }
 
 // geomean returns the geometric mean of a measure and the number of results that have it.
-func geomean(results []*result, measure string) (mean float64, n int) {
+func geomean[R scored](results []R, measure string) (mean float64, n int) {
 	sum := 0.0
 	for _, r := range results {
 		if v, ok := r.value(measure); ok {

@@ -1,0 +1,71 @@
+package infer
+
+import "testing"
+
+func TestNetworks(t *testing.T) {
+	for name, want := range map[string]int{"mt": 11659, "mm": 1391, "mmmt": 995, "large": 1889381} {
+		n, err := NetworkOf(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := n.Parameters(); got != want {
+			t.Errorf("%s has %d parameters, want %d", name, got, want)
+		}
+		p, err := NewProblem(Row{name, 1, 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := Model(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := m.CountParams(); got != want {
+			t.Errorf("%s as a model has %d parameters, want %d", name, got, want)
+		}
+	}
+	if _, err := NetworkOf("mlp"); err == nil {
+		t.Error("an unknown name is no error")
+	}
+}
+
+func TestRowNames(t *testing.T) {
+	if got, want := (Row{"mt", 1, 8}).String(), "op=infer/model=mt/threads=1/batch=8"; got != want {
+		t.Errorf("the name is %q, want %q", got, want)
+	}
+	if got := len(Rows(1)); got != 16 {
+		t.Errorf("%d rows of one thread", got)
+	}
+	if got := len(Rows(2)); got != 2 {
+		t.Errorf("%d rows of two threads", got)
+	}
+}
+
+// TestCheckFinds demands that a wrong value does not pass.
+func TestCheckFinds(t *testing.T) {
+	for _, row := range append(Rows(1), Rows(2)...) {
+		if row.Model == "large" && row.Batch > 32 && testing.Short() {
+			continue
+		}
+		p, err := NewProblem(row)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Check() == nil {
+			t.Errorf("%v: spoiled outputs pass", row)
+		}
+		calls, err := Espalier{}.Prepare(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range calls {
+			if err := p.Verify("espalier", c); err != nil {
+				t.Error(err)
+			}
+			c.Close()
+		}
+		p.Y[0][0] += 0.001
+		if p.Check() == nil {
+			t.Errorf("%v: a wrong value passes", row)
+		}
+	}
+}

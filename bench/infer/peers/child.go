@@ -1,0 +1,186 @@
+//go:build peers && cgo && amd64
+
+package peers
+
+import (
+	"bufio"
+	_ "embed"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+
+	"github.com/espalier-ml/espalier/bench/infer"
+)
+
+// torchProgram is the process of PyTorch.
+//
+//go:embed torch_peer.py
+var torchProgram string
+
+// child is a library in a process of its own, which answers each line of JSON with one: a [question] with an [answer]. The
+// process keeps the last problem that it was given, and times its calls itself.
+type child struct {
+	name, version string
+	cmd           *exec.Cmd
+	in            io.WriteCloser
+	out           *bufio.Reader
+}
+
+// question asks for one thing: the version if all fields are empty.
+type question struct {
+	Prepare *preparation `json:"prepare,omitempty"`
+	Run     int          `json:"run,omitempty"`   // calls
+	Fetch   bool         `json:"fetch,omitempty"` // the outputs of the last call
+	Way     string       `json:"way,omitempty"`   // for Run and Fetch
+}
+
+type preparation struct {
+	infer.Row
+	infer.Network
+	// File has float32s: weights and biases of each layer in turn, then the inputs.
+	File string `json:"file"`
+}
+
+type answer struct {
+	Error   string      `json:"error"`
+	Version string      `json:"version"`
+	Ways    []string    `json:"ways"` // to a preparation
+	NS      []uint32    `json:"ns"`
+	Outputs [][]float32 `json:"outputs"`
+}
+
+// children starts the libraries that have processes of their own, and says why one cannot.
+func children() (libraries []infer.Library, missing []string, stop func()) {
+	_, here, _, _ := runtime.Caller(0)
+	gomlx := filepath.Join(filepath.Dir(here), "..", "..", ".peers", "gomlx")
+	var started []*child
+	for _, c := range []struct {
+		name, hint string
+		cmd        *exec.Cmd
+	}{
+		{"gomlx", "install-peers.sh builds it", exec.Command(gomlx)},
+		{"pytorch", "install-peers.sh installs python3-torch", exec.Command("/usr/bin/python3", "-c", torchProgram)},
+	} {
+		l, err := start(c.name, c.cmd)
+		if err != nil {
+			missing = append(missing, fmt.Sprintf("%s is not measured (%s): %v", c.name, c.hint, err))
+			continue
+		}
+		started = append(started, l)
+		libraries = append(libraries, l)
+	}
+	return libraries, missing, func() {
+		for _, l := range started {
+			l.stop()
+		}
+	}
+}
+
+func start(name string, cmd *exec.Cmd) (*child, error) {
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	l := &child{name: name, cmd: cmd, in: in, out: bufio.NewReader(out)}
+	a, err := l.ask(question{})
+	if err != nil {
+		l.stop()
+		return nil, err
+	}
+	l.version = a.Version
+	return l, nil
+}
+
+// stop ends the process: it leaves when there are no more questions.
+func (l *child) stop() {
+	_ = l.in.Close()
+	_ = l.cmd.Wait()
+}
+
+func (l *child) ask(q question) (a answer, err error) {
+	if err := json.NewEncoder(l.in).Encode(q); err != nil {
+		return a, err
+	}
+	line, err := l.out.ReadBytes('\n')
+	if err != nil {
+		return a, fmt.Errorf("the process of %s ended: %w", l.name, err)
+	}
+	if err := json.Unmarshal(line, &a); err != nil {
+		return a, fmt.Errorf("the process of %s answers %q: %w", l.name, line, err)
+	}
+	if a.Error != "" {
+		return a, errors.New(a.Error)
+	}
+	return a, nil
+}
+
+func (l *child) Name() string { return l.name }
+
+func (l *child) Version() string { return l.version }
+
+func (l *child) Prepare(p *infer.Problem) ([]infer.Call, error) {
+	file, err := writeOperands(p)
+	if err != nil {
+		return nil, err
+	}
+	a, err := l.ask(question{Prepare: &preparation{p.Row, p.Network, file}})
+	if err := errors.Join(err, os.Remove(file)); err != nil {
+		return nil, err
+	}
+	var calls []infer.Call
+	for _, way := range a.Ways {
+		calls = append(calls, infer.Call{
+			Way: way,
+			Run: func(ns []uint32) error {
+				a, err := l.ask(question{Run: len(ns), Way: way})
+				if err == nil && copy(ns, a.NS) < len(ns) {
+					err = fmt.Errorf("%d times for %d calls", len(a.NS), len(ns))
+				}
+				return err
+			},
+			Fetch: func() error {
+				a, err := l.ask(question{Fetch: true, Way: way})
+				if err != nil {
+					return err
+				}
+				for o, y := range a.Outputs {
+					copy(p.Y[o], y)
+				}
+				return nil
+			},
+			Apart: true,
+			Close: func() {},
+		})
+	}
+	return calls, nil
+}
+
+// writeOperands writes the float32s of a preparation into a file.
+func writeOperands(p *infer.Problem) (name string, err error) {
+	f, err := os.CreateTemp("", "espalier-bench-*")
+	if err != nil {
+		return "", err
+	}
+	w := bufio.NewWriter(f)
+	for i := range p.Layers {
+		err = errors.Join(err, binary.Write(w, binary.LittleEndian, p.Weights[i]), binary.Write(w, binary.LittleEndian, p.Biases[i]))
+	}
+	for _, x := range p.X {
+		err = errors.Join(err, binary.Write(w, binary.LittleEndian, x))
+	}
+	return f.Name(), errors.Join(err, w.Flush(), f.Close())
+}
