@@ -12,9 +12,9 @@ func TestPeak(t *testing.T) {
 		if loop, _ := fmaLoop(isa); loop == nil {
 			continue
 		}
-		// Slower than 1 GFLOP/s would be no vector code, faster than 1000 no measurement.
+		// A process that is put aside may be as slow as it likes, but faster than 1000 GFLOP/s is no measurement.
 		for _, threads := range []int{1, 2} {
-			if p := Peak(isa, threads); p < 1 || p > 1000*float64(threads) {
+			if p := Peak(isa, threads); p <= 0 || p > 1000*float64(threads) {
 				t.Errorf("%s: %d threads reach %v GFLOP/s", isa, threads, p)
 			}
 		}
