@@ -69,3 +69,21 @@ func TestCheckFinds(t *testing.T) {
 		}
 	}
 }
+
+// TestReader runs the loop of this machine, and demands that the one in Go reads whole lines.
+func TestReader(t *testing.T) {
+	p, err := NewProblem(Row{"large", 1, 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ns [3]uint32
+	if err := Reader(p).Run(ns[:]); err != nil {
+		t.Fatal(err)
+	}
+	before := sink
+	values := []float32{15: 1}
+	readGeneric(&values[0], 1)
+	if sink == before {
+		t.Error("the loop in Go does not see the last value of a line")
+	}
+}

@@ -8,33 +8,31 @@ func (n Network) WeightBytes() int { return 4 * n.Parameters() }
 // Reader returns a call that reads the memory of a problem's weights and does nothing else: the bandwidth that a batch of
 // one can hope for, when they come from the last cache or memory.
 func Reader(p *Problem) Call {
-	var sums [4]uint64
 	return GoCall("plain loop", func() error {
 		for i, w := range p.Weights {
-			read(&sums, w)
-			read(&sums, p.Biases[i])
+			for _, values := range [][]float32{w, p.Biases[i]} {
+				if lines := len(values) / 16; lines > 0 {
+					read(unsafe.SliceData(values), lines)
+				}
+			}
 		}
 		return nil
 	})
 }
 
-// read adds the values up as 64-bit words, one cache line at a time; what is left of the last line is not read.
-func read(sums *[4]uint64, values []float32) {
-	if len(values) < 16 {
-		return
+// sink keeps the compiler from leaving the loads out.
+var sink uint64
+
+// readGeneric adds up cache lines from p on, as 64-bit words.
+func readGeneric(p *float32, lines int) {
+	var a, b, c, d uint64
+	all := unsafe.Slice((*[8]uint64)(unsafe.Pointer(p)), lines)
+	for i := range all {
+		l := &all[i]
+		a += l[0] + l[4]
+		b += l[1] + l[5]
+		c += l[2] + l[6]
+		d += l[3] + l[7]
 	}
-	lines := unsafe.Slice((*[8]uint64)(unsafe.Pointer(unsafe.SliceData(values))), len(values)/16)
-	a, b, c, d := sums[0], sums[1], sums[2], sums[3]
-	for i := range lines {
-		l := &lines[i]
-		a += l[0]
-		b += l[1]
-		c += l[2]
-		d += l[3]
-		a += l[4]
-		b += l[5]
-		c += l[6]
-		d += l[7]
-	}
-	sums[0], sums[1], sums[2], sums[3] = a, b, c, d
+	sink += a + b + c + d
 }

@@ -1,8 +1,8 @@
 //go:build peers && cgo && amd64
 
-// Eigen: the networks written by hand, compiled for this machine's own instructions. Sizes are known when this is compiled,
-// that of a batch of one, too. Way "product" writes x·W by Eigen's choice of kernel and adds one pass for bias and
-// activation; way "lazy" has all three in one expression, without blocks, which is better for few rows and narrow layers.
+// Eigen: the networks written by hand, compiled for this machine's own instructions, with sizes that are known when this is
+// compiled, that of a batch of one, too. A layer is noalias() = x·W by Eigen's choice of kernel, and one pass for bias and
+// activation. All three in one expression, by lazyProduct, were slower in every network.
 
 #include <cstring>
 
@@ -36,18 +36,13 @@ void activate(T &&y, enum act act) {
 }
 
 // dense computes one layer.
-template <bool Lazy, int Batch, int In, int Out, enum act Act, class Y, class X>
+template <int Batch, int In, int Out, enum act Act, class Y, class X>
 void dense(Y &&y, const X &x, const problem &q, int layer) {
 	operand<In, Out> w(q.w[layer], In, Out);
 	Eigen::Map<const Eigen::Matrix<float, 1, Out>, Eigen::AlignedMax> b(q.b[layer]);
-	if constexpr (Lazy) {
-		if constexpr (Act == ACT_RELU) y = (x.lazyProduct(w).rowwise() + b).cwiseMax(0);
-		else y = x.lazyProduct(w).rowwise() + b;
-	} else {
-		y.noalias() = x * w;
-		if constexpr (Act == ACT_RELU) y = (y.rowwise() + b).cwiseMax(0);
-		else y.rowwise() += b;
-	}
+	y.noalias() = x * w;
+	if constexpr (Act == ACT_RELU) y = (y.rowwise() + b).cwiseMax(0);
+	else y.rowwise() += b;
 	activate(y, Act);
 }
 
@@ -60,74 +55,74 @@ struct buffer {
 	}
 };
 
-template <bool Lazy, int Batch>
+template <int Batch>
 struct mt {
 	buffer<Batch, 128> h1;
 	buffer<Batch, 64> h2;
 	void operator()(const problem &q) {
 		auto a = h1.of(q);
 		auto b = h2.of(q);
-		dense<Lazy, Batch, 20, 128, ACT_RELU>(a, operand<Batch, 20>(q.x[0], q.batch, 20), q, 0);
-		dense<Lazy, Batch, 128, 64, ACT_RELU>(b, a, q, 1);
-		dense<Lazy, Batch, 64, 1, ACT_LINEAR>(result<Batch, 1>(q.y[0], q.batch, 1), b, q, 2);
-		dense<Lazy, Batch, 64, 10, ACT_SOFTMAX>(result<Batch, 10>(q.y[1], q.batch, 10), b, q, 3);
+		dense<Batch, 20, 128, ACT_RELU>(a, operand<Batch, 20>(q.x[0], q.batch, 20), q, 0);
+		dense<Batch, 128, 64, ACT_RELU>(b, a, q, 1);
+		dense<Batch, 64, 1, ACT_LINEAR>(result<Batch, 1>(q.y[0], q.batch, 1), b, q, 2);
+		dense<Batch, 64, 10, ACT_SOFTMAX>(result<Batch, 10>(q.y[1], q.batch, 10), b, q, 3);
 	}
 };
 
 // encoders are the layers that mm and mmmt begin with.
-template <bool Lazy, int Batch>
+template <int Batch>
 struct encoders {
 	buffer<Batch, 5> narrow[2];
 	buffer<Batch, 32> shared[2];
 	void operator()(const problem &q) {
 		for (int i = 0; i < 2; i++) {
 			auto a = narrow[i].of(q);
-			dense<Lazy, Batch, 10, 5, ACT_RELU>(a, operand<Batch, 10>(q.x[i], q.batch, 10), q, i);
-			dense<Lazy, Batch, 5, 32, ACT_RELU>(shared[i].of(q), a, q, 2);
+			dense<Batch, 10, 5, ACT_RELU>(a, operand<Batch, 10>(q.x[i], q.batch, 10), q, i);
+			dense<Batch, 5, 32, ACT_RELU>(shared[i].of(q), a, q, 2);
 		}
 	}
 };
 
-template <bool Lazy, int Batch>
+template <int Batch>
 struct mm {
-	encoders<Lazy, Batch> before;
+	encoders<Batch> before;
 	buffer<Batch, 32> joined;
 	void operator()(const problem &q) {
 		before(q);
 		auto both = joined.of(q);
-		dense<Lazy, Batch, 32, 16, ACT_RELU>(both.template leftCols<16>(), before.shared[0].of(q), q, 3);
-		dense<Lazy, Batch, 32, 16, ACT_RELU>(both.template rightCols<16>(), before.shared[1].of(q), q, 4);
-		dense<Lazy, Batch, 32, 1, ACT_SIGMOID>(result<Batch, 1>(q.y[0], q.batch, 1), both, q, 5);
+		dense<Batch, 32, 16, ACT_RELU>(both.template leftCols<16>(), before.shared[0].of(q), q, 3);
+		dense<Batch, 32, 16, ACT_RELU>(both.template rightCols<16>(), before.shared[1].of(q), q, 4);
+		dense<Batch, 32, 1, ACT_SIGMOID>(result<Batch, 1>(q.y[0], q.batch, 1), both, q, 5);
 	}
 };
 
-template <bool Lazy, int Batch>
+template <int Batch>
 struct mmmt {
-	encoders<Lazy, Batch> before;
+	encoders<Batch> before;
 	buffer<Batch, 10> branch[2];
 	void operator()(const problem &q) {
 		before(q);
 		auto a = branch[0].of(q), b = branch[1].of(q);
-		dense<Lazy, Batch, 32, 10, ACT_RELU>(a, before.shared[0].of(q), q, 3);
-		dense<Lazy, Batch, 32, 10, ACT_RELU>(b, before.shared[1].of(q), q, 4);
-		dense<Lazy, Batch, 10, 1, ACT_LINEAR>(result<Batch, 1>(q.y[0], q.batch, 1), a, q, 5);
-		dense<Lazy, Batch, 10, 2, ACT_SOFTMAX>(result<Batch, 2>(q.y[1], q.batch, 2), b, q, 6);
+		dense<Batch, 32, 10, ACT_RELU>(a, before.shared[0].of(q), q, 3);
+		dense<Batch, 32, 10, ACT_RELU>(b, before.shared[1].of(q), q, 4);
+		dense<Batch, 10, 1, ACT_LINEAR>(result<Batch, 1>(q.y[0], q.batch, 1), a, q, 5);
+		dense<Batch, 10, 2, ACT_SOFTMAX>(result<Batch, 2>(q.y[1], q.batch, 2), b, q, 6);
 	}
 };
 
-template <bool Lazy, int Batch>
+template <int Batch>
 struct large {
 	buffer<Batch, 1024> joined, h1;
 	buffer<Batch, 512> h2;
 	void operator()(const problem &q) {
 		auto both = joined.of(q), a = h1.of(q);
 		auto b = h2.of(q);
-		dense<Lazy, Batch, 256, 512, ACT_RELU>(both.template leftCols<512>(), operand<Batch, 256>(q.x[0], q.batch, 256), q, 0);
-		dense<Lazy, Batch, 256, 512, ACT_RELU>(both.template rightCols<512>(), operand<Batch, 256>(q.x[1], q.batch, 256), q, 1);
-		dense<Lazy, Batch, 1024, 1024, ACT_RELU>(a, both, q, 2);
-		dense<Lazy, Batch, 1024, 512, ACT_RELU>(b, a, q, 3);
-		dense<Lazy, Batch, 512, 1, ACT_LINEAR>(result<Batch, 1>(q.y[0], q.batch, 1), b, q, 4);
-		dense<Lazy, Batch, 512, 100, ACT_SOFTMAX>(result<Batch, 100>(q.y[1], q.batch, 100), b, q, 5);
+		dense<Batch, 256, 512, ACT_RELU>(both.template leftCols<512>(), operand<Batch, 256>(q.x[0], q.batch, 256), q, 0);
+		dense<Batch, 256, 512, ACT_RELU>(both.template rightCols<512>(), operand<Batch, 256>(q.x[1], q.batch, 256), q, 1);
+		dense<Batch, 1024, 1024, ACT_RELU>(a, both, q, 2);
+		dense<Batch, 1024, 512, ACT_RELU>(b, a, q, 3);
+		dense<Batch, 512, 1, ACT_LINEAR>(result<Batch, 1>(q.y[0], q.batch, 1), b, q, 4);
+		dense<Batch, 512, 100, ACT_SOFTMAX>(result<Batch, 100>(q.y[1], q.batch, 100), b, q, 5);
 	}
 };
 
@@ -152,21 +147,20 @@ struct eigen_call {
 	}
 };
 
-template <template <bool, int> class Network, bool Lazy>
+template <template <int> class Network>
 call *batched(const problem *q) {
-	if (q->batch == 1) return eigen_call<Network<Lazy, 1>>::create(q);
-	return eigen_call<Network<Lazy, Eigen::Dynamic>>::create(q);
+	if (q->batch == 1) return eigen_call<Network<1>>::create(q);
+	return eigen_call<Network<Eigen::Dynamic>>::create(q);
 }
 
 } // namespace
 
 call *infer_eigen_prepare(const problem *q, const char *way) {
-	bool lazy = !strcmp(way, "lazy");
-	if (!strcmp(q->model, "mt")) return lazy ? batched<mt, true>(q) : batched<mt, false>(q);
-	if (!strcmp(q->model, "mm")) return lazy ? batched<mm, true>(q) : batched<mm, false>(q);
-	if (!strcmp(q->model, "mmmt")) return lazy ? batched<mmmt, true>(q) : batched<mmmt, false>(q);
-	if (!strcmp(q->model, "large") && !lazy) return batched<large, false>(q);
-	return nullptr; // large is no case for lazy products
+	if (!strcmp(q->model, "mt")) return batched<mt>(q);
+	if (!strcmp(q->model, "mm")) return batched<mm>(q);
+	if (!strcmp(q->model, "mmmt")) return batched<mmmt>(q);
+	if (!strcmp(q->model, "large")) return batched<large>(q);
+	return nullptr;
 }
 
 #define TEXT_(x) #x

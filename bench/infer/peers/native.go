@@ -48,7 +48,7 @@ var natives = []native{
 	{
 		name:    "eigen",
 		version: func() string { return C.GoString(C.infer_eigen_version()) },
-		ways:    []string{"product", "lazy"},
+		ways:    []string{"product"},
 		prepare: func(q *C.problem, way *C.char) *C.call { return C.infer_eigen_prepare(q, way) },
 	},
 }
