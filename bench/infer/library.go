@@ -3,8 +3,6 @@ package infer
 import (
 	"fmt"
 	"time"
-
-	"github.com/espalier-ml/espalier/bench"
 )
 
 // Library is Espalier or one of its peers.
@@ -49,20 +47,18 @@ func GoCall(way string, run func() error) Call {
 	return Call{
 		Way: way,
 		Run: func(ns []uint32) error {
-			return bench.Unlocked(func() error {
-				// One reading of the clock for each call, as in the loops in C: Since reads only the monotonic one.
-				start := time.Now()
-				last := time.Since(start)
-				for i := range ns {
-					if err := run(); err != nil {
-						return err
-					}
-					now := time.Since(start)
-					ns[i] = uint32(min(now-last, 1<<32-1))
-					last = now
+			// One reading of the clock for each call, as in the loops in C: Since reads only the monotonic one.
+			start := time.Now()
+			last := time.Since(start)
+			for i := range ns {
+				if err := run(); err != nil {
+					return err
 				}
-				return nil
-			})
+				now := time.Since(start)
+				ns[i] = uint32(min(now-last, 1<<32-1))
+				last = now
+			}
+			return nil
 		},
 		Close: func() {},
 	}
