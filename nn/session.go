@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -19,6 +20,7 @@ type Session struct {
 	outputs [][]float32
 	uses    []use
 	away    bool // RunOn left operands in the caller's memory
+	first   int  // row of the caller's data that Predict put into row 0: for errors
 }
 
 // A use is an operand that lies in the memory of an input or output.
@@ -190,6 +192,10 @@ func (s *Session) run(batch int) error {
 			for i := range rows {
 				copy(y.Data[i*y.Stride:i*y.Stride+y.Cols], x.Data[i*x.Stride:])
 			}
+		case embedOp:
+			if err = t.Gather(y, x, b.rows); err != nil {
+				err = s.indexError(b.planStep, err)
+			}
 		case addOp, multiplyOp:
 			z := b.x[1]
 			z.Rows = rows
@@ -206,6 +212,16 @@ func (s *Session) run(batch int) error {
 	return nil
 }
 
+// indexError says which input, layer and row an error of Gather is about.
+func (s *Session) indexError(step *planStep, err error) error {
+	i := slices.IndexFunc(s.plan.inputs, func(p port) bool { return p.buffer == step.x[0].buffer })
+	var index *kernels.IndexError
+	if errors.As(err, &index) {
+		index.Row += s.first
+	}
+	return fmt.Errorf("nn: input %q: layer %q (Embedding): %w", s.plan.inputs[i].name, step.name, err)
+}
+
 // Predict computes the outputs of any number of rows: inputs[i] has batch rows of input i, outputs[i] has room for as
 // many of output i. It may be called from any number of goroutines, and allocates nothing once there have been as many
 // calls at the same time.
@@ -217,11 +233,13 @@ func (p *Plan) Predict(inputs, outputs [][]float32, batch int) error {
 	if s == nil {
 		s = p.NewSession()
 	}
+	defer p.sessions.put(s)
 	for from := 0; from < batch; from += p.maxBatch {
 		rows := min(p.maxBatch, batch-from)
 		for i, f := range p.inputs {
 			copy(s.inputs[i], inputs[i][from*f.features:(from+rows)*f.features])
 		}
+		s.first = from
 		if err := s.Run(rows); err != nil {
 			return err
 		}
@@ -229,7 +247,6 @@ func (p *Plan) Predict(inputs, outputs [][]float32, batch int) error {
 			copy(outputs[i][from*f.features:(from+rows)*f.features], s.outputs[i])
 		}
 	}
-	p.sessions.put(s)
 	return nil
 }
 
