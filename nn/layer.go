@@ -148,7 +148,7 @@ func (l *Layer) On(in ...*Node) *Node {
 		}
 		shapes[i] = x.shape
 	}
-	if _, ok := l.kind.(*embedding); ok {
+	if isEmbedding(n) {
 		if _, n.err = indexSource(in[0]); n.err != nil {
 			return n
 		}
