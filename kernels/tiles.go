@@ -134,10 +134,10 @@ func (g *tiles) run(s *Scratch, p *product) {
 	case p.rows <= len(g.of(p.n)) && p.k <= g.deepest && p.rows*p.n*p.k <= maxCall && !p.copyB:
 		p.blocks = 1
 		g.of(p.n)[p.rows-1](onStack(&p.tileCall))
-	case p.k <= g.deepest && p.rows*p.k <= inPlace/4 && !p.copyB:
-		g.allColumns(p)
 	case s != nil && s.Pool != nil && p.rows*p.n*p.k >= shareFrom:
 		g.share(s, p)
+	case p.k <= g.deepest && p.rows*p.k <= inPlace/4 && !p.copyB:
+		g.allColumns(p)
 	default:
 		g.blocked(s, p)
 	}
