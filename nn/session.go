@@ -178,6 +178,7 @@ func (b *boundStep) copy() {
 			copy(to, from)
 			continue
 		}
+		//lint:ignore S1001 the call is what this avoids
 		for j, v := range from {
 			to[j] = v
 		}

@@ -12,7 +12,7 @@ import (
 // a day meets an airport, in a product. The two ends of the way share the vectors of the airports.
 //
 //	clock (4) ───────────────────────────┬── when (20) ──┬── when_encoder (32) ──┐
-//	day ── day_vector (182 x 16) ────────┘               │                       ├── meeting ──┐
+//	day (1) ── day_vector (16) ──────────┘               │                       ├── meeting ──┐
 //	airports (2) ── airport_vector (16) ─┬── way (34) ───┼── way_encoder (32) ───┘             │
 //	distance (2) ────────────────────────┘               └─────────────────────────────────────┴── trunk_1, trunk_2 ── late, delay
 func newModel(airports int, seed uint64) (*nn.Model, error) {
