@@ -155,7 +155,8 @@ func byName(what, name string, ports []port, memory [][]float32) ([]float32, err
 	return memory[i], nil
 }
 
-// Run computes the outputs of the first batch rows of the inputs.
+// Run computes the outputs of the first batch rows of the inputs. An index that is none of an [Embedding]'s is an error
+// that names input, layer and row and wraps a [kernels.IndexError]; the outputs then hold anything.
 func (s *Session) Run(batch int) error {
 	if batch < 1 || batch > s.plan.maxBatch {
 		return fmt.Errorf("nn: Session.Run: batch is %d, valid are 1 to %d", batch, s.plan.maxBatch)

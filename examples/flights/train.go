@@ -161,7 +161,7 @@ func (c checkpoint) print(w io.Writer) {
 func (r *result) speed() float64 { return float64(r.trained) * float64(r.epochs) / r.seconds }
 
 func (r *result) print(w io.Writer) {
-	fmt.Fprintf(w, "\n%d epochs of %s flights in %.1f s: %s rows per second, 3,000,000 in %.1f s. At most %d MB of memory.\n", r.epochs,
+	fmt.Fprintf(w, "\n%d x %s flights in %.1f s: %s rows per second, 3,000,000 in %.1f s. At most %d MB of memory.\n", r.epochs,
 		chart.Thousands(float64(r.trained)), r.seconds, chart.Thousands(r.speed()), 3e6/r.speed(), r.memory>>20)
 	fmt.Fprintf(w, "On %s other flights:\n", chart.Thousands(float64(r.tested)))
 	fmt.Fprintf(w, "  late   AUC %.3f (a constant has 0.500; %.1f %% are late)\n", r.test.auc, 100*r.lateShare)
