@@ -11,13 +11,26 @@ type Tensor struct {
 	kernels.Matrix
 	grad  kernels.Matrix
 	tape  *Tape
+	param bool // made by Param
 	needs bool // a parameter lies beneath it, so a gradient must reach it
 	has   bool // grad holds something
+
+	sparse *sparseGrad // owns grad if that is sparse
 }
 
 // Grad returns the gradient of the last Backward's loss by this tensor, which is meaningful for tensors made by
 // [Tape.Param]; gradients of intermediate results are reused on the way. It is the zero Matrix where none arrived.
 func (x *Tensor) Grad() kernels.Matrix { return x.grad }
+
+// GradRows returns the rows of [Tensor.Grad] that may differ from zero, each once, in the order in which they were
+// reached; nil stands for all of them. Only a parameter that [Tape.Embedding] looks up has such rows. Rows that are not
+// among them must stay zero.
+func (x *Tensor) GradRows() []int {
+	if x.sparse == nil {
+		return nil
+	}
+	return x.sparse.rows
+}
 
 // A Tape records operations and differentiates them. It belongs to one goroutine.
 type Tape struct {
@@ -31,6 +44,8 @@ type Tape struct {
 	dead    Tensor // what operations return once the tape has failed
 
 	denses       pool[denseOp]
+	embeddings   pool[embeddingOp]
+	sparses      pool[sparseGrad]
 	activates    pool[activateOp]
 	gelus        pool[geluOp]
 	softmaxes    pool[softmaxOp]
@@ -73,6 +88,8 @@ func (t *Tape) Reset() {
 	}
 	t.tensors.reset()
 	t.denses.reset()
+	t.embeddings.reset()
+	t.sparses.reset()
 	t.activates.reset()
 	t.gelus.reset()
 	t.softmaxes.reset()
@@ -104,7 +121,9 @@ func (t *Tape) leaf(name string, m kernels.Matrix, needs bool) *Tensor {
 			name, m.Rows, m.Cols, m.Stride, len(m.Data), kernels.ErrShape))
 		return &t.dead
 	}
-	return t.tensor(m, needs)
+	x := t.tensor(m, needs)
+	x.param = needs
+	return x
 }
 
 // Backward computes the gradient of the 1x1 tensor loss by every parameter beneath it. It can run once per Reset: the
@@ -198,6 +217,7 @@ func (t *Tape) check(err error) {
 // into returns where a gradient of x belongs and whether it must be added to what is there.
 func (t *Tape) into(x *Tensor) (g kernels.Matrix, accumulate bool) {
 	if x.has {
+		x.sparse.touchAll()
 		return x.grad, true
 	}
 	x.has = true
@@ -208,6 +228,7 @@ func (t *Tape) into(x *Tensor) (g kernels.Matrix, accumulate bool) {
 // give makes g the gradient of x, or adds it. The caller gives the memory of g away.
 func (t *Tape) give(x *Tensor, g kernels.Matrix) error {
 	if x.has {
+		x.sparse.touchAll()
 		return t.table.Add(x.grad, x.grad, g)
 	}
 	x.has, x.grad = true, g

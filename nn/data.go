@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"iter"
@@ -19,7 +20,8 @@ type Array interface {
 // Floats are rows of features, one after the other: rows x features values.
 type Floats []float32
 
-// Labels are class numbers from 0, one per row.
+// Labels are whole numbers. As a target they are class numbers from 0, one per row; as an input they stand for the Floats
+// of the same values, such as the indices of an [Embedding].
 type Labels []int32
 
 // Arrays are the values of several inputs or targets, by name.
@@ -27,7 +29,7 @@ type Arrays map[string]Array
 
 // Data is a data set in memory. Every array has the same number of rows.
 type Data struct {
-	Inputs  Arrays // by input name, Floats each
+	Inputs  Arrays // by input name
 	Targets Arrays // by output name: Labels for sparse cross-entropy, Floats otherwise or, of one column, also Labels; none needed where the loss is nil
 	// SampleWeights scales the loss of each row, by output name; outputs that are not named weigh every row 1.
 	SampleWeights map[string][]float32
@@ -51,6 +53,14 @@ func (f Floats) rows(width int) (int, error) {
 }
 
 func (l Labels) rows(int) (int, error) { return len(l), nil }
+
+func (l Labels) floats() Floats {
+	f := make(Floats, len(l))
+	for i, v := range l {
+		f[i] = float32(v)
+	}
+	return f
+}
 
 // A chunk is data that has been checked: its matrices and slices all have the same number of rows.
 type chunk struct {
@@ -158,9 +168,14 @@ func (m *Model) checkInputs(a Arrays) (*chunk, error) {
 	c := &chunk{}
 	for i, n := range m.inputs {
 		name := n.layer.name
-		x, ok := a[name].(Floats)
-		if !ok {
-			return nil, fmt.Errorf("input %q: is %T, must be Floats", name, a[name])
+		var x Floats
+		switch a := a[name].(type) {
+		case Floats:
+			x = a
+		case Labels:
+			x = a.floats()
+		default: // nil, or a pointer to one of these
+			return nil, fmt.Errorf("input %q: is %T, must be Floats or Labels", name, a)
 		}
 		rows, err := x.rows(n.features())
 		switch {
@@ -172,7 +187,7 @@ func (m *Model) checkInputs(a Arrays) (*chunk, error) {
 			return nil, fmt.Errorf("input %q: has %d rows, input %q has %d", name, rows, m.inputs[0].layer.name, c.rows)
 		}
 		matrix := kernels.MatrixOf(x, rows, n.features())
-		if err := checkFinite(matrix); err != nil {
+		if err := cmp.Or(m.checkIndices(n, matrix), checkFinite(matrix)); err != nil {
 			return nil, fmt.Errorf("input %q: %w", name, err)
 		}
 		c.rows, c.inputs = rows, append(c.inputs, matrix)
@@ -206,11 +221,7 @@ func (h *head) checkTarget(a Array, rows int) (target, error) {
 		if width != 1 {
 			return target{}, fmt.Errorf("is Labels, loss %s of %d columns needs Floats", h.loss.Name(), width)
 		}
-		values := make(Floats, len(labels))
-		for i, l := range labels {
-			values[i] = float32(l)
-		}
-		a = values
+		a = labels.floats()
 	}
 	values := kernels.MatrixOf(a.(Floats), rows, width)
 	if err := checkFinite(values); err != nil {

@@ -139,10 +139,10 @@ func TestDataErrors(t *testing.T) {
 		{"nil inputs", func(d *Data) { d.Inputs = nil }, []string{`missing input "x"`}},
 		{"input missing", func(d *Data) { delete(d.Inputs, "c") }, []string{`missing input "c": needed are ["c" "x"]`}},
 		{"input unknown", func(d *Data) { d.Inputs["y"] = Floats{1} }, []string{`unknown input "y": valid are ["c" "x"]`}},
-		{"input nil", func(d *Data) { d.Inputs["x"] = nil }, []string{`input "x": is <nil>, must be Floats`}},
+		{"input nil", func(d *Data) { d.Inputs["x"] = nil }, []string{`input "x": is <nil>, must be Floats or Labels`}},
 		{"input nil Floats", func(d *Data) { d.Inputs["x"] = Floats(nil) }, []string{`input "x": has no rows`}},
-		{"input Labels", func(d *Data) { d.Inputs["x"] = Labels{1} }, []string{`input "x": is nn.Labels, must be Floats`}},
-		{"input pointer", func(d *Data) { d.Inputs["x"] = &floats }, []string{`input "x": is *nn.Floats, must be Floats`}},
+		{"input Labels", func(d *Data) { d.Inputs["x"] = Labels{1} }, []string{`input "x": 1 values are not rows of 3`}},
+		{"input pointer", func(d *Data) { d.Inputs["x"] = &floats }, []string{`input "x": is *nn.Floats, must be Floats or Labels`}},
 		{"input nil pointer", func(d *Data) { d.Inputs["x"] = (*Floats)(nil) }, []string{`input "x": is *nn.Floats`}},
 		{"input width", func(d *Data) { d.Inputs["x"] = make(Floats, 29) }, []string{`input "x": 29 values are not rows of 3`}},
 		{"input rows", func(d *Data) { d.Inputs["c"] = make(Floats, 18) }, []string{`input "c": has 9 rows, input "x" has 10`}},
@@ -444,6 +444,21 @@ func TestGraphErrors(t *testing.T) {
 		{"dropout NaN", func(_ *Model, x *Node) (_, _ []*Node) {
 			return nodes(x), nodes(Dropout(math.NaN(), Name("y")).On(x))
 		}, []string{`rate NaN is not in [0, 1)`}},
+		{"embedding of nothing", func(_ *Model, x *Node) (_, _ []*Node) {
+			return nodes(x), nodes(Embedding(0, 1, Name("y")).On(x), Embedding(1, -2, Name("z")).On(x))
+		}, []string{`layer "y" (Embedding): has input dimension 0, valid are 1 to 16777216`, `layer "z" (Embedding): has output dimension -2, needs at least 1`}},
+		{"embedding absurd", func(_ *Model, x *Node) (_, _ []*Node) {
+			return nodes(x), nodes(Embedding(1<<24+1, 1, Name("y")).On(x), Embedding(1<<24, 128, Name("z")).On(x), Embedding(1, 1<<30, Name("w")).On(x))
+		}, []string{`layer "y" (Embedding): has input dimension 16777217`, `layer "z" (Embedding): shape (16777216, 128) has more than`, `layer "w" (Embedding): shape (4, 1073741824) has more than`}},
+		{"embedding of two", func(_ *Model, x *Node) (_, _ []*Node) {
+			return nodes(x), nodes(Embedding(2, 1, Name("y")).On(x, x))
+		}, []string{`layer "y" (Embedding): called on 2 nodes, takes 1`}},
+		{"embedding of a result", func(_ *Model, x *Node) (_, _ []*Node) {
+			return nodes(x), nodes(Embedding(2, 1, Name("y")).On(Flatten().On(Dense(3, ReLU, Name("z")).On(x))))
+		}, []string{`layer "y" (Embedding): called on the result of a layer of class Dense, must be called on an Input, or on a Reshape or Flatten of one`}},
+		{"embedding of an embedding", func(_ *Model, x *Node) (_, _ []*Node) {
+			return nodes(x), nodes(Embedding(2, 1, Name("y")).On(Embedding(2, 1).On(x)))
+		}, []string{`layer "y" (Embedding): called on the result of a layer of class Embedding`}},
 		{"reshape", func(_ *Model, x *Node) (_, _ []*Node) {
 			return nodes(x), nodes(Reshape([]int{2, 3}, Name("y")).On(x))
 		}, []string{`layer "y" (Reshape): cannot turn shape (4) (4 elements) into (2, 3) (6)`}},

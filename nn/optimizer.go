@@ -76,18 +76,26 @@ func (o *Optimizer) slots() []string {
 	return nil
 }
 
-// update changes w by its gradient g in step number step, counted from 1.
-func (o *Optimizer) update(t *kernels.Table, step int64, w, g []float32, slots [][]float32) error {
+// update changes w by its gradient g in step number step, counted from 1. rows are those of g that may differ from zero,
+// nil for all: only plain SGD leaves the others as they are.
+func (o *Optimizer) update(t *kernels.Table, step int64, w, g kernels.Matrix, rows []int, slots [][]float32) error {
 	lr := float32(o.LearningRate)
 	switch {
 	case o.Algorithm == "adam":
 		n := float64(step)
 		alpha := o.LearningRate * math.Sqrt(1-math.Pow(o.Beta2, n)) / (1 - math.Pow(o.Beta1, n))
-		return t.Adam(w, slots[0], slots[1], g, float32(alpha), o.Beta1, o.Beta2, float32(o.Epsilon))
+		return t.Adam(w.Data, slots[0], slots[1], g.Data, float32(alpha), o.Beta1, o.Beta2, float32(o.Epsilon))
 	case o.Algorithm == "rmsprop":
-		return t.RMSprop(w, slots[0], g, lr, o.Rho, float32(o.Epsilon))
+		return t.RMSprop(w.Data, slots[0], g.Data, lr, o.Rho, float32(o.Epsilon))
 	case o.Momentum != 0:
-		return t.Momentum(w, slots[0], g, lr, float32(o.Momentum), o.Nesterov)
+		return t.Momentum(w.Data, slots[0], g.Data, lr, float32(o.Momentum), o.Nesterov)
+	case rows == nil:
+		return t.SGD(w.Data, g.Data, lr)
 	}
-	return t.SGD(w, g, lr)
+	for _, i := range rows {
+		if err := t.SGD(w.Row(i), g.Row(i), lr); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -151,11 +151,11 @@ func (t *trainer) step(b *batch, seed uint64, classes classWeights, sum *tally) 
 	}
 	t.iterations++
 	for i, w := range t.model.weights {
-		g := t.runner.params[i].Grad()
-		if g.Data == nil { // frozen, or on no path to a loss
+		p := t.runner.params[i]
+		if p.Grad().Data == nil { // frozen, or on no path to a loss
 			continue
 		}
-		if err := t.optimizer.update(kernels.Default(), t.iterations, w.Data, g.Data, t.slots[i]); err != nil {
+		if err := t.optimizer.update(kernels.Default(), t.iterations, w.Matrix, p.Grad(), p.GradRows(), t.slots[i]); err != nil {
 			return err
 		}
 	}
