@@ -13,6 +13,7 @@ import (
 // A trainer is what Compile makes: the heads, the optimizer with its state, and the memory of a training step.
 type trainer struct {
 	model      *Model
+	table      *kernels.Table
 	optimizer  Optimizer
 	iterations int64         // updates so far: with the seed, the source of everything random
 	slots      [][][]float32 // optimizer state: weight, slot, values
@@ -28,6 +29,7 @@ type trainer struct {
 func newTrainer(m *Model, optimizer Optimizer, heads []*head) *trainer {
 	t := &trainer{
 		model:     m,
+		table:     kernels.Default(),
 		optimizer: optimizer,
 		heads:     heads,
 		scale:     make([][]float32, len(heads)),
@@ -155,7 +157,7 @@ func (t *trainer) step(b *batch, seed uint64, classes classWeights, sum *tally) 
 		if p.Grad().Data == nil { // frozen, or on no path to a loss
 			continue
 		}
-		if err := t.optimizer.update(kernels.Default(), t.iterations, w.Matrix, p.Grad(), p.GradRows(), t.slots[i]); err != nil {
+		if err := t.optimizer.update(t.table, t.iterations, w.Matrix, p.Grad(), p.GradRows(), t.slots[i]); err != nil {
 			return err
 		}
 	}
