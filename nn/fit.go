@@ -247,7 +247,7 @@ func (f *fit) loop(ctx context.Context, history *History) error {
 		if err := f.epoch(ctx, b, sum); err != nil {
 			return err
 		}
-		f.at.Logs = sum.logs(f.trainer)
+		f.at.Logs = sum.logs(f.trainer, Logs{})
 		if f.validation != nil {
 			logs, err := f.evaluate(ctx, f.validation.chunks(f.model), f.size)
 			if err != nil {
@@ -284,7 +284,7 @@ func (f *fit) epoch(ctx context.Context, b *batch, sum *tally) error {
 			return fmt.Errorf("epoch %d, batch %d: %w", f.at.Epoch, f.at.Batch, err)
 		}
 		if slices.ContainsFunc(f.callbacks, func(c Callback) bool { return c.BatchEnd != nil }) {
-			f.at.Logs = sum.logs(f.trainer)
+			f.at.Logs = sum.logs(f.trainer, Logs{})
 			if err := f.call(func(c Callback) func(Progress) error { return c.BatchEnd }); err != nil {
 				return err
 			}
@@ -315,26 +315,22 @@ func (f *fit) call(which func(Callback) func(Progress) error) error {
 	return stop
 }
 
-// TrainOnBatch takes one training step on all rows of d and returns the losses and metrics from before the update.
+// TrainOnBatch takes one training step on all rows of d and returns the losses and metrics from before the update. It
+// allocates nothing once it has seen batches of the size: the logs are overwritten by the next call.
 func (m *Model) TrainOnBatch(d Data) (Logs, error) {
 	if m.trainer == nil {
 		return nil, fmt.Errorf("nn: TrainOnBatch: %w", errNotCompiled)
 	}
-	c, err := m.check(d)
+	t := m.trainer
+	t.sum.reset()
+	err := t.batch.fill(m, d)
+	if err == nil {
+		err = t.step(&t.batch, m.seed, nil, t.sum)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("nn: TrainOnBatch: %w", err)
 	}
-	b := &batch{chunk: *c}
-	for i, w := range b.weights {
-		if w == nil {
-			b.weights[i] = slices.Repeat([]float32{1}, c.rows)
-		}
-	}
-	sum := newTally(m.trainer)
-	if err := m.trainer.step(b, m.seed, nil, sum); err != nil {
-		return nil, fmt.Errorf("nn: TrainOnBatch: %w", err)
-	}
-	return sum.logs(m.trainer), nil
+	return t.sum.logs(t, t.logs), nil
 }
 
 // Evaluate returns the losses and metrics of the model over the data.
@@ -364,8 +360,8 @@ func (m *Model) Evaluate(ctx context.Context, data Dataset, opts ...EvaluateOpti
 // Predict returns each output, [rows, features], by name. A row's result does not depend on the other rows. It may be
 // called from several goroutines while nothing trains the model.
 func (m *Model) Predict(inputs Arrays) (map[string]kernels.Matrix, error) {
-	c, err := m.checkInputs(inputs)
-	if err != nil {
+	c, batch := &chunk{}, &chunk{}
+	if err := c.fillInputs(m, inputs); err != nil {
 		return nil, fmt.Errorf("nn: Predict: %w", err)
 	}
 	r := newRunner(m, nil)
@@ -376,7 +372,8 @@ func (m *Model) Predict(inputs Arrays) (map[string]kernels.Matrix, error) {
 	const size = 256 // rows at a time: bounds the tape's memory
 	for from := 0; from < c.rows; from += size {
 		to := min(from+size, c.rows)
-		r.run(c.slice(from, to).inputs, false, 0)
+		batch.view(c, from, to)
+		r.run(batch.inputs, false, 0)
 		if err := r.tape.Err(); err != nil {
 			return nil, fmt.Errorf("nn: Predict: %w", err)
 		}

@@ -76,24 +76,31 @@ func (o *Optimizer) slots() []string {
 	return nil
 }
 
-// update changes w by its gradient g in step number step, counted from 1. rows are those of g that may differ from zero,
-// nil for all: only plain SGD leaves the others as they are.
-func (o *Optimizer) update(t *kernels.Table, step int64, w, g kernels.Matrix, rows []int, slots [][]float32) error {
-	lr := float32(o.LearningRate)
+// rate returns what the update of step number step, counted from 1, multiplies gradients by: for Adam with the correction
+// of both means' bias.
+func (o *Optimizer) rate(step int64) float32 {
+	if o.Algorithm != "adam" {
+		return float32(o.LearningRate)
+	}
+	n := float64(step)
+	return float32(o.LearningRate * math.Sqrt(1-math.Pow(o.Beta2, n)) / (1 - math.Pow(o.Beta1, n)))
+}
+
+// update changes w by its gradient g. rows are those of g that may differ from zero, nil for all: only plain SGD leaves the
+// others as they are.
+func (o *Optimizer) update(t *kernels.Table, rate float32, w, g kernels.Matrix, rows []int, slots [][]float32) error {
 	switch {
 	case o.Algorithm == "adam":
-		n := float64(step)
-		alpha := o.LearningRate * math.Sqrt(1-math.Pow(o.Beta2, n)) / (1 - math.Pow(o.Beta1, n))
-		return t.Adam(w.Data, slots[0], slots[1], g.Data, float32(alpha), o.Beta1, o.Beta2, float32(o.Epsilon))
+		return t.Adam(w.Data, slots[0], slots[1], g.Data, rate, o.Beta1, o.Beta2, float32(o.Epsilon))
 	case o.Algorithm == "rmsprop":
-		return t.RMSprop(w.Data, slots[0], g.Data, lr, o.Rho, float32(o.Epsilon))
+		return t.RMSprop(w.Data, slots[0], g.Data, rate, o.Rho, float32(o.Epsilon))
 	case o.Momentum != 0:
-		return t.Momentum(w.Data, slots[0], g.Data, lr, float32(o.Momentum), o.Nesterov)
+		return t.Momentum(w.Data, slots[0], g.Data, rate, float32(o.Momentum), o.Nesterov)
 	case rows == nil:
-		return t.SGD(w.Data, g.Data, lr)
+		return t.SGD(w.Data, g.Data, rate)
 	}
 	for _, i := range rows {
-		if err := t.SGD(w.Row(i), g.Row(i), lr); err != nil {
+		if err := t.SGD(w.Row(i), g.Row(i), rate); err != nil {
 			return err
 		}
 	}

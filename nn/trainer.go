@@ -18,11 +18,17 @@ type trainer struct {
 	iterations int64         // updates so far: with the seed, the source of everything random
 	slots      [][][]float32 // optimizer state: weight, slot, values
 	heads      []*head
+	headByName map[string]*head
 	places     []int // of the heads' nodes in the runner
 	runner     *runner
 	scale      [][]float32 // per head: what each row's loss counts
 	losses     []*autograd.Tensor
 	preds      []*autograd.Tensor
+
+	// of TrainOnBatch
+	batch batch
+	sum   *tally
+	logs  Logs
 }
 
 // newTrainer returns a trainer without the optimizer's state: start makes it, or Load reads it.
@@ -36,6 +42,19 @@ func newTrainer(m *Model, optimizer Optimizer, heads []*head) *trainer {
 		losses:    make([]*autograd.Tensor, len(heads)),
 		preds:     make([]*autograd.Tensor, len(heads)),
 	}
+	t.headByName = map[string]*head{}
+	for _, h := range heads {
+		t.headByName[h.name] = h
+		prefix := ""
+		if len(m.outputs) > 1 {
+			prefix = h.name + "_"
+			h.lossLog = prefix + "loss"
+		}
+		for _, metric := range h.metrics {
+			h.metricLogs = append(h.metricLogs, prefix+metric.Name())
+		}
+	}
+	t.sum, t.logs = newTally(t), Logs{}
 	for range m.weights {
 		t.slots = append(t.slots, make([][]float32, len(optimizer.slots())))
 	}
@@ -87,7 +106,7 @@ func (t *trainer) forward(b *batch, training bool, seed uint64, classes classWei
 	tape := t.runner.tape
 	var total *autograd.Tensor
 	for i, h := range t.heads {
-		t.scale[i] = h.scale(t.scale[i], b.targets[i], b.weights[i], classes[h])
+		t.scale[i] = h.scale(t.scale[i], b, i, classes[h])
 		out := t.runner.values[t.places[i]]
 		if h.fused {
 			out = t.runner.logits[t.places[i]]
@@ -115,18 +134,22 @@ func (t *trainer) forward(b *batch, training bool, seed uint64, classes classWei
 	return total, nil
 }
 
-// scale returns what each row's loss counts: its weight, times that of its class, over the number of rows.
-func (h *head) scale(into []float32, y target, weights []float32, classes map[int]float64) []float32 {
-	into = append(into[:0], weights...)
-	n := float64(len(weights))
-	for i, w := range weights {
-		scale := float64(w)
+// scale returns what each row's loss counts: its weight, times that of its class, over the number of rows. The head is
+// number i.
+func (h *head) scale(into []float32, b *batch, i int, classes map[int]float64) []float32 {
+	into = into[:0]
+	y, weights, n := b.targets[i], b.weights[i], float64(b.rows)
+	for row := range b.rows {
+		scale := 1.0
+		if weights != nil {
+			scale = float64(weights[row])
+		}
 		if classes != nil {
-			if c, ok := classes[y.class(i)]; ok {
+			if c, ok := classes[y.class(row)]; ok {
 				scale *= c
 			}
 		}
-		into[i] = float32(scale / n)
+		into = append(into, float32(scale/n))
 	}
 	return into
 }
@@ -152,12 +175,13 @@ func (t *trainer) step(b *batch, seed uint64, classes classWeights, sum *tally) 
 		return err
 	}
 	t.iterations++
+	rate := t.optimizer.rate(t.iterations)
 	for i, w := range t.model.weights {
 		p := t.runner.params[i]
 		if p.Grad().Data == nil { // frozen, or on no path to a loss
 			continue
 		}
-		if err := t.optimizer.update(t.table, t.iterations, w.Matrix, p.Grad(), p.GradRows(), t.slots[i]); err != nil {
+		if err := t.optimizer.update(t.table, rate, w.Matrix, p.Grad(), p.GradRows(), t.slots[i]); err != nil {
 			return err
 		}
 	}
@@ -182,7 +206,7 @@ func (t *trainer) evaluate(ctx context.Context, source iter.Seq2[*chunk, error],
 	if sum.rows == 0 {
 		return nil, errNoRows
 	}
-	return sum.logs(t), nil
+	return sum.logs(t, Logs{}), nil
 }
 
 var errNoRows = fmt.Errorf("the data has no rows")
@@ -213,21 +237,28 @@ func (s *tally) add(t *trainer, b *batch) {
 	}
 }
 
-// logs returns the means so far under Keras' names.
-func (s *tally) logs(t *trainer) Logs {
-	logs := Logs{}
+// logs fills logs with the means so far.
+func (s *tally) logs(t *trainer, logs Logs) Logs {
 	total := 0.0
 	for i, h := range t.heads {
-		prefix := ""
-		if len(t.model.outputs) > 1 {
-			prefix = h.name + "_"
-			logs[prefix+"loss"] = s.losses[i] / s.rows
+		loss := s.losses[i] / s.rows
+		total += float64(h.weight * loss)
+		if h.lossLog != "" {
+			logs[h.lossLog] = loss
 		}
-		total += float64(h.weight * (s.losses[i] / s.rows))
-		for j, metric := range h.metrics {
-			logs[prefix+metric.Name()] = s.metrics[i][j] / s.rows
+		for j, name := range h.metricLogs {
+			logs[name] = s.metrics[i][j] / s.rows
 		}
 	}
 	logs["loss"] = total
 	return logs
+}
+
+// reset forgets all rows.
+func (s *tally) reset() {
+	s.rows = 0
+	for i := range s.losses {
+		s.losses[i] = 0
+		clear(s.metrics[i])
+	}
 }
