@@ -2,6 +2,7 @@ package autograd
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/espalier-ml/espalier/kernels"
 )
@@ -41,6 +42,8 @@ type Tape struct {
 	ops     []entry
 	err     error
 	walked  bool   // Backward has run
+	label   int
+	times   []time.Duration // of Backward by label; nil: not asked for
 	dead    Tensor // what operations return once the tape has failed
 
 	denses       pool[denseOp]
@@ -65,8 +68,9 @@ type Tape struct {
 type op interface{ backward(t *Tape) error }
 
 type entry struct {
-	op op
-	y  *Tensor // its result
+	op    op
+	y     *Tensor // its result
+	label int
 }
 
 // NewTape returns an empty tape that computes with the given kernels; nil stands for [kernels.Default].
@@ -82,6 +86,7 @@ func (t *Tape) Reset() {
 	t.ops = t.ops[:0]
 	t.err = nil
 	t.walked = false
+	t.label = 0
 	t.arena.reset()
 	for _, x := range t.tensors.items[:t.tensors.used] {
 		*x = Tensor{} // lets go of the caller's data, and makes the use of an old tensor an error
@@ -104,6 +109,16 @@ func (t *Tape) Reset() {
 	t.dropouts.reset()
 	t.losses.reset()
 }
+
+// Share lets the workers of pool help with large products; nil ends that. Results do not depend on it.
+func (t *Tape) Share(pool *kernels.Pool) { t.scratch.Pool = pool }
+
+// Label gives the operations recorded from now on a label for [Tape.TimeBackward]. After Reset it is 0.
+func (t *Tape) Label(label int) { t.label = label }
+
+// TimeBackward makes Backward add the time of each operation to times[label]; nil ends that. Every label must have its
+// place in times.
+func (t *Tape) TimeBackward(times []time.Duration) { t.times = times }
 
 // Err returns the first error of an operation since the last Reset.
 func (t *Tape) Err() error { return t.err }
@@ -144,12 +159,21 @@ func (t *Tape) Backward(loss *Tensor) error {
 	t.walked = true
 	g, _ := t.into(loss)
 	g.Data[0] = 1
+	var last time.Time
+	if t.times != nil {
+		last = time.Now()
+	}
 	for i := len(t.ops) - 1; i >= 0; i-- {
 		if !t.ops[i].y.has {
 			continue // no path from here to the loss
 		}
 		if err := t.ops[i].op.backward(t); err != nil {
 			return t.fail(err)
+		}
+		if t.times != nil {
+			now := time.Now()
+			t.times[t.ops[i].label] += now.Sub(last)
+			last = now
 		}
 	}
 	t.ops = t.ops[:0]
@@ -181,7 +205,7 @@ func (t *Tape) record(o op, y *Tensor) *Tensor {
 		return &t.dead
 	}
 	if y.needs {
-		t.ops = append(t.ops, entry{o, y})
+		t.ops = append(t.ops, entry{o, y, t.label})
 	}
 	return y
 }

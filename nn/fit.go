@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math"
 	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 
 	"github.com/espalier-ml/espalier/kernels"
@@ -63,6 +65,8 @@ type fitConfig struct {
 	split      float64
 	classes    map[string]map[int]float64
 	callbacks  []Callback
+	workers    int
+	profile    io.Writer
 }
 
 type fitOption func(*fitConfig)
@@ -127,10 +131,37 @@ func (m *Model) Fit(ctx context.Context, data Dataset, opts ...FitOption) (*Hist
 	if err != nil {
 		return history, fmt.Errorf("nn: Fit: %w", err)
 	}
-	if err := f.run(ctx, history); err != nil && !errors.Is(err, ErrStop) {
+	defer f.share(f.workers)()
+	if f.fitConfig.profile != nil {
+		f.startProfile()
+	}
+	err = f.run(ctx, history)
+	if errors.Is(err, ErrStop) {
+		err = nil
+	}
+	if f.fitConfig.profile != nil {
+		err = errors.Join(err, f.endProfile())
+	}
+	if err != nil {
 		return history, fmt.Errorf("nn: Fit: %w", err)
 	}
 	return history, nil
+}
+
+func (f *fit) startProfile() {
+	p := newProfile(f.model)
+	f.trainer.profile, f.runner.profile = p, p
+	f.runner.tape.TimeBackward(p.backward)
+}
+
+func (f *fit) endProfile() error {
+	p := f.trainer.profile
+	f.trainer.profile, f.runner.profile = nil, nil
+	f.runner.tape.TimeBackward(nil)
+	if err := p.write(f.fitConfig.profile); err != nil {
+		return fmt.Errorf("profile: %w", err)
+	}
+	return nil
 }
 
 // A fit is one run of Fit.
@@ -249,6 +280,7 @@ func (f *fit) loop(ctx context.Context, history *History) error {
 		}
 		f.at.Logs = sum.logs(f.trainer, Logs{})
 		if f.validation != nil {
+			f.trainer.profile.pause()
 			logs, err := f.evaluate(ctx, f.validation.chunks(f.model), f.size)
 			if err != nil {
 				return fmt.Errorf("epoch %d, validation: %w", epoch, err)
@@ -273,10 +305,12 @@ func (f *fit) epoch(ctx context.Context, b *batch, sum *tally) error {
 		b.random = rand.New(rand.NewPCG(f.seed, uint64(f.iterations)))
 	}
 	f.at.Batch = 0
+	f.trainer.profile.start()
 	for b, err := range b.batches(f.train.chunks(f.model)) {
 		if err == nil {
 			err = ctx.Err()
 		}
+		f.trainer.profile.lap(inData)
 		if err == nil {
 			err = f.step(b, f.seed, f.weights, sum)
 		}
@@ -290,6 +324,8 @@ func (f *fit) epoch(ctx context.Context, b *batch, sum *tally) error {
 			}
 		}
 		f.at.Batch++
+		f.trainer.profile.lap(inCallbacks)
+		f.trainer.profile.count(b.rows)
 	}
 	if f.at.Batch == 0 {
 		return errNoRows
@@ -302,9 +338,9 @@ func (f *fit) epoch(ctx context.Context, b *batch, sum *tally) error {
 // call calls one function of every callback, also of those after one that stops training.
 func (f *fit) call(which func(Callback) func(Progress) error) error {
 	var stop error
-	for _, c := range f.callbacks {
+	for i, c := range f.callbacks {
 		if hook := which(c); hook != nil {
-			switch err := hook(f.at); {
+			switch err := f.callOne(i, hook); {
 			case errors.Is(err, ErrStop):
 				stop = err
 			case err != nil:
@@ -313,6 +349,16 @@ func (f *fit) call(which func(Callback) func(Progress) error) error {
 		}
 	}
 	return stop
+}
+
+// callOne turns a panic of callback i into an error, so that a service outlives it and the model is as it was.
+func (f *fit) callOne(i int, hook func(Progress) error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("epoch %d, batch %d: callback %d panicked: %v\n%s", f.at.Epoch, f.at.Batch, i, r, debug.Stack())
+		}
+	}()
+	return hook(f.at)
 }
 
 // TrainOnBatch takes one training step on all rows of d and returns the losses and metrics from before the update. It
@@ -349,6 +395,7 @@ func (m *Model) Evaluate(ctx context.Context, data Dataset, opts ...EvaluateOpti
 	}
 	var logs Logs
 	if err == nil {
+		defer m.trainer.share(c.workers)()
 		logs, err = m.trainer.evaluate(ctx, data.chunks(m), c.size)
 	}
 	if err != nil {

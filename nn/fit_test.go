@@ -2,10 +2,14 @@ package nn
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"runtime/debug"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -408,6 +412,67 @@ func TestStepAllocations(t *testing.T) {
 		zero(t, m, Data{Inputs: Arrays{"id": Labels{0, 1, 4, 3}}, Targets: Arrays{"y": Labels{0, 1}}})
 	})
 }
+
+// Neither weights nor logs depend on the number of workers.
+func TestFitWorkers(t *testing.T) {
+	momentum := SGD(0.001)
+	momentum.Momentum = 0.9
+	for name, optimizer := range map[string]*Optimizer{"sgd": SGD(0.001), "momentum": momentum, "adam": Adam(0.001), "rmsprop": RMSprop(0.001)} {
+		t.Run(name, func(t *testing.T) {
+			var weights []uint32
+			var logs [2]Logs
+			for _, workers := range []int{1, 2, 4} {
+				m, err := servedModels[3].build() // large
+				require.NoError(t, err)
+				d := trainingData(t, m, optimizer, 96)
+				h, err := m.Fit(context.Background(), d, Epochs(2), BatchSize(40), WithWorkers(workers))
+				require.NoError(t, err)
+				evaluated, err := m.Evaluate(context.Background(), d, WithWorkers(workers))
+				require.NoError(t, err)
+				require.Nil(t, m.trainer.pool)
+				last := Logs{}
+				for name, values := range h.Logs {
+					last[name] = values[1]
+				}
+				if workers == 1 {
+					weights, logs = weightBits(m), [2]Logs{last, evaluated}
+				}
+				require.True(t, slices.Equal(weights, weightBits(m)), workers)
+				require.Equal(t, logs, [2]Logs{last, evaluated}, workers)
+			}
+		})
+	}
+}
+
+func TestProfile(t *testing.T) {
+	m, d := noisy(t), tandemData(20)
+	var b strings.Builder
+	_, err := m.Fit(context.Background(), d, Epochs(2), BatchSize(8), ValidationData(d), Profile(&b))
+	require.NoError(t, err)
+	require.Regexp(t, `^Profile: 6 training steps of [0-9.e+]+ us, [0-9.e+]+ rows/s`, b.String())
+	total := 0.0
+	for _, l := range m.Layers() {
+		if l.paramCount() > 0 {
+			require.Contains(t, b.String(), l.describe())
+		}
+	}
+	for _, share := range regexp.MustCompile(`([0-9.]+) %`).FindAllStringSubmatch(b.String(), -1) {
+		value, err := strconv.ParseFloat(share[1], 64)
+		require.NoError(t, err)
+		total += value
+	}
+	require.InDelta(t, 100, total, 10) // the sum of Backward's parts lies a little below the whole, and shares are rounded
+	require.Nil(t, m.trainer.profile)
+
+	full := errors.New("disk full")
+	_, err = m.Fit(context.Background(), d, Profile(failing{full}))
+	require.ErrorIs(t, err, full)
+	require.ErrorContains(t, err, "nn: Fit: profile: ")
+}
+
+type failing struct{ err error }
+
+func (f failing) Write([]byte) (int, error) { return 0, f.err }
 
 func TestSharedLayerOfTwoModels(t *testing.T) {
 	shared := Dense(3, Tanh)

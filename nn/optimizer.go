@@ -86,23 +86,18 @@ func (o *Optimizer) rate(step int64) float32 {
 	return float32(o.LearningRate * math.Sqrt(1-math.Pow(o.Beta2, n)) / (1 - math.Pow(o.Beta1, n)))
 }
 
-// update changes w by its gradient g. rows are those of g that may differ from zero, nil for all: only plain SGD leaves the
-// others as they are.
-func (o *Optimizer) update(t *kernels.Table, rate float32, w, g kernels.Matrix, rows []int, slots [][]float32) error {
+// update changes w by its gradient g.
+func (o *Optimizer) update(t *kernels.Table, rate float32, w, g []float32, slots [][]float32) error {
 	switch {
 	case o.Algorithm == "adam":
-		return t.Adam(w.Data, slots[0], slots[1], g.Data, rate, o.Beta1, o.Beta2, float32(o.Epsilon))
+		return t.Adam(w, slots[0], slots[1], g, rate, o.Beta1, o.Beta2, float32(o.Epsilon))
 	case o.Algorithm == "rmsprop":
-		return t.RMSprop(w.Data, slots[0], g.Data, rate, o.Rho, float32(o.Epsilon))
+		return t.RMSprop(w, slots[0], g, rate, o.Rho, float32(o.Epsilon))
 	case o.Momentum != 0:
-		return t.Momentum(w.Data, slots[0], g.Data, rate, float32(o.Momentum), o.Nesterov)
-	case rows == nil:
-		return t.SGD(w.Data, g.Data, rate)
+		return t.Momentum(w, slots[0], g, rate, float32(o.Momentum), o.Nesterov)
 	}
-	for _, i := range rows {
-		if err := t.SGD(w.Row(i), g.Row(i), rate); err != nil {
-			return err
-		}
-	}
-	return nil
+	return t.SGD(w, g, rate)
 }
+
+// sparse reports whether weights whose gradient is zero stay as they are.
+func (o *Optimizer) sparse() bool { return o.Algorithm == "sgd" && o.Momentum == 0 }

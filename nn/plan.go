@@ -86,9 +86,18 @@ func (o workersOption) applyPlan(p *Plan) {
 	}
 }
 
-// WithWorkers lets sessions share large products among so many goroutines, which all sessions of the plan have in common.
-// The default is 1: a session computes where it is called.
-func WithWorkers(workers int) PlanOption { return workersOption(workers) }
+func (o workersOption) applyFit(c *fitConfig)      { c.workers = int(o) }
+func (o workersOption) applyEvaluate(c *fitConfig) { c.workers = int(o) }
+
+// WithWorkers shares large products, and in training the updates of large weights, among so many goroutines; all sessions of
+// a plan have them in common. No result depends on it. The default is 1: everything is computed where it is called.
+func WithWorkers(workers int) interface {
+	PlanOption
+	FitOption
+	EvaluateOption
+} {
+	return workersOption(workers)
+}
 
 // NewPlan lowers a model for batches of up to maxBatch rows, packing the weights that it has now. Dense layers get their
 // activation in the same kernel call; narrow ones on one input are one product, as is a layer that is called on several

@@ -14,7 +14,11 @@ import (
 func BenchmarkStep(b *testing.B) {
 	for _, s := range servedModels[:4] {
 		for _, table := range kernels.Tables() {
-			for _, batch := range []int{32, 256} {
+			for _, run := range []struct{ batch, workers int }{{32, 1}, {256, 1}, {32, 2}, {256, 2}} {
+				batch := run.batch
+				if run.workers > 1 && s.name != "large" {
+					continue // nothing is large enough to be shared
+				}
 				m, err := s.build()
 				if err != nil {
 					b.Fatal(err)
@@ -22,7 +26,8 @@ func BenchmarkStep(b *testing.B) {
 				data := trainingData(b, m, Adam(1e-3), batch)
 				m.trainer.table = table
 				m.trainer.runner.tape = autograd.NewTape(table)
-				b.Run(fmt.Sprintf("lib=espalier/model=%s/isa=%s/batch=%d", s.name, table.ISA, batch), func(b *testing.B) {
+				b.Run(fmt.Sprintf("lib=espalier/model=%s/isa=%s/batch=%d/workers=%d", s.name, table.ISA, batch, run.workers), func(b *testing.B) {
+					defer m.trainer.share(run.workers)()
 					b.ReportAllocs()
 					for b.Loop() {
 						if _, err := m.TrainOnBatch(data); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 
 	"github.com/espalier-ml/espalier/autograd"
 	"github.com/espalier-ml/espalier/kernels"
@@ -24,6 +25,12 @@ type trainer struct {
 	scale      [][]float32 // per head: what each row's loss counts
 	losses     []*autograd.Tensor
 	preds      []*autograd.Tensor
+
+	pool        *kernels.Pool // of the Fit or Evaluate that runs; nil for one worker
+	sums        []float32     // of gradients
+	pieces      []piece
+	updatePiece func(i int) // is made once
+	profile     *profile    // of the Fit that runs; nil if it has none
 
 	// of TrainOnBatch
 	batch batch
@@ -104,6 +111,7 @@ type classWeights map[*head]map[int]float64
 func (t *trainer) forward(b *batch, training bool, seed uint64, classes classWeights, sum *tally) (*autograd.Tensor, error) {
 	t.runner.run(b.inputs, training, seed)
 	tape := t.runner.tape
+	tape.Label(len(t.runner.steps)) // the losses
 	var total *autograd.Tensor
 	for i, h := range t.heads {
 		t.scale[i] = h.scale(t.scale[i], b, i, classes[h])
@@ -131,6 +139,7 @@ func (t *trainer) forward(b *batch, training bool, seed uint64, classes classWei
 		}
 	}
 	sum.add(t, b)
+	t.profile.lap(inLosses)
 	return total, nil
 }
 
@@ -174,18 +183,106 @@ func (t *trainer) step(b *batch, seed uint64, classes classWeights, sum *tally) 
 	if err := t.runner.tape.Backward(total); err != nil {
 		return err
 	}
+	t.profile.lap(inBackward)
+	if err := t.checkGradients(); err != nil {
+		return err
+	}
 	t.iterations++
-	rate := t.optimizer.rate(t.iterations)
+	err = t.update()
+	t.profile.lap(inUpdate)
+	return err
+}
+
+// checkGradients reports a gradient that is not finite, which can be so although the loss is.
+func (t *trainer) checkGradients() error {
 	for i, w := range t.model.weights {
-		p := t.runner.params[i]
-		if p.Grad().Data == nil { // frozen, or on no path to a loss
-			continue
+		g := t.runner.params[i].Grad()
+		if len(g.Data) <= pieceSize {
+			g = kernels.MatrixOf(g.Data, 1, len(g.Data))
 		}
-		if err := t.optimizer.update(t.table, rate, w.Matrix, p.Grad(), p.GradRows(), t.slots[i]); err != nil {
+		t.sums = slices.Grow(t.sums[:0], g.Rows)[:g.Rows]
+		if err := t.table.RowSum(t.sums, g); err != nil {
 			return err
+		}
+		if nonFinite(t.sums) >= 0 && nonFinite(g.Data) >= 0 { // a sum can overflow without that
+			return fmt.Errorf("the gradient of weight %q is not finite", w.Name)
 		}
 	}
 	return nil
+}
+
+// update changes the weights by their gradients.
+func (t *trainer) update() error {
+	rate := t.optimizer.rate(t.iterations)
+	t.pieces = t.pieces[:0]
+	for i, w := range t.model.weights {
+		p := t.runner.params[i]
+		g := p.Grad()
+		if g.Data == nil { // frozen, or on no path to a loss
+			continue
+		}
+		if rows := p.GradRows(); rows != nil && t.optimizer.sparse() {
+			for _, row := range rows {
+				if err := t.optimizer.update(t.table, rate, w.Row(row), g.Row(row), nil); err != nil {
+					return err
+				}
+			}
+			continue
+		}
+		if t.pool == nil {
+			if err := t.optimizer.update(t.table, rate, w.Data, g.Data, t.slots[i]); err != nil {
+				return err
+			}
+			continue
+		}
+		for from := 0; from < len(w.Data); from += pieceSize {
+			t.pieces = append(t.pieces, piece{weight: i, from: from, to: min(from+pieceSize, len(w.Data)), rate: rate})
+		}
+	}
+	if len(t.pieces) > 0 {
+		t.pool.Do(len(t.pieces), t.updatePiece)
+	}
+	for _, p := range t.pieces {
+		if p.err != nil {
+			return p.err
+		}
+	}
+	return nil
+}
+
+// A piece is a part of a weight that one worker updates.
+type piece struct {
+	weight, from, to int
+	rate             float32
+	err              error
+}
+
+const pieceSize = 1 << 14 // floats: some microseconds of an update
+
+func (t *trainer) doPiece(i int) {
+	p := &t.pieces[i]
+	var memory [2][]float32
+	slots := memory[:0]
+	for _, s := range t.slots[p.weight] {
+		slots = append(slots, s[p.from:p.to])
+	}
+	w, g := t.model.weights[p.weight].Data, t.runner.params[p.weight].Grad().Data
+	p.err = t.optimizer.update(t.table, p.rate, w[p.from:p.to], g[p.from:p.to], slots)
+}
+
+// share lets workers help until the function that it returns is called.
+func (t *trainer) share(workers int) (done func()) {
+	if workers <= 1 {
+		return func() {}
+	}
+	t.pool = kernels.NewPool(workers)
+	t.updatePiece = t.doPiece
+	t.runner.tape.Share(t.pool)
+	return func() {
+		t.pool.Close()
+		t.pool = nil
+		t.runner.tape.Share(nil)
+	}
 }
 
 // evaluate returns the logs of the model over a data set.
