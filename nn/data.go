@@ -7,6 +7,7 @@ import (
 	"iter"
 	"maps"
 	"math"
+	"runtime/debug"
 	"slices"
 
 	"github.com/espalier-ml/espalier/kernels"
@@ -93,7 +94,7 @@ func (s Stream) chunks(m *Model) iter.Seq2[*chunk, error] {
 	return func(yield func(*chunk, error) bool) {
 		pass := s()
 		if pass == nil {
-			yield(nil, errors.New("the stream has no iterator"))
+			yield(nil, errNoIterator)
 			return
 		}
 		i := 0
@@ -112,6 +113,56 @@ func (s Stream) chunks(m *Model) iter.Seq2[*chunk, error] {
 		}
 	}
 }
+
+// Prefetch returns the stream with its next chunk made on another goroutine while the last one is used. Two chunks are then
+// in memory, so s must not write to what it has yielded.
+func (s Stream) Prefetch() Stream {
+	if s == nil {
+		return nil
+	}
+	return func() iter.Seq2[Data, error] {
+		return func(yield func(Data, error) bool) {
+			type item struct {
+				data Data
+				err  error
+			}
+			items, stop := make(chan item), make(chan struct{})
+			send := func(d Data, err error) bool {
+				select {
+				case items <- item{d, err}:
+					return true
+				case <-stop:
+					return false
+				}
+			}
+			go func() {
+				defer close(items)
+				defer func() {
+					if r := recover(); r != nil {
+						send(Data{}, fmt.Errorf("the stream panicked: %v\n%s", r, debug.Stack()))
+					}
+				}()
+				if pass := s(); pass == nil {
+					send(Data{}, errNoIterator)
+				} else {
+					pass(send)
+				}
+			}()
+			defer func() {
+				close(stop)
+				for range items { // until the goroutine has ended
+				}
+			}()
+			for i := range items {
+				if !yield(i.data, i.err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+var errNoIterator = errors.New("the stream has no iterator")
 
 // check returns d in the model's order once every name, size and value has proved valid.
 func (m *Model) check(d Data) (*chunk, error) {

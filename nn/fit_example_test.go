@@ -6,6 +6,8 @@ import (
 	"iter"
 	"log"
 	"math"
+	"slices"
+	"strings"
 
 	"github.com/espalier-ml/espalier/nn"
 )
@@ -134,6 +136,57 @@ func ExampleStream() {
 	}
 	fmt.Println(batches, "batches, loss fell:", history.Logs["loss"][1] < history.Logs["loss"][0])
 	// Output: 16 batches, loss fell: true
+}
+
+// Chunks that take time to read are read while the model trains on the one before.
+func ExampleStream_Prefetch() {
+	stream := nn.Stream(func() iter.Seq2[nn.Data, error] {
+		return func(yield func(nn.Data, error) bool) {
+			for range 5 {
+				if !yield(circle(10), nil) { // in earnest, read and decode a file here
+					return
+				}
+			}
+		}
+	})
+	history, err := circleModel().Fit(context.Background(), stream.Prefetch(), nn.Epochs(2))
+	fmt.Println(len(history.Epochs), "epochs", err)
+	// Output: 2 epochs <nil>
+}
+
+// Where does the time of a training step go?
+func ExampleProfile() {
+	var table strings.Builder
+	_, err := circleModel().Fit(context.Background(), circle(20), nn.Profile(&table))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, line := range strings.Split(table.String(), "\n") {
+		if _, name, ok := strings.Cut(line, "%  "); ok {
+			fmt.Println(name)
+		}
+	}
+	// Output:
+	// layer "trunk" (Dense)
+	// layer "inside" (Dense)
+	// layer "distance" (Dense)
+	// losses and metrics
+	// update
+	// data
+	// callbacks
+}
+
+// Two workers share what is large; the result is the same.
+func ExampleWithWorkers() {
+	data := circle(20)
+	one, two := circleModel(), circleModel()
+	for workers, m := range map[int]*nn.Model{1: one, 2: two} {
+		if _, err := m.Fit(context.Background(), data, nn.WithWorkers(workers)); err != nil {
+			log.Fatal(err)
+		}
+	}
+	fmt.Println(slices.Equal(one.Weights()[0].Data, two.Weights()[0].Data))
+	// Output: true
 }
 
 func ExampleCallback() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"regexp"
 	"runtime/debug"
@@ -120,10 +121,59 @@ func TestStreamEqualsData(t *testing.T) {
 				}
 				chunks, at = append(chunks, c), at+size
 			}
-			w, h, l := fit(streamOf(chunks...))
-			require.Equal(t, weights, w)
-			require.Equal(t, history, h)
-			require.Equal(t, logs, l)
+			for _, stream := range []Stream{streamOf(chunks...), streamOf(chunks...).Prefetch()} {
+				w, h, l := fit(stream)
+				require.Equal(t, weights, w)
+				require.Equal(t, history, h)
+				require.Equal(t, logs, l)
+			}
+		})
+	}
+}
+
+// A stream that is prefetched ends with Fit, however that ends, and fails as it does otherwise.
+func TestPrefetchEnds(t *testing.T) {
+	d := tandemData(12)
+	broken := errors.New("bad sector")
+	for _, c := range []struct {
+		name   string
+		stream Stream
+		option FitOption
+		want   string
+	}{
+		{"callback stops", streamOf(d, d, d, d), stopAt(0, 1, ErrStop), ""},
+		{"error", func() iter.Seq2[Data, error] {
+			return func(yield func(Data, error) bool) { _ = yield(d, nil) && yield(Data{}, broken) }
+		}, Epochs(1), "nn: Fit: epoch 0, batch 3: chunk 1 of the stream: bad sector"},
+		{"panic", func() iter.Seq2[Data, error] {
+			return func(yield func(Data, error) bool) { yield(d, nil); panic("no more") }
+		}, Epochs(1), "nn: Fit: epoch 0, batch 3: chunk 1 of the stream: the stream panicked: no more\ngoroutine "},
+		{"no iterator", func() iter.Seq2[Data, error] { return nil }, Epochs(1), "nn: Fit: epoch 0, batch 0: chunk 0 of the stream: the stream has no iterator"},
+		{"nil", nil, Epochs(1), "nn: Fit: the data is a nil Stream"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ended := true
+			stream := c.stream
+			if stream != nil {
+				stream = func() iter.Seq2[Data, error] {
+					pass := c.stream()
+					if pass == nil {
+						return nil
+					}
+					return func(yield func(Data, error) bool) {
+						ended = false
+						defer func() { ended = true }()
+						pass(yield)
+					}
+				}
+			}
+			_, err := tandem(t, Adam(0.01)).Fit(context.Background(), stream.Prefetch(), BatchSize(4), c.option)
+			require.True(t, ended)
+			if c.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			requireError(t, err, c.want)
 		})
 	}
 }

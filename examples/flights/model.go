@@ -105,10 +105,10 @@ func (f *flights) data(rows []int32, e *encoding) nn.Data {
 
 const chunk = 1 << 14 // flights that are in memory as data at a time
 
-// stream passes over the rows in chunks, each time in a new order.
+// stream passes over the rows in chunks, each time in a new order. The next one is made while the last one is used.
 func (f *flights) stream(rows []int32, e *encoding, seed uint64) nn.Stream {
 	pass := uint64(0)
-	return func() iter.Seq2[nn.Data, error] {
+	return nn.Stream(func() iter.Seq2[nn.Data, error] {
 		pass++
 		shuffle(rows, seed, pass)
 		return func(yield func(nn.Data, error) bool) {
@@ -118,5 +118,5 @@ func (f *flights) stream(rows []int32, e *encoding, seed uint64) nn.Stream {
 				}
 			}
 		}
-	}
+	}).Prefetch()
 }
