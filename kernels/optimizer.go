@@ -33,8 +33,8 @@ func (t *Table) Momentum(w, v, g []float32, lr, momentum float32, nesterov bool)
 // (Kingma and Ba, arXiv:1412.6980, end of section 2.) The betas are float64
 // because 1-beta is small and must be rounded only once.
 func (t *Table) Adam(w, m, v, g []float32, alpha float32, beta1, beta2 float64, epsilon float32) error {
-	if err := checkVectors("Adam", w, named{"m", m}, named{"v", v}, named{"g", g}); err != nil {
-		return err
+	if len(m) != len(w) || len(v) != len(w) || len(g) != len(w) {
+		return checkVectors("Adam", w, named{"m", m}, named{"v", v}, named{"g", g})
 	}
 	raceReads(vector(g))
 	raceWrites(vector(w), vector(m), vector(v))

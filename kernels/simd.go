@@ -233,7 +233,7 @@ func (v *simd) table() *Table {
 }
 
 func (v *simd) activateRows(y, x *Matrix, bias []float32, act Activation) {
-	if act == Linear && bias == nil {
+	if act == Linear && bias == nil && x.Cols >= 64 {
 		activateGeneric(y, x, nil, Linear) // copies
 		return
 	}

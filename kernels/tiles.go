@@ -255,7 +255,10 @@ func (g *tiles) allColumns(p *product) {
 		p.b = offset(b, j/g.panel*p.bPanel)
 		height := (p.rows + blocks - 1) / blocks // even blocks are faster than full ones and a small rest
 		less := height*blocks - p.rows           // blocks that have one row less
-		perCall := max(1, maxCall/(height*p.n*max(p.k, 1)))
+		perCall := blocks
+		if blocks*height*p.n*p.k > maxCall {
+			perCall = max(1, maxCall/(height*p.n*p.k))
+		}
 		for i, left := 0, blocks; left > 0; {
 			if left == less {
 				height--

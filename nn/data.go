@@ -305,7 +305,12 @@ func checkFinite(m kernels.Matrix) error {
 
 // nonFinite returns the index of the first NaN or infinity, or -1.
 func nonFinite(v []float32) int {
-	return slices.IndexFunc(v, func(x float32) bool { return x-x != 0 })
+	for i, x := range v {
+		if x-x != 0 {
+			return i
+		}
+	}
+	return -1
 }
 
 // checkUnknown reports the names given that are not valid.
