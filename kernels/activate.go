@@ -39,8 +39,8 @@ func (act Activation) check(kernel string) error {
 // element per column, or is nil. y may be x.
 func (t *Table) Activate(y, x Matrix, bias []float32, act Activation) error {
 	const kernel = "Activate"
-	if err := checkSame(kernel, operand{"x", x}, operand{"y", y}); err != nil {
-		return err
+	if !same(&y, &x) {
+		return checkSame(kernel, operand{"x", x}, operand{"y", y})
 	}
 	if err := act.check(kernel); err != nil {
 		return err
@@ -52,7 +52,7 @@ func (t *Table) Activate(y, x Matrix, bias []float32, act Activation) error {
 	}
 	raceReads(x, vector(bias))
 	raceWrites(y)
-	t.activate(y, x, bias, act)
+	t.activate(there(&y), there(&x), bias, act)
 	return nil
 }
 
@@ -64,8 +64,8 @@ func (t *Table) Activate(y, x Matrix, bias []float32, act Activation) error {
 // not set.
 func (t *Table) ActivateGrad(dx Matrix, dbias []float32, dy, y Matrix, act Activation, accumulate bool) error {
 	const kernel = "ActivateGrad"
-	if err := checkSame(kernel, operand{"dy", dy}, operand{"y", y}, operand{"dx", dx}); err != nil {
-		return err
+	if !same(&dx, &y) || !same(&dy, &y) {
+		return checkSame(kernel, operand{"dy", dy}, operand{"y", y}, operand{"dx", dx})
 	}
 	if err := act.check(kernel); err != nil {
 		return err
@@ -77,6 +77,6 @@ func (t *Table) ActivateGrad(dx Matrix, dbias []float32, dy, y Matrix, act Activ
 	}
 	raceReads(dy, y)
 	raceWrites(dx, vector(dbias))
-	t.activateGrad(dx, dbias, dy, y, act, accumulate)
+	t.activateGrad(there(&dx), dbias, there(&dy), there(&y), act, accumulate)
 	return nil
 }

@@ -44,9 +44,7 @@ func (d *BoundDense) Run(s *Scratch, rows int) error {
 		return err
 	}
 	if d.act > ReLU && d.table.tiles != nil {
-		y := d.y
-		y.Rows = rows
-		d.table.tiles.finish(&y, d.act)
+		d.table.tiles.finish(&d.y, rows, d.act)
 	}
 	return nil
 }

@@ -18,16 +18,15 @@ import "fmt"
 // [0, logits.Cols) is an error that names its row, and then nothing is written.
 func (t *Table) SoftmaxCrossEntropy(loss []float32, probs, grad, logits Matrix, labels []int32, weights []float32) error {
 	const kernel = "SoftmaxCrossEntropy"
-	scores := operand{"logits", logits}
-	if err := checkLoss(kernel, loss, probs, grad, scores, weights); err != nil {
-		return err
+	if !fitsLoss(loss, &probs, &grad, &logits, weights) {
+		return checkLoss(kernel, loss, probs, grad, operand{"logits", logits}, weights)
 	}
-	if err := checkLabels(kernel, labels, scores); err != nil {
+	if err := checkLabels(kernel, labels, "logits", &logits); err != nil {
 		return err
 	}
 	raceReads(logits, vector(weights))
 	raceWrites(vector(loss), probs, grad)
-	t.softmaxCrossEntropy(loss, probs, grad, logits, labels, weights)
+	t.softmaxCrossEntropy(loss, there(&probs), there(&grad), there(&logits), labels, weights)
 	return nil
 }
 
@@ -42,16 +41,15 @@ func (t *Table) SoftmaxCrossEntropy(loss []float32, probs, grad, logits Matrix, 
 // Nil weights are all one; the loss is not weighted.
 func (t *Table) SoftCrossEntropy(loss []float32, probs, grad, logits, targets Matrix, weights []float32) error {
 	const kernel = "SoftCrossEntropy"
-	scores := operand{"logits", logits}
-	if err := checkLoss(kernel, loss, probs, grad, scores, weights); err != nil {
-		return err
+	if !fitsLoss(loss, &probs, &grad, &logits, weights) {
+		return checkLoss(kernel, loss, probs, grad, operand{"logits", logits}, weights)
 	}
-	if err := checkSame(kernel, scores, operand{"targets", targets}); err != nil {
-		return err
+	if !same(&targets, &logits) {
+		return checkSame(kernel, operand{"logits", logits}, operand{"targets", targets})
 	}
 	raceReads(logits, targets, vector(weights))
 	raceWrites(vector(loss), probs, grad)
-	t.softCrossEntropy(loss, probs, grad, logits, targets, weights)
+	t.softCrossEntropy(loss, there(&probs), there(&grad), there(&logits), there(&targets), weights)
 	return nil
 }
 
@@ -66,16 +64,15 @@ func (t *Table) SoftCrossEntropy(loss []float32, probs, grad, logits, targets Ma
 // Nil weights are all one; the loss is not weighted.
 func (t *Table) BinaryCrossEntropy(loss []float32, probs, grad, logits, targets Matrix, weights []float32) error {
 	const kernel = "BinaryCrossEntropy"
-	scores := operand{"logits", logits}
-	if err := checkLoss(kernel, loss, probs, grad, scores, weights); err != nil {
-		return err
+	if !fitsLoss(loss, &probs, &grad, &logits, weights) {
+		return checkLoss(kernel, loss, probs, grad, operand{"logits", logits}, weights)
 	}
-	if err := checkSame(kernel, scores, operand{"targets", targets}); err != nil {
-		return err
+	if !same(&targets, &logits) {
+		return checkSame(kernel, operand{"logits", logits}, operand{"targets", targets})
 	}
 	raceReads(logits, targets, vector(weights))
 	raceWrites(vector(loss), probs, grad)
-	t.binaryCrossEntropy(loss, probs, grad, logits, targets, weights)
+	t.binaryCrossEntropy(loss, there(&probs), there(&grad), there(&logits), there(&targets), weights)
 	return nil
 }
 
@@ -91,16 +88,15 @@ func (t *Table) BinaryCrossEntropy(loss []float32, probs, grad, logits, targets 
 // outside of [0, probs.Cols) is an error, and then nothing is written.
 func (t *Table) ClippedCrossEntropy(loss []float32, grad, probs Matrix, labels []int32, weights []float32) error {
 	const kernel = "ClippedCrossEntropy"
-	scores := operand{"probs", probs}
-	if err := checkLoss(kernel, loss, Matrix{}, grad, scores, weights); err != nil {
+	if err := checkLoss(kernel, loss, Matrix{}, grad, operand{"probs", probs}, weights); err != nil {
 		return err
 	}
-	if err := checkLabels(kernel, labels, scores); err != nil {
+	if err := checkLabels(kernel, labels, "probs", &probs); err != nil {
 		return err
 	}
 	raceReads(probs, vector(weights))
 	raceWrites(vector(loss), grad)
-	t.clippedCrossEntropy(loss, grad, probs, labels, weights)
+	t.clippedCrossEntropy(loss, there(&grad), there(&probs), labels, weights)
 	return nil
 }
 
@@ -120,7 +116,7 @@ func (t *Table) ClippedSoftCrossEntropy(loss []float32, grad, probs, targets Mat
 	}
 	raceReads(probs, targets, vector(weights))
 	raceWrites(vector(loss), grad)
-	t.clippedSoftCrossEntropy(loss, grad, probs, targets, weights)
+	t.clippedSoftCrossEntropy(loss, there(&grad), there(&probs), there(&targets), weights)
 	return nil
 }
 
@@ -139,8 +135,14 @@ func (t *Table) ClippedBinaryCrossEntropy(loss []float32, grad, probs, targets M
 	}
 	raceReads(probs, targets, vector(weights))
 	raceWrites(vector(loss), grad)
-	t.clippedBinaryCrossEntropy(loss, grad, probs, targets, weights)
+	t.clippedBinaryCrossEntropy(loss, there(&grad), there(&probs), there(&targets), weights)
 	return nil
+}
+
+// fitsLoss reports whether the operands of a loss hold together, except for its targets: the quick way through checkLoss.
+func fitsLoss(loss []float32, probs, grad, scores *Matrix, weights []float32) bool {
+	return scores.Valid() && len(loss) == scores.Rows && (weights == nil || len(weights) == scores.Rows) &&
+		(probs.absent() || same(probs, scores)) && (grad.absent() || same(grad, scores))
 }
 
 func checkLoss(kernel string, loss []float32, probs, grad Matrix, scores operand, weights []float32) error {
@@ -168,9 +170,9 @@ func checkTargetLoss(kernel string, loss []float32, grad Matrix, scores, targets
 	return checkSame(kernel, scores, targets)
 }
 
-func checkLabels(kernel string, labels []int32, scores operand) error {
-	if err := checkRows(kernel, "labels", len(labels), scores); err != nil {
-		return err
+func checkLabels(kernel string, labels []int32, name string, scores *Matrix) error {
+	if len(labels) != scores.Rows {
+		return checkRows(kernel, "labels", len(labels), operand{name, *scores})
 	}
 	for i, label := range labels {
 		if label < 0 || int(label) >= scores.Cols {

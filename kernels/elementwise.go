@@ -16,8 +16,8 @@ func (t *Table) Fill(x Matrix, v float32) error {
 // Copy computes y = x for operands of one shape that may overlap row by row, but
 // not across rows.
 func (t *Table) Copy(y, x Matrix) error {
-	if err := checkSame("Copy", operand{"x", x}, operand{"y", y}); err != nil {
-		return err
+	if !same(&y, &x) {
+		return checkSame("Copy", operand{"x", x}, operand{"y", y})
 	}
 	raceReads(x)
 	raceWrites(y)
@@ -30,8 +30,8 @@ func (t *Table) Copy(y, x Matrix) error {
 
 // Scale computes y = alpha·x for operands of one shape. y may be x.
 func (t *Table) Scale(y, x Matrix, alpha float32) error {
-	if err := checkSame("Scale", operand{"x", x}, operand{"y", y}); err != nil {
-		return err
+	if !same(&y, &x) {
+		return checkSame("Scale", operand{"x", x}, operand{"y", y})
 	}
 	raceReads(x)
 	raceWrites(y)
@@ -44,8 +44,8 @@ func (t *Table) Scale(y, x Matrix, alpha float32) error {
 
 // Axpy computes y += alpha·x for operands of one shape. y may be x.
 func (t *Table) Axpy(y Matrix, alpha float32, x Matrix) error {
-	if err := checkSame("Axpy", operand{"x", x}, operand{"y", y}); err != nil {
-		return err
+	if !same(&y, &x) {
+		return checkSame("Axpy", operand{"x", x}, operand{"y", y})
 	}
 	raceReads(x)
 	raceWrites(y)
@@ -58,8 +58,8 @@ func (t *Table) Axpy(y Matrix, alpha float32, x Matrix) error {
 
 // Add computes y = a + b for operands of one shape. y may be a or b.
 func (t *Table) Add(y, a, b Matrix) error {
-	if err := checkSame("Add", operand{"a", a}, operand{"b", b}, operand{"y", y}); err != nil {
-		return err
+	if !same(&y, &a) || !same(&y, &b) {
+		return checkSame("Add", operand{"a", a}, operand{"b", b}, operand{"y", y})
 	}
 	raceReads(a, b)
 	raceWrites(y)
@@ -73,8 +73,8 @@ func (t *Table) Add(y, a, b Matrix) error {
 // Mul computes y = a·b, element by element, for operands of one shape. y may be
 // a or b.
 func (t *Table) Mul(y, a, b Matrix) error {
-	if err := checkSame("Mul", operand{"a", a}, operand{"b", b}, operand{"y", y}); err != nil {
-		return err
+	if !same(&y, &a) || !same(&y, &b) {
+		return checkSame("Mul", operand{"a", a}, operand{"b", b}, operand{"y", y})
 	}
 	raceReads(a, b)
 	raceWrites(y)
@@ -88,8 +88,8 @@ func (t *Table) Mul(y, a, b Matrix) error {
 // MulAdd computes y += a·b, element by element, for operands of one shape. y may
 // be a or b.
 func (t *Table) MulAdd(y, a, b Matrix) error {
-	if err := checkSame("MulAdd", operand{"a", a}, operand{"b", b}, operand{"y", y}); err != nil {
-		return err
+	if !same(&y, &a) || !same(&y, &b) {
+		return checkSame("MulAdd", operand{"a", a}, operand{"b", b}, operand{"y", y})
 	}
 	raceReads(a, b)
 	raceWrites(y)

@@ -89,7 +89,7 @@ func gemmNTGeneric(s *Scratch, c, a, b Matrix, e Epilogue) {
 	gemmGeneric(c, a.Data, a.Stride, 1, bt, e)
 }
 
-func activateGeneric(y, x Matrix, bias []float32, act Activation) {
+func activateGeneric(y, x *Matrix, bias []float32, act Activation) {
 	for i := range x.Rows {
 		activateRow(y.Row(i), x.Row(i), bias, act)
 	}
@@ -118,7 +118,7 @@ func activateRow(y, x, bias []float32, act Activation) {
 	}
 }
 
-func activateGradGeneric(dx Matrix, dbias []float32, dy, y Matrix, act Activation, accumulate bool) {
+func activateGradGeneric(dx *Matrix, dbias []float32, dy, y *Matrix, act Activation, accumulate bool) {
 	for i := range y.Rows {
 		dst, out := dx.Row(i), y.Row(i)
 		for j, g := range dy.Row(i) {
@@ -185,7 +185,7 @@ func expRow(y, x []float32, m float32) float32 {
 	return sum.fold()
 }
 
-func softmaxGeneric(y, x Matrix) {
+func softmaxGeneric(y, x *Matrix) {
 	for i := range x.Rows {
 		dst, row := y.Row(i), x.Row(i)
 		r := 1 / expRow(dst, row, maxRow(row))
@@ -193,7 +193,7 @@ func softmaxGeneric(y, x Matrix) {
 	}
 }
 
-func softmaxGradGeneric(dx, dy, y Matrix, accumulate bool) {
+func softmaxGradGeneric(dx, dy, y *Matrix, accumulate bool) {
 	for i := range y.Rows {
 		dst, g, p := dx.Row(i), dy.Row(i), y.Row(i)
 		var sum lanes
@@ -211,7 +211,7 @@ func softmaxGradGeneric(dx, dy, y Matrix, accumulate bool) {
 	}
 }
 
-func logSoftmaxGeneric(y, x Matrix) {
+func logSoftmaxGeneric(y, x *Matrix) {
 	for i := range x.Rows {
 		dst, row := y.Row(i), x.Row(i)
 		m := maxRow(row)
@@ -229,7 +229,7 @@ func weightOf(weights []float32, i int) float32 {
 	return weights[i]
 }
 
-func softmaxCrossEntropyGeneric(loss []float32, probs, grad, logits Matrix, labels []int32, weights []float32) {
+func softmaxCrossEntropyGeneric(loss []float32, probs, grad, logits *Matrix, labels []int32, weights []float32) {
 	for i, label := range labels {
 		x, p, g := logits.Row(i), probs.Row(i), grad.Row(i)
 		m := maxRow(x)
@@ -257,7 +257,7 @@ func softmaxCrossEntropyGeneric(loss []float32, probs, grad, logits Matrix, labe
 	}
 }
 
-func softCrossEntropyGeneric(loss []float32, probs, grad, logits, targets Matrix, weights []float32) {
+func softCrossEntropyGeneric(loss []float32, probs, grad, logits, targets *Matrix, weights []float32) {
 	for i := range logits.Rows {
 		x, t, p, g := logits.Row(i), targets.Row(i), probs.Row(i), grad.Row(i)
 		m := maxRow(x)
@@ -284,7 +284,7 @@ func softCrossEntropyGeneric(loss []float32, probs, grad, logits, targets Matrix
 	}
 }
 
-func binaryCrossEntropyGeneric(loss []float32, probs, grad, logits, targets Matrix, weights []float32) {
+func binaryCrossEntropyGeneric(loss []float32, probs, grad, logits, targets *Matrix, weights []float32) {
 	cols := float32(logits.Cols)
 	for i := range logits.Rows {
 		t, p, g := targets.Row(i), probs.Row(i), grad.Row(i)
@@ -333,7 +333,7 @@ func clip(q float32) (float32, bool) {
 	return q, true
 }
 
-func clippedCrossEntropyGeneric(loss []float32, grad, probs Matrix, labels []int32, weights []float32) {
+func clippedCrossEntropyGeneric(loss []float32, grad, probs *Matrix, labels []int32, weights []float32) {
 	for i, label := range labels {
 		p, g := probs.Row(i), grad.Row(i)
 		sum := sumRow(p)
@@ -351,7 +351,7 @@ func clippedCrossEntropyGeneric(loss []float32, grad, probs Matrix, labels []int
 	}
 }
 
-func clippedSoftCrossEntropyGeneric(loss []float32, grad, probs, targets Matrix, weights []float32) {
+func clippedSoftCrossEntropyGeneric(loss []float32, grad, probs, targets *Matrix, weights []float32) {
 	for i := range probs.Rows {
 		p, t, g := probs.Row(i), targets.Row(i), grad.Row(i)
 		sum := sumRow(p)
@@ -378,7 +378,7 @@ func clippedSoftCrossEntropyGeneric(loss []float32, grad, probs, targets Matrix,
 	}
 }
 
-func clippedBinaryCrossEntropyGeneric(loss []float32, grad, probs, targets Matrix, weights []float32) {
+func clippedBinaryCrossEntropyGeneric(loss []float32, grad, probs, targets *Matrix, weights []float32) {
 	cols := float32(probs.Cols)
 	for i := range probs.Rows {
 		t, g := targets.Row(i), grad.Row(i)
@@ -400,7 +400,7 @@ func clippedBinaryCrossEntropyGeneric(loss []float32, grad, probs, targets Matri
 	}
 }
 
-func meanSquaredErrorGeneric(loss []float32, grad, pred, target Matrix, weights []float32) {
+func meanSquaredErrorGeneric(loss []float32, grad, pred, target *Matrix, weights []float32) {
 	cols := float32(pred.Cols)
 	for i := range pred.Rows {
 		t, g := target.Row(i), grad.Row(i)
@@ -417,7 +417,7 @@ func meanSquaredErrorGeneric(loss []float32, grad, pred, target Matrix, weights 
 	}
 }
 
-func meanAbsoluteErrorGeneric(loss []float32, grad, pred, target Matrix, weights []float32) {
+func meanAbsoluteErrorGeneric(loss []float32, grad, pred, target *Matrix, weights []float32) {
 	cols := float32(pred.Cols)
 	for i := range pred.Rows {
 		t, g := target.Row(i), grad.Row(i)
@@ -441,7 +441,7 @@ func meanAbsoluteErrorGeneric(loss []float32, grad, pred, target Matrix, weights
 	}
 }
 
-func colSumGeneric(dst []float32, x Matrix, accumulate bool) {
+func colSumGeneric(dst []float32, x *Matrix, accumulate bool) {
 	if !accumulate {
 		clear(dst)
 	}
@@ -450,7 +450,7 @@ func colSumGeneric(dst []float32, x Matrix, accumulate bool) {
 	}
 }
 
-func rowSumGeneric(dst []float32, x Matrix) {
+func rowSumGeneric(dst []float32, x *Matrix) {
 	for i := range x.Rows {
 		dst[i] = sumRow(x.Row(i))
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"unsafe"
 )
 
 // ErrShape is wrapped by every error about operands that do not fit together.
@@ -72,7 +73,7 @@ func (m Matrix) RowRange(from, to int) Matrix {
 func (m Matrix) Contiguous() bool { return m.Stride == m.Cols || m.Rows <= 1 }
 
 // absent reports whether m is the zero Matrix, by which a caller skips a result.
-func (m Matrix) absent() bool { return m.Data == nil && m.Rows == 0 && m.Cols == 0 }
+func (m *Matrix) absent() bool { return m.Data == nil && m.Rows == 0 && m.Cols == 0 }
 
 // flatten turns matrices of one shape into single long rows if all of them are
 // contiguous, and leaves them as they are otherwise.
@@ -86,6 +87,13 @@ func flatten(ms ...*Matrix) {
 		m.Rows, m.Cols = 1, m.Rows*m.Cols
 		m.Stride = m.Cols
 	}
+}
+
+// there lets a matrix stay on the caller's stack: behind a variable the compiler cannot see that no kernel keeps it. A
+// copy would cost more than a small kernel, since it reads wider words than were just written.
+func there(m *Matrix) *Matrix {
+	p := uintptr(unsafe.Pointer(m))
+	return *(**Matrix)(unsafe.Pointer(&p))
 }
 
 // operand is a matrix under the name it has in an error message.

@@ -13,7 +13,7 @@ func (t *Table) ColSum(dst []float32, x Matrix, accumulate bool) error {
 	}
 	raceReads(x)
 	raceWrites(vector(dst))
-	t.colSum(dst, x, accumulate)
+	t.colSum(dst, there(&x), accumulate)
 	return nil
 }
 
@@ -30,6 +30,6 @@ func (t *Table) RowSum(dst []float32, x Matrix) error {
 	}
 	raceReads(x)
 	raceWrites(vector(dst))
-	t.rowSum(dst, x)
+	t.rowSum(dst, there(&x))
 	return nil
 }

@@ -4,12 +4,12 @@ package kernels
 // for each row p of pred and t of target. grad may be the zero Matrix to skip it,
 // and may be pred or target. Nil weights are all one; the loss is not weighted.
 func (t *Table) MeanSquaredError(loss []float32, grad, pred, target Matrix, weights []float32) error {
-	if err := checkTargetLoss("MeanSquaredError", loss, grad, operand{"pred", pred}, operand{"target", target}, weights); err != nil {
-		return err
+	if !fitsLoss(loss, &grad, &grad, &pred, weights) || !same(&target, &pred) {
+		return checkTargetLoss("MeanSquaredError", loss, grad, operand{"pred", pred}, operand{"target", target}, weights)
 	}
 	raceReads(pred, target, vector(weights))
 	raceWrites(vector(loss), grad)
-	t.meanSquaredError(loss, grad, pred, target, weights)
+	t.meanSquaredError(loss, there(&grad), there(&pred), there(&target), weights)
 	return nil
 }
 
@@ -18,11 +18,11 @@ func (t *Table) MeanSquaredError(loss []float32, grad, pred, target Matrix, weig
 // sign(0) is 0 and sign(NaN) is NaN. grad may be the zero Matrix to skip it, and
 // may be pred or target. Nil weights are all one; the loss is not weighted.
 func (t *Table) MeanAbsoluteError(loss []float32, grad, pred, target Matrix, weights []float32) error {
-	if err := checkTargetLoss("MeanAbsoluteError", loss, grad, operand{"pred", pred}, operand{"target", target}, weights); err != nil {
-		return err
+	if !fitsLoss(loss, &grad, &grad, &pred, weights) || !same(&target, &pred) {
+		return checkTargetLoss("MeanAbsoluteError", loss, grad, operand{"pred", pred}, operand{"target", target}, weights)
 	}
 	raceReads(pred, target, vector(weights))
 	raceWrites(vector(loss), grad)
-	t.meanAbsoluteError(loss, grad, pred, target, weights)
+	t.meanAbsoluteError(loss, there(&grad), there(&pred), there(&target), weights)
 	return nil
 }

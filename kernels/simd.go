@@ -146,26 +146,26 @@ func (v *simd) table() *Table {
 
 	t.activate, t.activateGrad = v.activateRows, v.activateGradRows
 
-	t.softmax = func(y, x Matrix) {
+	t.softmax = func(y, x *Matrix) {
 		for i, rows := 0, 0; i < x.Rows && x.Cols > 0; i += rows {
 			rows = rowsFrom(x, i)
 			v.softmax(rows, x.Cols, y.row(i), 4*y.Stride, x.row(i), 4*x.Stride)
 		}
 	}
-	t.logSoftmax = func(y, x Matrix) {
+	t.logSoftmax = func(y, x *Matrix) {
 		for i, rows := 0, 0; i < x.Rows && x.Cols > 0; i += rows {
 			rows = rowsFrom(x, i)
 			v.logSoftmax(rows, x.Cols, y.row(i), 4*y.Stride, x.row(i), 4*x.Stride)
 		}
 	}
-	t.softmaxGrad = func(dx, dy, y Matrix, accumulate bool) {
+	t.softmaxGrad = func(dx, dy, y *Matrix, accumulate bool) {
 		for i, rows := 0, 0; i < y.Rows && y.Cols > 0; i += rows {
 			rows = rowsFrom(y, i)
 			v.softmaxGrad(rows, y.Cols, dx.row(i), 4*dx.Stride, dy.row(i), 4*dy.Stride, y.row(i), 4*y.Stride, flag(accumulate))
 		}
 	}
 
-	t.softmaxCrossEntropy = func(loss []float32, probs, grad, logits Matrix, labels []int32, weights []float32) {
+	t.softmaxCrossEntropy = func(loss []float32, probs, grad, logits *Matrix, labels []int32, weights []float32) {
 		for i, rows := 0, 0; i < logits.Rows && logits.Cols > 0; i += rows {
 			rows = rowsFrom(logits, i)
 			w, step := weightsFrom(weights, i)
@@ -173,7 +173,7 @@ func (v *simd) table() *Table {
 				logits.row(i), 4*logits.Stride, &labels[i], w, step)
 		}
 	}
-	t.softCrossEntropy = func(loss []float32, probs, grad, logits, targets Matrix, weights []float32) {
+	t.softCrossEntropy = func(loss []float32, probs, grad, logits, targets *Matrix, weights []float32) {
 		if logits.Cols == 0 {
 			softCrossEntropyGeneric(loss, probs, grad, logits, targets, weights)
 		}
@@ -184,7 +184,7 @@ func (v *simd) table() *Table {
 				logits.row(i), 4*logits.Stride, targets.row(i), 4*targets.Stride, w, step)
 		}
 	}
-	t.binaryCrossEntropy = func(loss []float32, probs, grad, logits, targets Matrix, weights []float32) {
+	t.binaryCrossEntropy = func(loss []float32, probs, grad, logits, targets *Matrix, weights []float32) {
 		switch {
 		case logits.Cols == 0:
 			clear(loss)
@@ -201,14 +201,14 @@ func (v *simd) table() *Table {
 				logits.row(i), 4*logits.Stride, targets.row(i), 4*targets.Stride, w, step, float32(logits.Cols))
 		}
 	}
-	t.meanSquaredError = func(loss []float32, grad, pred, target Matrix, weights []float32) {
+	t.meanSquaredError = func(loss []float32, grad, pred, target *Matrix, weights []float32) {
 		regressionRows(v.meanSquaredError, v.meanSquaredErrorColumn, loss, grad, pred, target, weights)
 	}
-	t.meanAbsoluteError = func(loss []float32, grad, pred, target Matrix, weights []float32) {
+	t.meanAbsoluteError = func(loss []float32, grad, pred, target *Matrix, weights []float32) {
 		regressionRows(v.meanAbsoluteError, v.meanAbsoluteErrorColumn, loss, grad, pred, target, weights)
 	}
 
-	t.rowSum = func(dst []float32, x Matrix) {
+	t.rowSum = func(dst []float32, x *Matrix) {
 		if x.Cols == 0 {
 			clear(dst)
 		}
@@ -217,7 +217,7 @@ func (v *simd) table() *Table {
 			v.rowSum(rows, x.Cols, &dst[i], x.row(i), 4*x.Stride)
 		}
 	}
-	t.colSum = func(dst []float32, x Matrix, accumulate bool) {
+	t.colSum = func(dst []float32, x *Matrix, accumulate bool) {
 		if !accumulate {
 			clear(dst)
 		}
@@ -232,7 +232,7 @@ func (v *simd) table() *Table {
 	return &t
 }
 
-func (v *simd) activateRows(y, x Matrix, bias []float32, act Activation) {
+func (v *simd) activateRows(y, x *Matrix, bias []float32, act Activation) {
 	if act == Linear && bias == nil {
 		activateGeneric(y, x, nil, Linear) // copies
 		return
@@ -246,7 +246,7 @@ func (v *simd) activateRows(y, x Matrix, bias []float32, act Activation) {
 	}
 }
 
-func (v *simd) activateGradRows(dx Matrix, dbias []float32, dy, y Matrix, act Activation, accumulate bool) {
+func (v *simd) activateGradRows(dx *Matrix, dbias []float32, dy, y *Matrix, act Activation, accumulate bool) {
 	for i, rows := 0, 0; i < y.Rows && y.Cols > 0; i += rows {
 		rows = rowsFrom(y, i)
 		for j := 0; j < y.Cols; j += rowCall {
@@ -261,7 +261,7 @@ func (v *simd) activateGradRows(dx Matrix, dbias []float32, dy, y Matrix, act Ac
 	}
 }
 
-func regressionRows(f regression, column regressionColumn, loss []float32, grad, pred, target Matrix, weights []float32) {
+func regressionRows(f regression, column regressionColumn, loss []float32, grad, pred, target *Matrix, weights []float32) {
 	switch {
 	case pred.Cols == 0:
 		clear(loss)
@@ -288,10 +288,16 @@ const (
 )
 
 // rowsFrom returns how many rows of m, which has columns, make one call from row i on.
-func rowsFrom(m Matrix, i int) int { return min(max(1, rowCall/m.Cols), m.Rows-i) }
+func rowsFrom(m *Matrix, i int) int {
+	rows := m.Rows - i
+	if rows == 1 || rows*m.Cols <= rowCall { // saves small calls the division
+		return rows
+	}
+	return min(max(1, rowCall/m.Cols), rows)
+}
 
 // row returns where row i begins, or nil for a result that the caller skips.
-func (m Matrix) row(i int) *float32 {
+func (m *Matrix) row(i int) *float32 {
 	if m.Data == nil {
 		return nil
 	}
@@ -309,7 +315,7 @@ func weightsFrom(weights []float32, i int) (*float32, int) {
 }
 
 // isColumn reports whether m has one column without gaps.
-func isColumn(m Matrix) bool { return m.Cols == 1 && m.Contiguous() }
+func isColumn(m *Matrix) bool { return m.Cols == 1 && m.Contiguous() }
 
 // pointer returns the address of s[i], or nil if there is no s.
 func pointer(s []float32, i int) *float32 {

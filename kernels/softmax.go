@@ -9,7 +9,7 @@ func (t *Table) Softmax(y, x Matrix) error {
 	}
 	raceReads(x)
 	raceWrites(y)
-	t.softmax(y, x)
+	t.softmax(there(&y), there(&x))
 	return nil
 }
 
@@ -17,23 +17,23 @@ func (t *Table) Softmax(y, x Matrix) error {
 // dx = y·(dy - Σ dy·y) for each row, or dx += that if accumulate is set. All
 // matrices have one shape; dx may be dy if accumulate is not set.
 func (t *Table) SoftmaxGrad(dx, dy, y Matrix, accumulate bool) error {
-	if err := checkSame("SoftmaxGrad", operand{"dy", dy}, operand{"y", y}, operand{"dx", dx}); err != nil {
-		return err
+	if !same(&dx, &y) || !same(&dy, &y) {
+		return checkSame("SoftmaxGrad", operand{"dy", dy}, operand{"y", y}, operand{"dx", dx})
 	}
 	raceReads(dy, y)
 	raceWrites(dx)
-	t.softmaxGrad(dx, dy, y, accumulate)
+	t.softmaxGrad(there(&dx), there(&dy), there(&y), accumulate)
 	return nil
 }
 
 // LogSoftmax computes y = (x-max) - log Σ exp(x-max) for each row. y has the
 // shape of x and may be x.
 func (t *Table) LogSoftmax(y, x Matrix) error {
-	if err := checkSame("LogSoftmax", operand{"x", x}, operand{"y", y}); err != nil {
-		return err
+	if !same(&y, &x) {
+		return checkSame("LogSoftmax", operand{"x", x}, operand{"y", y})
 	}
 	raceReads(x)
 	raceWrites(y)
-	t.logSoftmax(y, x)
+	t.logSoftmax(there(&y), there(&x))
 	return nil
 }

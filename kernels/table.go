@@ -19,24 +19,24 @@ type Table struct {
 
 	tiles *tiles // the products; nil on Generic
 
-	activate     func(y, x Matrix, bias []float32, act Activation)
-	activateGrad func(dx Matrix, dbias []float32, dy, y Matrix, act Activation, accumulate bool)
+	activate     func(y, x *Matrix, bias []float32, act Activation)
+	activateGrad func(dx *Matrix, dbias []float32, dy, y *Matrix, act Activation, accumulate bool)
 
-	softmax     func(y, x Matrix)
-	softmaxGrad func(dx, dy, y Matrix, accumulate bool)
-	logSoftmax  func(y, x Matrix)
+	softmax     func(y, x *Matrix)
+	softmaxGrad func(dx, dy, y *Matrix, accumulate bool)
+	logSoftmax  func(y, x *Matrix)
 
-	softmaxCrossEntropy       func(loss []float32, probs, grad, logits Matrix, labels []int32, weights []float32)
-	softCrossEntropy          func(loss []float32, probs, grad, logits, targets Matrix, weights []float32)
-	binaryCrossEntropy        func(loss []float32, probs, grad, logits, targets Matrix, weights []float32)
-	clippedCrossEntropy       func(loss []float32, grad, probs Matrix, labels []int32, weights []float32)
-	clippedSoftCrossEntropy   func(loss []float32, grad, probs, targets Matrix, weights []float32)
-	clippedBinaryCrossEntropy func(loss []float32, grad, probs, targets Matrix, weights []float32)
-	meanSquaredError          func(loss []float32, grad, pred, target Matrix, weights []float32)
-	meanAbsoluteError         func(loss []float32, grad, pred, target Matrix, weights []float32)
+	softmaxCrossEntropy       func(loss []float32, probs, grad, logits *Matrix, labels []int32, weights []float32)
+	softCrossEntropy          func(loss []float32, probs, grad, logits, targets *Matrix, weights []float32)
+	binaryCrossEntropy        func(loss []float32, probs, grad, logits, targets *Matrix, weights []float32)
+	clippedCrossEntropy       func(loss []float32, grad, probs *Matrix, labels []int32, weights []float32)
+	clippedSoftCrossEntropy   func(loss []float32, grad, probs, targets *Matrix, weights []float32)
+	clippedBinaryCrossEntropy func(loss []float32, grad, probs, targets *Matrix, weights []float32)
+	meanSquaredError          func(loss []float32, grad, pred, target *Matrix, weights []float32)
+	meanAbsoluteError         func(loss []float32, grad, pred, target *Matrix, weights []float32)
 
-	colSum func(dst []float32, x Matrix, accumulate bool)
-	rowSum func(dst []float32, x Matrix)
+	colSum func(dst []float32, x *Matrix, accumulate bool)
+	rowSum func(dst []float32, x *Matrix)
 
 	fill   func(x []float32, v float32)
 	scale  func(y, x []float32, alpha float32)

@@ -41,7 +41,7 @@ type tiles struct {
 	deepest   int                                                                      // rows of B per pass: a panel of them stays in the first cache
 	block     int                                                                      // floats of A that stay in the second cache meanwhile
 	copy      activateFunc
-	activate  func(y, x Matrix, bias []float32, act Activation) // what a tile cannot: sigmoid and tanh
+	activate  func(y, x *Matrix, bias []float32, act Activation) // what a tile cannot: sigmoid and tanh
 }
 
 const (
@@ -71,8 +71,8 @@ func (p *product) begin(bias []float32, act Activation, accumulate bool) {
 	}
 }
 
-// Products are filled field by field: a composite literal is made elsewhere and copied by wider loads than the stores it
-// waits for, which costs as much as a small product.
+// Products and matrices are filled field by field: a composite literal is made elsewhere and copied by wider loads than the
+// stores it waits for, which costs as much as a small product.
 
 func (g *tiles) gemm(s *Scratch, c *Matrix, a *float32, aRow, aCol int, b *Matrix, e *Epilogue) {
 	var p product
@@ -84,7 +84,7 @@ func (g *tiles) gemm(s *Scratch, c *Matrix, a *float32, aRow, aCol int, b *Matri
 	p.c, p.cRow = unsafe.SliceData(c.Data), 4*c.Stride
 	p.begin(e.Bias, e.Act, e.Accumulate)
 	g.run(s, &p)
-	g.finish(c, e.Act)
+	g.finish(c, c.Rows, e.Act)
 }
 
 // gemmNT transposes B into panels: for the weights of a layer that costs less than a row or two of the product.
@@ -97,22 +97,23 @@ func (g *tiles) gemmNT(s *Scratch, c, a, b *Matrix, e *Epilogue) {
 	p.c, p.cRow = unsafe.SliceData(c.Data), 4*c.Stride
 	p.begin(e.Bias, e.Act, e.Accumulate)
 	g.run(s, &p)
-	g.finish(c, e.Act)
+	g.finish(c, c.Rows, e.Act)
 }
 
 func (g *tiles) dense(s *Scratch, y, x *Matrix, w *PackedB, act Activation) {
 	var p product
 	g.prepare(&p, y, x, w, act)
 	g.run(s, &p)
-	g.finish(y, act)
+	g.finish(y, y.Rows, act)
 }
 
-// finish applies the activations that a tile cannot.
-func (g *tiles) finish(c *Matrix, act Activation) {
+// finish applies the activations that a tile cannot to the first rows.
+func (g *tiles) finish(c *Matrix, rows int, act Activation) {
 	if act > ReLU {
-		m := *c
+		var m Matrix
+		m.Data, m.Rows, m.Cols, m.Stride = c.Data, rows, c.Cols, c.Stride
 		flatten(&m)
-		g.activate(m, m, nil, act)
+		g.activate(there(&m), there(&m), nil, act)
 	}
 }
 

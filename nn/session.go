@@ -13,6 +13,7 @@ import (
 // nothing, takes no lock and starts no goroutine.
 type Session struct {
 	plan    *Plan
+	batch   int // rows of the steps' operands, for each sample one
 	scratch kernels.Scratch
 	steps   []boundStep
 	inputs  [][]float32
@@ -45,6 +46,7 @@ func (p *Plan) NewSession() *Session {
 	matrix := func(v view) kernels.Matrix {
 		return kernels.Matrix{Data: arena[p.buffers[v.buffer].offset*p.maxBatch+v.offset:], Rows: v.lead * p.maxBatch, Cols: v.cols, Stride: v.stride}
 	}
+	s.batch = p.maxBatch
 	for i := range p.steps {
 		b := &s.steps[i]
 		b.planStep = &p.steps[i]
@@ -165,39 +167,51 @@ func (s *Session) Run(batch int) error {
 	return s.run(batch)
 }
 
+// copy copies rows, most of which are short: a call for one element would cost more than the element.
+func (b *boundStep) copy() {
+	y, x := &b.y, &b.x[0]
+	for i := range y.Rows {
+		to, from := y.Data[i*y.Stride:][:y.Cols], x.Data[i*x.Stride:][:y.Cols]
+		if len(to) > 4 {
+			copy(to, from)
+			continue
+		}
+		for j, v := range from {
+			to[j] = v
+		}
+	}
+}
+
 func (s *Session) run(batch int) error {
+	if s.batch != batch {
+		s.batch = batch
+		for i := range s.steps {
+			b := &s.steps[i]
+			b.y.Rows = batch * b.lead
+			for j := range b.x {
+				b.x[j].Rows = b.y.Rows
+			}
+		}
+	}
 	t := s.plan.table
 	for i := range s.steps {
 		b := &s.steps[i]
-		rows := batch * b.lead
-		if b.op == denseOp {
-			if err := b.dense.Run(&s.scratch, rows); err != nil {
-				return err
-			}
-			continue
-		}
-		y, x := b.y, b.x[0]
-		y.Rows, x.Rows = rows, rows
 		var err error
 		switch b.op {
+		case denseOp:
+			err = b.dense.Run(&s.scratch, b.y.Rows)
 		case softmaxOp:
-			err = t.Softmax(y, x)
+			err = t.Softmax(b.y, b.x[0])
 		case geluOp:
-			err = t.Gelu(y, x)
+			err = t.Gelu(b.y, b.x[0])
 		case activateOp:
-			err = t.Activate(y, x, nil, b.act)
+			err = t.Activate(b.y, b.x[0], nil, b.act)
 		case copyOp:
-			for i := range rows {
-				copy(y.Data[i*y.Stride:i*y.Stride+y.Cols], x.Data[i*x.Stride:])
-			}
-		case addOp, multiplyOp:
-			z := b.x[1]
-			z.Rows = rows
-			if b.op == addOp {
-				err = t.Add(y, x, z)
-			} else {
-				err = t.Mul(y, x, z)
-			}
+			b.copy()
+		case addOp:
+			err = t.Add(b.y, b.x[0], b.x[1])
+		case multiplyOp:
+			err = t.Mul(b.y, b.x[0], b.x[1])
 		}
 		if err != nil {
 			return err
