@@ -42,8 +42,8 @@ func (Espalier) Prepare(p *Problem) ([]infer.Call, error) {
 	}
 	step := 0
 	return []infer.Call{infer.GoCall("TrainOnBatch", func() error {
-		loss, err := m.TrainOnBatch(batches[step%Batches])
-		p.Losses[step%len(p.Losses)] = loss
+		logs, err := m.TrainOnBatch(batches[step%Batches])
+		p.Losses[step%len(p.Losses)] = logs["loss"]
 		step++
 		return err
 	})}, nil

@@ -127,17 +127,17 @@ func (p *Problem) check(f form) error {
 
 // FLOPs counts the multiplications and additions of the products of a step: forward, the gradient of the weights, and
 // that of what is not an input.
-func (p *Problem) FLOPs() float64 {
+func FLOPs(n infer.Network, batch int) float64 {
 	products := 0
-	for _, s := range p.Steps {
+	for _, s := range n.Steps {
 		if s.Layer == infer.Concat {
 			continue
 		}
-		n := 2
-		if s.On[0] >= len(p.Inputs) {
-			n = 3
+		times := 2
+		if s.On[0] >= len(n.Inputs) {
+			times = 3
 		}
-		products += n * p.Layers[s.Layer].In * p.Layers[s.Layer].Out
+		products += times * n.Layers[s.Layer].In * n.Layers[s.Layer].Out
 	}
-	return 2 * float64(p.Batch) * float64(products)
+	return 2 * float64(batch) * float64(products)
 }

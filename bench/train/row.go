@@ -14,12 +14,12 @@ func (r Row) String() string {
 	return fmt.Sprintf("op=train/model=%s/threads=%d/batch=%d", r.Model, r.Threads, r.Batch)
 }
 
-// Rows returns the rows for a number of threads. More than one pay only for the large network and large batches.
+// Rows returns the rows for a number of threads. More than one pay only for the large network.
 func Rows(threads int) []Row {
 	var rows []Row
 	for _, n := range infer.Networks {
 		for _, batch := range []int{32, 256} {
-			if threads == 1 || n.Name == "large" && batch == 256 {
+			if threads == 1 || n.Name == "large" {
 				rows = append(rows, Row{n.Name, threads, batch})
 			}
 		}
