@@ -8,5 +8,6 @@ func others() (libraries []train.Library, missing []string, stop func()) {
 	for _, l := range natives {
 		libraries = append(libraries, l)
 	}
-	return libraries, nil, func() {}
+	apart, missing, stop := children()
+	return append(libraries, apart...), missing, stop
 }
