@@ -66,6 +66,7 @@ tfjs=4.22.0
   npm install --silent --no-fund --no-audit --save-exact --prefix .peers/tfjs @tensorflow/tfjs@$tfjs @tensorflow/tfjs-backend-wasm@$tfjs
 
 go build -C infer/gomlx -o ../../.peers/gomlx .
+go build -C train/gomlx -o ../../.peers/gomlx-train .
 
 dpkg-query -W -f '${Package}\t${Version}\n' "${packages[@]}"
 sed -n 's/^ *"version": "\(.*\)",$/tfjs\t\1/p' .peers/tfjs/node_modules/@tensorflow/tfjs/package.json

@@ -71,6 +71,7 @@ func children() (libraries []train.Library, missing []string, stop func()) {
 		cmd        *exec.Cmd
 	}{
 		{"pytorch", "install-peers.sh installs python3-torch", exec.Command("/usr/bin/python3", "-c", torchProgram)},
+		{"gomlx", "install-peers.sh builds it", exec.Command(filepath.Join(installed, "gomlx-train"))},
 		{"tfjs", "install-peers.sh installs it, next to node", tfjs},
 	} {
 		l, err := start(c.name, c.cmd)
