@@ -106,7 +106,7 @@ func (l *apart) Name() string { return l.name }
 
 func (l *apart) Version() string { return l.version }
 
-// Prepare returns no call for the large network in the libraries that would take a second or more for a step.
+// Prepare returns no call for the large network in the libraries whose steps of it would take up most of a run.
 func (l *apart) Prepare(p *train.Problem) ([]infer.Call, error) {
 	if l.name != "pytorch" && p.Model == "large" {
 		return nil, nil
