@@ -7,6 +7,7 @@
 // Everything is a matrix, rows by columns; a row is a sample. A scalar is 1x1. Operations never panic on bad shapes:
 // the first error sticks to the tape, later operations do nothing, and Backward or [Tape.Err] reports it.
 //
-// Each operation is one small struct with its forward and its backward side by side in one file: dense.go, activate.go,
-// gelu.go, softmax.go, shape.go (reshape, concatenate, slice), arithmetic.go (add, multiply, scale, reduce), dropout.go, loss.go.
+// Each operation is one small struct with its forward and its backward side by side in one file: dense.go, embedding.go,
+// activate.go, gelu.go, softmax.go, shape.go (reshape, concatenate, slice), arithmetic.go (add, multiply, scale, reduce),
+// dropout.go, loss.go.
 package autograd

@@ -46,7 +46,7 @@ func (p program) run(c calc, values []value, wild bool) value {
 		if len(p.code) == 0 {
 			break
 		}
-		op := p.next(17)
+		op := p.next(18)
 		x := pick(anything)
 		m, n := c.shape(x)
 		var y value
@@ -109,6 +109,13 @@ func (p program) run(c calc, values []value, wild bool) value {
 			y = c.loss(name, x, t)
 		case 16:
 			y = c.gelu(x)
+		case 17:
+			r := newRand(uint64(p.next(256)))
+			x := r.indices(1+p.next(3), 1+p.next(2), m, 0)
+			if wild && x.Rows > 0 && p.next(2) == 1 {
+				x.Data[0] = float32(m)
+			}
+			y = c.embedding(x, pick(func(rows, _ int) bool { return rows == m }))
 		}
 		if rows, cols := c.shape(y); rows*cols > 100 {
 			continue

@@ -51,7 +51,13 @@ type gradientCase struct {
 
 func gradientCases(rows, cols int) []gradientCase {
 	other := newRand(2).normal(rows, cols, 2)
+	one, two := newRand(3).indices(4, 1, rows, 0), newRand(3).indices(2, 2, rows, 1)
 	cases := []gradientCase{
+		{"Embedding", 1, func(c calc, p []value) value { return weighted(c, c.embedding(one, p[0])) }},
+		{"Embedding/two columns", 1, func(c calc, p []value) value { return weighted(c, c.embedding(two, p[0])) }},
+		{"Embedding/of a result", 1, func(c calc, p []value) value {
+			return weighted(c, c.embedding(two, c.softmax(c.reshape(c.scale(p[0], 2), rows, cols))))
+		}},
 		{"Gelu", 1, func(c calc, p []value) value { return weighted(c, c.gelu(p[0])) }},
 		{"Softmax", 1, func(c calc, p []value) value { return weighted(c, c.softmax(p[0])) }},
 		{"Concatenate/one", 1, func(c calc, p []value) value { return weighted(c, c.concatenate(p[0])) }},

@@ -50,6 +50,18 @@ func (r random) labels(rows, classes int) []int32 {
 	return labels
 }
 
+// indices returns an m x n matrix of row numbers, the last row first; where there are no rows, m is 0.
+func (r random) indices(m, n, rows, gap int) kernels.Matrix {
+	if rows == 0 {
+		m = 0
+	}
+	x := fill(m, n, gap, func() float64 { return float64(r.IntN(rows)) })
+	if m > 0 {
+		x.Data[0] = float32(rows - 1)
+	}
+	return x
+}
+
 // weights returns weights of which the second is zero.
 func (r random) weights(rows int) []float32 {
 	w := make([]float32, rows)
@@ -98,6 +110,7 @@ type calc interface {
 	shape(x value) (rows, cols int)
 	constant(m kernels.Matrix) value
 	dense(x, w, b value, act kernels.Activation) value
+	embedding(x kernels.Matrix, w value) value
 	activate(x value, act kernels.Activation) value
 	gelu(x value) value
 	softmax(x value) value
@@ -146,6 +159,9 @@ func (c onTape) shape(x value) (rows, cols int)  { return tensor(x).Rows, tensor
 func (c onTape) constant(m kernels.Matrix) value { return c.Const(m) }
 func (c onTape) dense(x, w, b value, act kernels.Activation) value {
 	return c.Dense(tensor(x), tensor(w), tensor(b), act)
+}
+func (c onTape) embedding(x kernels.Matrix, w value) value {
+	return c.Embedding(c.Const(x), tensor(w))
 }
 func (c onTape) activate(x value, act kernels.Activation) value { return c.Activate(tensor(x), act) }
 func (c onTape) gelu(x value) value                             { return c.Gelu(tensor(x)) }

@@ -75,6 +75,15 @@ func (r *reference) dense(x, w, b value, act kernels.Activation) value {
 	return r.activate(r.note(y), act)
 }
 
+func (r *reference) embedding(x kernels.Matrix, w value) value {
+	wm := w.(mat)
+	y := mat{rows: x.Rows, cols: x.Cols * wm.cols}
+	for _, i := range values(x) {
+		y.v = append(y.v, wm.row(int(i))...)
+	}
+	return y
+}
+
 func (r *reference) activate(x value, act kernels.Activation) value {
 	return each(x.(mat), x.(mat), func(z, _ float64) float64 {
 		switch act {

@@ -78,6 +78,8 @@ func (m *model) results(t *testing.T, tape *autograd.Tape, b minibatch) [][]uint
 	return bits
 }
 
+var rowNumbers = []float32{3, 0, 0, 1}
+
 // everything runs each operation at least once on a 4x6 parameter, and backward.
 func everything(tape *autograd.Tape, x, y kernels.Matrix, labels []int32, source *rand.PCG) (*autograd.Tensor, error) {
 	tape.Reset()
@@ -98,6 +100,7 @@ func everything(tape *autograd.Tape, x, y kernels.Matrix, labels []int32, source
 	loss = tape.Add(loss, tape.MeanAbsoluteError(h, y, nil))
 	loss = tape.Add(loss, tape.Sum(tape.Multiply(h, probs)))
 	loss = tape.Add(loss, tape.Mean(tape.Add(h, h)))
+	loss = tape.Add(loss, tape.Sum(tape.Embedding(tape.Const(kernels.MatrixOf(rowNumbers, 2, 2)), p)))
 	return p, tape.Backward(loss)
 }
 

@@ -2,6 +2,7 @@ package autograd
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/espalier-ml/espalier/kernels"
 )
@@ -11,13 +12,26 @@ type Tensor struct {
 	kernels.Matrix
 	grad  kernels.Matrix
 	tape  *Tape
+	param bool // made by Param
 	needs bool // a parameter lies beneath it, so a gradient must reach it
 	has   bool // grad holds something
+
+	sparse *sparseGrad // owns grad if that is sparse
 }
 
 // Grad returns the gradient of the last Backward's loss by this tensor, which is meaningful for tensors made by
 // [Tape.Param]; gradients of intermediate results are reused on the way. It is the zero Matrix where none arrived.
 func (x *Tensor) Grad() kernels.Matrix { return x.grad }
+
+// GradRows returns the rows of [Tensor.Grad] that may differ from zero, each once, in the order in which they were
+// reached; nil stands for all of them. Only a parameter that [Tape.Embedding] looks up has such rows. Rows that are not
+// among them must stay zero.
+func (x *Tensor) GradRows() []int {
+	if x.sparse == nil {
+		return nil
+	}
+	return x.sparse.rows
+}
 
 // A Tape records operations and differentiates them. It belongs to one goroutine.
 type Tape struct {
@@ -28,9 +42,13 @@ type Tape struct {
 	ops     []entry
 	err     error
 	walked  bool   // Backward has run
+	label   int
+	times   []time.Duration // of Backward by label; nil: not asked for
 	dead    Tensor // what operations return once the tape has failed
 
 	denses       pool[denseOp]
+	embeddings   pool[embeddingOp]
+	sparses      pool[sparseGrad]
 	activates    pool[activateOp]
 	gelus        pool[geluOp]
 	softmaxes    pool[softmaxOp]
@@ -50,8 +68,9 @@ type Tape struct {
 type op interface{ backward(t *Tape) error }
 
 type entry struct {
-	op op
-	y  *Tensor // its result
+	op    op
+	y     *Tensor // its result
+	label int
 }
 
 // NewTape returns an empty tape that computes with the given kernels; nil stands for [kernels.Default].
@@ -67,12 +86,15 @@ func (t *Tape) Reset() {
 	t.ops = t.ops[:0]
 	t.err = nil
 	t.walked = false
+	t.label = 0
 	t.arena.reset()
 	for _, x := range t.tensors.items[:t.tensors.used] {
 		*x = Tensor{} // lets go of the caller's data, and makes the use of an old tensor an error
 	}
 	t.tensors.reset()
 	t.denses.reset()
+	t.embeddings.reset()
+	t.sparses.reset()
 	t.activates.reset()
 	t.gelus.reset()
 	t.softmaxes.reset()
@@ -87,6 +109,16 @@ func (t *Tape) Reset() {
 	t.dropouts.reset()
 	t.losses.reset()
 }
+
+// Share lets the workers of pool help with large products; nil ends that. Results do not depend on it.
+func (t *Tape) Share(pool *kernels.Pool) { t.scratch.Pool = pool }
+
+// Label gives the operations recorded from now on a label for [Tape.TimeBackward]. After Reset it is 0.
+func (t *Tape) Label(label int) { t.label = label }
+
+// TimeBackward makes Backward add the time of each operation to times[label]; nil ends that. Every label must have its
+// place in times.
+func (t *Tape) TimeBackward(times []time.Duration) { t.times = times }
 
 // Err returns the first error of an operation since the last Reset.
 func (t *Tape) Err() error { return t.err }
@@ -104,7 +136,9 @@ func (t *Tape) leaf(name string, m kernels.Matrix, needs bool) *Tensor {
 			name, m.Rows, m.Cols, m.Stride, len(m.Data), kernels.ErrShape))
 		return &t.dead
 	}
-	return t.tensor(m, needs)
+	x := t.tensor(m, needs)
+	x.param = needs
+	return x
 }
 
 // Backward computes the gradient of the 1x1 tensor loss by every parameter beneath it. It can run once per Reset: the
@@ -125,12 +159,21 @@ func (t *Tape) Backward(loss *Tensor) error {
 	t.walked = true
 	g, _ := t.into(loss)
 	g.Data[0] = 1
+	var last time.Time
+	if t.times != nil {
+		last = time.Now()
+	}
 	for i := len(t.ops) - 1; i >= 0; i-- {
 		if !t.ops[i].y.has {
 			continue // no path from here to the loss
 		}
 		if err := t.ops[i].op.backward(t); err != nil {
 			return t.fail(err)
+		}
+		if t.times != nil {
+			now := time.Now()
+			t.times[t.ops[i].label] += now.Sub(last)
+			last = now
 		}
 	}
 	t.ops = t.ops[:0]
@@ -162,7 +205,7 @@ func (t *Tape) record(o op, y *Tensor) *Tensor {
 		return &t.dead
 	}
 	if y.needs {
-		t.ops = append(t.ops, entry{o, y})
+		t.ops = append(t.ops, entry{o, y, t.label})
 	}
 	return y
 }
@@ -198,6 +241,7 @@ func (t *Tape) check(err error) {
 // into returns where a gradient of x belongs and whether it must be added to what is there.
 func (t *Tape) into(x *Tensor) (g kernels.Matrix, accumulate bool) {
 	if x.has {
+		x.sparse.touchAll()
 		return x.grad, true
 	}
 	x.has = true
@@ -208,6 +252,7 @@ func (t *Tape) into(x *Tensor) (g kernels.Matrix, accumulate bool) {
 // give makes g the gradient of x, or adds it. The caller gives the memory of g away.
 func (t *Tape) give(x *Tensor, g kernels.Matrix) error {
 	if x.has {
+		x.sparse.touchAll()
 		return t.table.Add(x.grad, x.grad, g)
 	}
 	x.has, x.grad = true, g

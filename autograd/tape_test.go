@@ -14,12 +14,13 @@ import (
 // everyOp applies each operation to a 2x3 tensor x and returns the results.
 func everyOp(tape *autograd.Tape, x *autograd.Tensor) []*autograd.Tensor {
 	y := kernels.NewMatrix(2, 3)
+	zeros := tape.Const(y)
 	labels := []int32{0, 1}
 	a, probsA := tape.SoftmaxCrossEntropy(x, labels, nil)
 	b, probsB := tape.SoftCrossEntropy(x, y, nil)
 	c, probsC := tape.BinaryCrossEntropy(x, y, nil)
 	return []*autograd.Tensor{
-		tape.Dense(x, x, x, kernels.ReLU), tape.Dense(x, x, nil, kernels.ReLU), tape.Activate(x, kernels.Tanh),
+		tape.Dense(x, x, x, kernels.ReLU), tape.Dense(x, x, nil, kernels.ReLU), tape.Embedding(zeros, x), tape.Activate(x, kernels.Tanh),
 		tape.Gelu(x), tape.Softmax(x), tape.Reshape(x, 3, 2), tape.Reshape(x, 2, 3), tape.Concatenate(x, x), tape.Slice(x, 0, 2),
 		tape.Add(x, x), tape.Multiply(x, x), tape.Scale(x, 2), tape.Sum(x), tape.Mean(x), tape.RowSum(x),
 		tape.Dropout(x, 0.5, rand.NewPCG(1, 1)), a, probsA, b, probsB, c, probsC,
@@ -68,6 +69,14 @@ func TestErrors(t *testing.T) {
 		{"Dense/foreign b", false, "operand", func(t *tape, x *autograd.Tensor) {
 			t.Dense(x, t.Param(matrix(3, 2)), foreign, kernels.ReLU)
 		}},
+		{"Embedding/too large", false, "row 1, column 0 is 2, valid are whole numbers from 0 to 1", func(t *tape, x *autograd.Tensor) {
+			t.Embedding(t.Const(kernels.MatrixOf([]float32{1, 2}, 2, 1)), x)
+		}},
+		{"Embedding/not whole", false, "row 0, column 1 is 0.5", func(t *tape, x *autograd.Tensor) {
+			t.Embedding(t.Const(kernels.MatrixOf([]float32{1, 0.5}, 1, 2)), x)
+		}},
+		{"Embedding/nil", false, "operand 0", func(t *tape, x *autograd.Tensor) { t.Embedding(nil, x) }},
+		{"Embedding/foreign w", false, "operand 1", func(t *tape, x *autograd.Tensor) { t.Embedding(x, foreign) }},
 		{"Activate/activation", false, "activation", func(t *tape, x *autograd.Tensor) { t.Activate(x, 99) }},
 		{"Activate/nil", false, "operand 0", func(t *tape, x *autograd.Tensor) { t.Activate(nil, kernels.ReLU) }},
 		{"Softmax/nil", false, "operand 0", func(t *tape, x *autograd.Tensor) { t.Softmax(nil) }},

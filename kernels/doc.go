@@ -1,6 +1,6 @@
 // Package kernels computes: matrices in, matrices out. It knows nothing of
-// layers or gradients of graphs; it offers the products, activations, losses,
-// reductions and optimizer steps that those are made of.
+// layers or gradients of graphs; it offers the products, look-ups, activations,
+// losses, reductions and optimizer steps that those are made of.
 //
 // A [Table] is one full set of kernels for one instruction set. [Default] is the
 // best one this machine runs, [Tables] lists all of them. A kernel is a method

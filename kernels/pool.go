@@ -67,8 +67,8 @@ func (p *Pool) Do(parts int, do func(part int)) {
 	}
 	for p.take() {
 	}
-	for spins := 0; p.left.Load() > 0; spins++ {
-		if spins > 1000 {
+	for looks := 1; p.left.Load() > 0; looks++ {
+		if looks%watch == 0 { // rarely: a goroutine that is locked to its thread pays a switch of threads
 			runtime.Gosched()
 		}
 	}
@@ -91,15 +91,16 @@ func (p *Pool) take() bool {
 	}
 }
 
-// watch is how often a worker looks for work before it sleeps: about 50 us.
-const watch = 1 << 10
+// watch is how often a worker looks for work before it sleeps, about 50 us, and its caller for the end of the work before
+// it yields.
+const watch = 1 << 14
 
 func (p *Pool) work() {
 	for {
 		for looks := 0; looks < watch; looks++ {
 			if p.take() {
 				looks = 0
-			} else if looks%16 == 15 {
+			} else if looks%256 == 255 {
 				runtime.Gosched()
 			}
 			if p.closed.Load() {

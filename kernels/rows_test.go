@@ -229,8 +229,10 @@ func TestNoAllocations(t *testing.T) {
 		r := newRand(1)
 		x, y, v := r.matrix(4, 20, 0), r.floats(20), r.floats(4)
 		w, g, m, u := r.floats(33), r.floats(33), make([]float32, 33), make([]float32, 33)
+		index := []float32{3}
 		others := map[string]func() error{
 			"ActivateGrad": func() error { return table.ActivateGrad(x, y, x, x, kernels.Tanh, false) },
+			"Gather":       func() error { return table.Gather(kernels.MatrixOf(w, 1, 20), kernels.MatrixOf(index, 1, 1), x) },
 			"ColSum":       func() error { return table.ColSum(y, x, true) },
 			"RowSum":       func() error { return table.RowSum(v, x) },
 			"SGD":          func() error { return table.SGD(w, g, 0.1) },

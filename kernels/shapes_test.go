@@ -47,6 +47,13 @@ func TestShapeErrors(t *testing.T) {
 			{table.ActivateGrad(mat(2, 4), nil, x, x, kernels.ReLU, false), "ActivateGrad: dx is 2x4, dy is 2x3"},
 			{table.ActivateGrad(x, v2, x, x, kernels.ReLU, false), "ActivateGrad: dbias has 2 elements, dy has 3 columns"},
 
+			{table.Gather(mat(2, 6), short, x), "Gather: x is 2x3 with stride 3 but holds 5 elements"},
+			{table.Gather(mat(2, 9), x, short), "Gather: w is 2x3 with stride 3 but holds 5 elements"},
+			{table.Gather(short, mat(2, 1), x), "Gather: y is 2x3 with stride 3 but holds 5 elements"},
+			{table.Gather(mat(2, 8), x, x), "Gather: y is 2x8, x 2x3 and w 2x3 ask for 2x9"},
+			{table.Gather(mat(3, 9), x, x), "Gather: y is 3x9, x 2x3 and w 2x3 ask for 2x9"},
+			{kernels.CheckIndices(short, 3), "CheckIndices: x is 2x3 with stride 3 but holds 5 elements"},
+
 			{table.Softmax(short, x), "Softmax: y is 2x3 with stride 3 but holds 5 elements"},
 			{table.Softmax(mat(2, 2), x), "Softmax: y is 2x2, x is 2x3"},
 			{table.LogSoftmax(mat(2, 2), x), "LogSoftmax: y is 2x2, x is 2x3"},

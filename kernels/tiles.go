@@ -79,8 +79,9 @@ func (g *tiles) gemm(s *Scratch, c *Matrix, a *float32, aRow, aCol int, b *Matri
 	p.rows, p.n, p.k = c.Rows, c.Cols, b.Rows
 	p.a, p.aRow, p.aCol = a, 4*aRow, 4*aCol
 	p.b, p.bRow, p.bCol, p.bPanel = unsafe.SliceData(b.Data), 4*b.Stride, 4, 4*g.panel
-	// Rows that are a multiple of 2 KiB apart fall into so few sets of the first cache that eight of them fill it.
-	p.copyB = p.rows >= 48 && (p.k*p.n > inPlace || p.k > 8 && p.bRow%2048 == 0)
+	// Rows that are a multiple of 2 KiB apart fall into so few sets of the first cache that eight of them fill it, of 4 KiB
+	// that they disturb each other all the time.
+	p.copyB = p.rows >= 48 && (p.k*p.n > inPlace || p.k > 8 && p.bRow%2048 == 0) || p.rows >= 16 && p.k > 8 && p.bRow%4096 == 0
 	p.c, p.cRow = unsafe.SliceData(c.Data), 4*c.Stride
 	p.begin(e.Bias, e.Act, e.Accumulate)
 	g.run(s, &p)
@@ -134,10 +135,10 @@ func (g *tiles) run(s *Scratch, p *product) {
 	case p.rows <= len(g.of(p.n)) && p.k <= g.deepest && p.rows*p.n*p.k <= maxCall && !p.copyB:
 		p.blocks = 1
 		g.of(p.n)[p.rows-1](onStack(&p.tileCall))
-	case p.k <= g.deepest && p.rows*p.k <= inPlace/4 && !p.copyB:
-		g.allColumns(p)
 	case s != nil && s.Pool != nil && p.rows*p.n*p.k >= shareFrom:
 		g.share(s, p)
+	case p.k <= g.deepest && p.rows*p.k <= inPlace/4 && !p.copyB:
+		g.allColumns(p)
 	default:
 		g.blocked(s, p)
 	}

@@ -7,114 +7,134 @@ import (
 	"github.com/espalier-ml/espalier/kernels"
 )
 
-// A batch stages the rows of one mini-batch. The memory is reused for the next one.
+// A batch is the rows of one mini-batch: the data itself where they lie beside each other, and otherwise copies in memory
+// that the next batch takes over.
 type batch struct {
-	chunk             // the batch: views of the first rows of memory
-	memory chunk      // grows up to size rows
+	chunk
 	size   int        // rows of a full batch
 	random *rand.Rand // shuffles the rows of each chunk of data; nil: they stay in order
+	order  []int
+	memory chunk
 }
 
-// batches copies the data of source into b, size rows at a time, and yields whenever b holds a batch. The last batch
-// may have fewer rows.
+// batches yields b whenever it holds the next size rows of source. The last batch may have fewer rows.
 func (b *batch) batches(source iter.Seq2[*chunk, error]) iter.Seq2[*batch, error] {
 	return func(yield func(*batch, error) bool) {
-		b.rows = 0
+		staged := 0 // rows in memory
 		for c, err := range source {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			var order []int
-			if b.random != nil {
-				order = b.random.Perm(c.rows)
-			}
-			for i := range c.rows {
-				if order != nil {
-					b.add(c, order[i])
+			b.shuffle(c.rows)
+			for from := 0; from < c.rows; {
+				n := min(b.size-staged, c.rows-from)
+				if n == b.size && b.random == nil {
+					b.view(c, from, from+n)
 				} else {
-					b.add(c, i)
+					b.stage(c, from, n, staged)
+					b.view(&b.memory, 0, staged+n)
 				}
-				if b.rows == b.size {
-					if b.view(); !yield(b, nil) {
+				from, staged = from+n, staged+n
+				if staged == b.size || n == b.size {
+					if !yield(b, nil) {
 						return
 					}
-					b.rows = 0
+					staged = 0
 				}
 			}
 		}
-		if b.rows > 0 {
-			b.view()
+		if staged > 0 {
 			yield(b, nil)
 		}
 	}
 }
 
-// add appends row i of c.
-func (b *batch) add(c *chunk, i int) {
-	if b.rows == b.memory.rows {
-		b.grow(c)
+// shuffle draws the order of the next rows.
+func (b *batch) shuffle(rows int) {
+	b.order = b.order[:0]
+	if b.random == nil {
+		return
 	}
+	for i := range rows {
+		b.order = append(b.order, i)
+	}
+	b.random.Shuffle(rows, func(i, j int) { b.order[i], b.order[j] = b.order[j], b.order[i] })
+}
+
+// stage copies n rows of c, in order those after the first from, behind the staged ones.
+func (b *batch) stage(c *chunk, from, n, staged int) {
+	if staged+n > b.memory.rows {
+		b.grow(c, staged, n)
+	}
+	m := &b.memory
 	for j, x := range c.inputs {
-		copy(b.memory.inputs[j].Row(b.rows), x.Row(i))
+		b.gather(m.inputs[j].RowRange(staged, staged+n), x, from)
 	}
 	for j, y := range c.targets {
 		if y.labels != nil {
-			b.memory.targets[j].labels[b.rows] = y.labels[i]
+			gather(b, m.targets[j].labels[staged:staged+n], y.labels, from)
 		} else {
-			copy(b.memory.targets[j].values.Row(b.rows), y.values.Row(i))
+			b.gather(m.targets[j].values.RowRange(staged, staged+n), y.values, from)
 		}
-		b.memory.weights[j][b.rows] = 1
-		if c.weights[j] != nil {
-			b.memory.weights[j][b.rows] = c.weights[j][i]
+		to := m.weights[j][staged : staged+n]
+		if w := c.weights[j]; w != nil {
+			gather(b, to, w, from)
+			continue
+		}
+		for i := range to {
+			to[i] = 1
 		}
 	}
-	b.rows++
 }
 
-// grow makes room for more rows of the kind that c has: never more than a batch, nor much more than the data.
-func (b *batch) grow(c *chunk) {
-	rows := min(b.size, max(c.rows, 2*b.memory.rows))
-	bigger := chunk{rows: rows}
-	resize := func(old kernels.Matrix, cols int) kernels.Matrix {
-		m := kernels.NewMatrix(rows, cols)
-		copy(m.Data, old.Data[:b.rows*old.Cols])
-		return m
+// gather copies rows of a matrix, in order those after the first from.
+func (b *batch) gather(to, x kernels.Matrix, from int) {
+	if b.random == nil || x.Cols == 1 {
+		gather(b, to.Data[:to.Rows*to.Cols], x.Data, from*x.Cols)
+		return
 	}
+	for i, row := range b.order[from : from+to.Rows] {
+		copy(to.Row(i), x.Row(row))
+	}
+}
+
+// gather copies elements, in order those after the first from.
+func gather[T any](b *batch, to, x []T, from int) {
+	if b.random == nil {
+		copy(to, x[from:])
+		return
+	}
+	for i, at := range b.order[from : from+len(to)] {
+		to[i] = x[at]
+	}
+}
+
+// grow makes room for n more rows of the kind that c has: never more than a batch, nor much more than the data.
+func (b *batch) grow(c *chunk, staged, n int) {
+	rows := min(b.size, max(staged+n, c.rows, 2*b.memory.rows))
 	old := b.memory
-	if old.rows == 0 {
-		old = chunk{inputs: make([]kernels.Matrix, len(c.inputs)), targets: make([]target, len(c.targets)), weights: make([][]float32, len(c.targets))}
-	}
+	b.memory = chunk{rows: rows}
+	m := &b.memory
 	for j, x := range c.inputs {
-		bigger.inputs = append(bigger.inputs, resize(old.inputs[j], x.Cols))
+		m.inputs = append(m.inputs, kernels.NewMatrix(rows, x.Cols))
+		if staged > 0 {
+			copy(m.inputs[j].Data, old.inputs[j].Data)
+		}
 	}
 	for j, y := range c.targets {
 		var t target
 		if y.labels != nil {
-			t.labels = append(make([]int32, 0, rows), old.targets[j].labels...)[:rows]
+			t.labels = make([]int32, rows)
 		} else {
-			t.values = resize(old.targets[j].values, y.values.Cols)
+			t.values = kernels.NewMatrix(rows, y.values.Cols)
 		}
-		bigger.targets = append(bigger.targets, t)
-		bigger.weights = append(bigger.weights, append(make([]float32, 0, rows), old.weights[j]...)[:rows])
-	}
-	b.memory = bigger
-}
-
-// view points b's matrices and slices at its rows.
-func (b *batch) view() {
-	m := &b.memory
-	b.inputs, b.targets, b.weights = b.inputs[:0], b.targets[:0], b.weights[:0]
-	for _, x := range m.inputs {
-		b.inputs = append(b.inputs, x.RowRange(0, b.rows))
-	}
-	for j, y := range m.targets {
-		if y.labels != nil {
-			y.labels = y.labels[:b.rows]
-		} else {
-			y.values = y.values.RowRange(0, b.rows)
+		w := make([]float32, rows)
+		if staged > 0 {
+			copy(t.labels, old.targets[j].labels)
+			copy(t.values.Data, old.targets[j].values.Data)
+			copy(w, old.weights[j])
 		}
-		b.targets = append(b.targets, y)
-		b.weights = append(b.weights, m.weights[j][:b.rows])
+		m.targets, m.weights = append(m.targets, t), append(m.weights, w)
 	}
 }

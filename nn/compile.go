@@ -38,6 +38,10 @@ type head struct {
 	weight  float64
 	metrics []Metric
 	fused   bool // the loss works from the logits of the output's activation
+
+	// Keras' names in the logs: "label_loss" and "label_accuracy", in a model of one output "" and "accuracy".
+	lossLog    string
+	metricLogs []string
 }
 
 // Compile says how to train the model. It forgets the optimizer state of an earlier Compile; an error leaves that as it
@@ -57,15 +61,11 @@ func (m *Model) Compile(optimizer *Optimizer, opts ...CompileOption) error {
 }
 
 func (m *Model) heads(c compilation) ([]*head, error) {
-	outputs := map[string]*Node{}
-	for _, n := range m.outputs {
-		outputs[n.layer.name] = n
-	}
 	err := errors.Join(
-		checkUnknown("output in Losses", c.losses, outputs),
-		checkMissing("output in Losses", c.losses, outputs),
-		checkUnknown("output in LossWeights", c.weights, outputs),
-		checkUnknown("output in Metrics", c.metrics, outputs),
+		checkUnknown("output in Losses", c.losses, m.outputNodes),
+		checkMissing("output in Losses", c.losses, m.outputNodes),
+		checkUnknown("output in LossWeights", c.weights, m.outputNodes),
+		checkUnknown("output in Metrics", c.metrics, m.outputNodes),
 	)
 	if err != nil {
 		return nil, err

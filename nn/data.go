@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"iter"
@@ -19,7 +20,8 @@ type Array interface {
 // Floats are rows of features, one after the other: rows x features values.
 type Floats []float32
 
-// Labels are class numbers from 0, one per row.
+// Labels are whole numbers. As a target they are class numbers from 0, one per row; as an input they stand for the Floats
+// of the same values, such as the indices of an [Embedding].
 type Labels []int32
 
 // Arrays are the values of several inputs or targets, by name.
@@ -27,7 +29,7 @@ type Arrays map[string]Array
 
 // Data is a data set in memory. Every array has the same number of rows.
 type Data struct {
-	Inputs  Arrays // by input name, Floats each
+	Inputs  Arrays // by input name
 	Targets Arrays // by output name: Labels for sparse cross-entropy, Floats otherwise or, of one column, also Labels; none needed where the loss is nil
 	// SampleWeights scales the loss of each row, by output name; outputs that are not named weigh every row 1.
 	SampleWeights map[string][]float32
@@ -58,6 +60,7 @@ type chunk struct {
 	inputs  []kernels.Matrix // in the model's order
 	targets []target         // in the order of the heads
 	weights [][]float32      // in the order of the heads; nil: 1 for every row
+	numbers []float32        // what Labels stand for
 }
 
 // A target is what an output should be: class labels or values, the other is empty.
@@ -112,76 +115,86 @@ func (s Stream) chunks(m *Model) iter.Seq2[*chunk, error] {
 
 // check returns d in the model's order once every name, size and value has proved valid.
 func (m *Model) check(d Data) (*chunk, error) {
-	c, err := m.checkInputs(d.Inputs)
-	if err != nil {
-		return nil, err
+	c := &chunk{}
+	return c, c.fill(m, d)
+}
+
+// fill makes c the data d. Memory of an earlier fill is used again.
+func (c *chunk) fill(m *Model, d Data) error {
+	if err := c.fillInputs(m, d.Inputs); err != nil {
+		return err
 	}
-	outputs, heads := map[string]*Node{}, map[string]*head{}
-	for _, n := range m.outputs {
-		outputs[n.layer.name] = n
-	}
-	for _, h := range m.trainer.heads {
-		heads[h.name] = h
-	}
+	t := m.trainer
 	if err := errors.Join(
-		checkUnknown("target", d.Targets, outputs), // one for an output that is not trained is not used
-		checkMissing("target", d.Targets, heads),
-		checkUnknown("sample weights", d.SampleWeights, heads),
+		checkUnknown("target", d.Targets, m.outputNodes), // one for an output that is not trained is not used
+		checkMissing("target", d.Targets, t.headByName),
+		checkUnknown("sample weights", d.SampleWeights, t.headByName),
 	); err != nil {
-		return nil, err
+		return err
 	}
-	for _, h := range m.trainer.heads {
-		y, err := h.checkTarget(d.Targets[h.name], c.rows)
+	c.targets, c.weights = c.targets[:0], c.weights[:0]
+	for _, h := range t.heads {
+		y, err := c.target(h, d.Targets[h.name])
 		if err != nil {
-			return nil, fmt.Errorf("target %q: %w", h.name, err)
+			return fmt.Errorf("target %q: %w", h.name, err)
 		}
 		w := d.SampleWeights[h.name]
 		if w != nil && len(w) != c.rows {
-			return nil, fmt.Errorf("sample weights %q: %d values for %d rows", h.name, len(w), c.rows)
+			return fmt.Errorf("sample weights %q: %d values for %d rows", h.name, len(w), c.rows)
 		}
 		if i := slices.IndexFunc(w, func(w float32) bool { return !(w >= 0) || math.IsInf(float64(w), 0) }); i >= 0 {
-			return nil, fmt.Errorf("sample weights %q: row %d is %v, must be finite and not negative", h.name, i, w[i])
+			return fmt.Errorf("sample weights %q: row %d is %v, must be finite and not negative", h.name, i, w[i])
 		}
 		c.targets, c.weights = append(c.targets, y), append(c.weights, w)
 	}
-	return c, nil
+	return nil
 }
 
-func (m *Model) checkInputs(a Arrays) (*chunk, error) {
-	inputs := map[string]*Node{}
-	for _, n := range m.inputs {
-		inputs[n.layer.name] = n
+func (c *chunk) fillInputs(m *Model, a Arrays) error {
+	if err := errors.Join(checkUnknown("input", a, m.inputNodes), checkMissing("input", a, m.inputNodes)); err != nil {
+		return err
 	}
-	if err := errors.Join(checkUnknown("input", a, inputs), checkMissing("input", a, inputs)); err != nil {
-		return nil, err
-	}
-	c := &chunk{}
+	c.inputs, c.numbers = c.inputs[:0], c.numbers[:0]
 	for i, n := range m.inputs {
 		name := n.layer.name
-		x, ok := a[name].(Floats)
-		if !ok {
-			return nil, fmt.Errorf("input %q: is %T, must be Floats", name, a[name])
+		var x Floats
+		switch a := a[name].(type) {
+		case Floats:
+			x = a
+		case Labels:
+			x = c.floats(a)
+		default: // nil, or a pointer to one of these
+			return fmt.Errorf("input %q: is %T, must be Floats or Labels", name, a)
 		}
 		rows, err := x.rows(n.features())
 		switch {
 		case err != nil:
-			return nil, fmt.Errorf("input %q: %w", name, err)
+			return fmt.Errorf("input %q: %w", name, err)
 		case rows == 0:
-			return nil, fmt.Errorf("input %q: has no rows", name)
+			return fmt.Errorf("input %q: has no rows", name)
 		case i > 0 && rows != c.rows:
-			return nil, fmt.Errorf("input %q: has %d rows, input %q has %d", name, rows, m.inputs[0].layer.name, c.rows)
+			return fmt.Errorf("input %q: has %d rows, input %q has %d", name, rows, m.inputs[0].layer.name, c.rows)
 		}
 		matrix := kernels.MatrixOf(x, rows, n.features())
-		if err := checkFinite(matrix); err != nil {
-			return nil, fmt.Errorf("input %q: %w", name, err)
+		if err := cmp.Or(m.checkIndices(n, matrix), checkFinite(matrix)); err != nil {
+			return fmt.Errorf("input %q: %w", name, err)
 		}
 		c.rows, c.inputs = rows, append(c.inputs, matrix)
 	}
-	return c, nil
+	return nil
 }
 
-// checkTarget returns a as the head's loss wants it.
-func (h *head) checkTarget(a Array, rows int) (target, error) {
+// floats returns the numbers that labels stand for.
+func (c *chunk) floats(labels Labels) Floats {
+	from := len(c.numbers)
+	for _, l := range labels {
+		c.numbers = append(c.numbers, float32(l))
+	}
+	return c.numbers[from:]
+}
+
+// target returns a as the head's loss wants it.
+func (c *chunk) target(h *head, a Array) (target, error) {
 	width := h.node.features()
 	switch a.(type) {
 	case Floats, Labels:
@@ -192,9 +205,10 @@ func (h *head) checkTarget(a Array, rows int) (target, error) {
 	if err != nil {
 		return target{}, err
 	}
-	if have != rows {
-		return target{}, fmt.Errorf("has %d rows, the inputs have %d", have, rows)
+	if have != c.rows {
+		return target{}, fmt.Errorf("has %d rows, the inputs have %d", have, c.rows)
 	}
+	numbers, _ := a.(Floats)
 	labels, isLabels := a.(Labels)
 	if h.loss.sparse() {
 		if !isLabels {
@@ -206,18 +220,14 @@ func (h *head) checkTarget(a Array, rows int) (target, error) {
 		if width != 1 {
 			return target{}, fmt.Errorf("is Labels, loss %s of %d columns needs Floats", h.loss.Name(), width)
 		}
-		values := make(Floats, len(labels))
-		for i, l := range labels {
-			values[i] = float32(l)
-		}
-		a = values
+		numbers = c.floats(labels)
 	}
-	values := kernels.MatrixOf(a.(Floats), rows, width)
+	values := kernels.MatrixOf(numbers, c.rows, width)
 	if err := checkFinite(values); err != nil {
 		return target{}, err
 	}
 	if h.loss.probability() {
-		for i, v := range values.Data[:rows*width] {
+		for i, v := range values.Data[:c.rows*width] {
 			if v < 0 || v > 1 {
 				return target{}, fmt.Errorf("row %d, column %d is %v, loss %s needs values from 0 to 1", i/width, i%width, v, h.loss.Name())
 			}
@@ -249,29 +259,46 @@ func nonFinite(v []float32) int {
 
 // checkUnknown reports the names given that are not valid.
 func checkUnknown[A, B any](what string, given map[string]A, valid map[string]B) error {
-	var errs []error
-	for _, name := range slices.Sorted(maps.Keys(given)) {
+	var unknown []string
+	for name := range given {
 		if _, ok := valid[name]; !ok {
-			errs = append(errs, fmt.Errorf("unknown %s %q: valid are %q", what, name, slices.Sorted(maps.Keys(valid))))
+			unknown = append(unknown, name)
 		}
 	}
-	return errors.Join(errs...)
+	return nameErrors("unknown", what, unknown, "valid", valid)
 }
 
 // checkMissing reports the names needed that are not given.
 func checkMissing[A, B any](what string, given map[string]A, needed map[string]B) error {
-	var errs []error
-	for _, name := range slices.Sorted(maps.Keys(needed)) {
+	var missing []string
+	for name := range needed {
 		if _, ok := given[name]; !ok {
-			errs = append(errs, fmt.Errorf("missing %s %q: needed are %q", what, name, slices.Sorted(maps.Keys(needed))))
+			missing = append(missing, name)
 		}
+	}
+	return nameErrors("missing", what, missing, "needed", needed)
+}
+
+func nameErrors[T any](problem, what string, names []string, are string, all map[string]T) error {
+	slices.Sort(names)
+	var errs []error
+	for _, name := range names {
+		errs = append(errs, fmt.Errorf("%s %s %q: %s are %q", problem, what, name, are, slices.Sorted(maps.Keys(all))))
 	}
 	return errors.Join(errs...)
 }
 
 // slice returns the rows from (included) to (excluded).
 func (c *chunk) slice(from, to int) *chunk {
-	s := &chunk{rows: to - from}
+	s := &chunk{}
+	s.view(c, from, to)
+	return s
+}
+
+// view makes s the rows from (included) to (excluded) of c.
+func (s *chunk) view(c *chunk, from, to int) {
+	s.rows = to - from
+	s.inputs, s.targets, s.weights = s.inputs[:0], s.targets[:0], s.weights[:0]
 	for _, x := range c.inputs {
 		s.inputs = append(s.inputs, x.RowRange(from, to))
 	}
@@ -281,14 +308,12 @@ func (c *chunk) slice(from, to int) *chunk {
 		} else {
 			y.values = y.values.RowRange(from, to)
 		}
-		s.targets = append(s.targets, y)
 		w := c.weights[i]
 		if w != nil {
 			w = w[from:to]
 		}
-		s.weights = append(s.weights, w)
+		s.targets, s.weights = append(s.targets, y), append(s.weights, w)
 	}
-	return s
 }
 
 func (c *chunk) chunks(*Model) iter.Seq2[*chunk, error] {

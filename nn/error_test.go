@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"testing"
 
@@ -139,10 +140,10 @@ func TestDataErrors(t *testing.T) {
 		{"nil inputs", func(d *Data) { d.Inputs = nil }, []string{`missing input "x"`}},
 		{"input missing", func(d *Data) { delete(d.Inputs, "c") }, []string{`missing input "c": needed are ["c" "x"]`}},
 		{"input unknown", func(d *Data) { d.Inputs["y"] = Floats{1} }, []string{`unknown input "y": valid are ["c" "x"]`}},
-		{"input nil", func(d *Data) { d.Inputs["x"] = nil }, []string{`input "x": is <nil>, must be Floats`}},
+		{"input nil", func(d *Data) { d.Inputs["x"] = nil }, []string{`input "x": is <nil>, must be Floats or Labels`}},
 		{"input nil Floats", func(d *Data) { d.Inputs["x"] = Floats(nil) }, []string{`input "x": has no rows`}},
-		{"input Labels", func(d *Data) { d.Inputs["x"] = Labels{1} }, []string{`input "x": is nn.Labels, must be Floats`}},
-		{"input pointer", func(d *Data) { d.Inputs["x"] = &floats }, []string{`input "x": is *nn.Floats, must be Floats`}},
+		{"input Labels", func(d *Data) { d.Inputs["x"] = Labels{1} }, []string{`input "x": 1 values are not rows of 3`}},
+		{"input pointer", func(d *Data) { d.Inputs["x"] = &floats }, []string{`input "x": is *nn.Floats, must be Floats or Labels`}},
 		{"input nil pointer", func(d *Data) { d.Inputs["x"] = (*Floats)(nil) }, []string{`input "x": is *nn.Floats`}},
 		{"input width", func(d *Data) { d.Inputs["x"] = make(Floats, 29) }, []string{`input "x": 29 values are not rows of 3`}},
 		{"input rows", func(d *Data) { d.Inputs["c"] = make(Floats, 18) }, []string{`input "c": has 9 rows, input "x" has 10`}},
@@ -444,6 +445,21 @@ func TestGraphErrors(t *testing.T) {
 		{"dropout NaN", func(_ *Model, x *Node) (_, _ []*Node) {
 			return nodes(x), nodes(Dropout(math.NaN(), Name("y")).On(x))
 		}, []string{`rate NaN is not in [0, 1)`}},
+		{"embedding of nothing", func(_ *Model, x *Node) (_, _ []*Node) {
+			return nodes(x), nodes(Embedding(0, 1, Name("y")).On(x), Embedding(1, -2, Name("z")).On(x))
+		}, []string{`layer "y" (Embedding): has input dimension 0, valid are 1 to 16777216`, `layer "z" (Embedding): has output dimension -2, needs at least 1`}},
+		{"embedding absurd", func(_ *Model, x *Node) (_, _ []*Node) {
+			return nodes(x), nodes(Embedding(1<<24+1, 1, Name("y")).On(x), Embedding(1<<24, 128, Name("z")).On(x), Embedding(1, 1<<30, Name("w")).On(x))
+		}, []string{`layer "y" (Embedding): has input dimension 16777217`, `layer "z" (Embedding): shape (16777216, 128) has more than`, `layer "w" (Embedding): shape (4, 1073741824) has more than`}},
+		{"embedding of two", func(_ *Model, x *Node) (_, _ []*Node) {
+			return nodes(x), nodes(Embedding(2, 1, Name("y")).On(x, x))
+		}, []string{`layer "y" (Embedding): called on 2 nodes, takes 1`}},
+		{"embedding of a result", func(_ *Model, x *Node) (_, _ []*Node) {
+			return nodes(x), nodes(Embedding(2, 1, Name("y")).On(Flatten().On(Dense(3, ReLU, Name("z")).On(x))))
+		}, []string{`layer "y" (Embedding): called on the result of a layer of class Dense, must be called on an Input, or on a Reshape or Flatten of one`}},
+		{"embedding of an embedding", func(_ *Model, x *Node) (_, _ []*Node) {
+			return nodes(x), nodes(Embedding(2, 1, Name("y")).On(Embedding(2, 1).On(x)))
+		}, []string{`layer "y" (Embedding): called on the result of a layer of class Embedding`}},
 		{"reshape", func(_ *Model, x *Node) (_, _ []*Node) {
 			return nodes(x), nodes(Reshape([]int{2, 3}, Name("y")).On(x))
 		}, []string{`layer "y" (Reshape): cannot turn shape (4) (4 elements) into (2, 3) (6)`}},
@@ -563,6 +579,85 @@ func TestFailingCallback(t *testing.T) {
 			}}))
 			require.ErrorIs(t, err, c.want)
 			require.Equal(t, []int{0, 1, 2, 3}, history.Epochs)
+		})
+	}
+}
+
+// Whatever fails in the middle, Fit says what, and the model is what it was after the last complete step.
+func TestFailuresInTheMiddle(t *testing.T) {
+	d := tandemData(12)
+	full := func(p Progress) error {
+		f, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		_, err = p.Model.WriteTo(f)
+		return err
+	}
+	spoilt := part(d, 4, 8)
+	x := slices.Clone(spoilt.Inputs["x"].(Floats))
+	x[4] = float32(math.NaN())
+	spoilt.Inputs["x"] = x
+	for _, c := range []struct {
+		name     string
+		data     Dataset
+		callback Callback
+		want     string
+	}{
+		{"panic", d, Callback{BatchEnd: func(p Progress) error {
+			if p.Batch == 1 {
+				panic("out of coffee")
+			}
+			return nil
+		}}, "nn: Fit: epoch 0, batch 1: callback 0 panicked: out of coffee\ngoroutine "},
+		{"full disk", d, Callback{BatchEnd: func(p Progress) error {
+			if p.Batch == 1 {
+				return full(p)
+			}
+			return nil
+		}}, "nn: Fit: nn: WriteTo: write /dev/full: no space left on device"},
+		{"NaN", streamOf(part(d, 0, 4), part(d, 4, 8), spoilt), Callback{}, `nn: Fit: epoch 0, batch 2: chunk 2 of the stream: input "x": row 1, column 1 is NaN`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if c.name == "full disk" {
+				if _, err := os.Stat("/dev/full"); err != nil {
+					t.Skip(err)
+				}
+			}
+			m, other := tandem(t, Adam(0.01)), tandem(t, Adam(0.01))
+			history, err := m.Fit(context.Background(), c.data, Shuffle(false), BatchSize(4), Callbacks(c.callback))
+			requireError(t, err, c.want)
+			require.Empty(t, history.Epochs)
+			_, err = other.Fit(context.Background(), part(d, 0, 8), Shuffle(false), BatchSize(4))
+			require.NoError(t, err)
+			require.Equal(t, weightBits(other), weightBits(m))
+			require.Equal(t, other.trainer.slots, m.trainer.slots)
+
+			// Training goes on from there.
+			for _, m := range []*Model{m, other} {
+				_, err = m.Fit(context.Background(), d, BatchSize(4))
+				require.NoError(t, err)
+			}
+			require.Equal(t, weightBits(other), weightBits(m))
+		})
+	}
+}
+
+// A gradient can overflow although the loss does not.
+func TestOverflowingGradient(t *testing.T) {
+	for _, optimizer := range []*Optimizer{SGD(0.1), Adam(0.1), RMSprop(0.1)} {
+		t.Run(optimizer.Algorithm, func(t *testing.T) {
+			x := Input("x", 1)
+			m, err := NewModel([]*Node{x}, []*Node{Dense(1, Linear, NoBias(), Name("y")).On(Dense(1, Linear, NoBias(), Name("h")).On(x))})
+			require.NoError(t, err)
+			require.NoError(t, m.SetWeights(map[string][]float32{"h/kernel": {1e-30}, "y/kernel": {1e30}}))
+			require.NoError(t, m.Compile(optimizer, Losses{"y": MSE()}))
+			before := weightBits(m)
+			_, err = m.TrainOnBatch(Data{Inputs: Arrays{"x": Floats{1e9}}, Targets: Arrays{"y": Floats{0}}})
+			requireError(t, err, `nn: TrainOnBatch: the gradient of weight "h/kernel" is not finite`)
+			require.Equal(t, before, weightBits(m))
+			require.Zero(t, m.trainer.iterations)
 		})
 	}
 }

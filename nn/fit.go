@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math"
 	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 
 	"github.com/espalier-ml/espalier/kernels"
@@ -63,6 +65,8 @@ type fitConfig struct {
 	split      float64
 	classes    map[string]map[int]float64
 	callbacks  []Callback
+	workers    int
+	profile    io.Writer
 }
 
 type fitOption func(*fitConfig)
@@ -127,10 +131,37 @@ func (m *Model) Fit(ctx context.Context, data Dataset, opts ...FitOption) (*Hist
 	if err != nil {
 		return history, fmt.Errorf("nn: Fit: %w", err)
 	}
-	if err := f.run(ctx, history); err != nil && !errors.Is(err, ErrStop) {
+	defer f.share(f.workers)()
+	if f.fitConfig.profile != nil {
+		f.startProfile()
+	}
+	err = f.run(ctx, history)
+	if errors.Is(err, ErrStop) {
+		err = nil
+	}
+	if f.fitConfig.profile != nil {
+		err = errors.Join(err, f.endProfile())
+	}
+	if err != nil {
 		return history, fmt.Errorf("nn: Fit: %w", err)
 	}
 	return history, nil
+}
+
+func (f *fit) startProfile() {
+	p := newProfile(f.model)
+	f.trainer.profile, f.runner.profile = p, p
+	f.runner.tape.TimeBackward(p.backward)
+}
+
+func (f *fit) endProfile() error {
+	p := f.trainer.profile
+	f.trainer.profile, f.runner.profile = nil, nil
+	f.runner.tape.TimeBackward(nil)
+	if err := p.write(f.fitConfig.profile); err != nil {
+		return fmt.Errorf("profile: %w", err)
+	}
+	return nil
 }
 
 // A fit is one run of Fit.
@@ -247,8 +278,9 @@ func (f *fit) loop(ctx context.Context, history *History) error {
 		if err := f.epoch(ctx, b, sum); err != nil {
 			return err
 		}
-		f.at.Logs = sum.logs(f.trainer)
+		f.at.Logs = sum.logs(f.trainer, Logs{})
 		if f.validation != nil {
+			f.trainer.profile.pause()
 			logs, err := f.evaluate(ctx, f.validation.chunks(f.model), f.size)
 			if err != nil {
 				return fmt.Errorf("epoch %d, validation: %w", epoch, err)
@@ -273,10 +305,12 @@ func (f *fit) epoch(ctx context.Context, b *batch, sum *tally) error {
 		b.random = rand.New(rand.NewPCG(f.seed, uint64(f.iterations)))
 	}
 	f.at.Batch = 0
+	f.trainer.profile.start()
 	for b, err := range b.batches(f.train.chunks(f.model)) {
 		if err == nil {
 			err = ctx.Err()
 		}
+		f.trainer.profile.lap(inData)
 		if err == nil {
 			err = f.step(b, f.seed, f.weights, sum)
 		}
@@ -284,12 +318,14 @@ func (f *fit) epoch(ctx context.Context, b *batch, sum *tally) error {
 			return fmt.Errorf("epoch %d, batch %d: %w", f.at.Epoch, f.at.Batch, err)
 		}
 		if slices.ContainsFunc(f.callbacks, func(c Callback) bool { return c.BatchEnd != nil }) {
-			f.at.Logs = sum.logs(f.trainer)
+			f.at.Logs = sum.logs(f.trainer, Logs{})
 			if err := f.call(func(c Callback) func(Progress) error { return c.BatchEnd }); err != nil {
 				return err
 			}
 		}
 		f.at.Batch++
+		f.trainer.profile.lap(inCallbacks)
+		f.trainer.profile.count(b.rows)
 	}
 	if f.at.Batch == 0 {
 		return errNoRows
@@ -302,9 +338,9 @@ func (f *fit) epoch(ctx context.Context, b *batch, sum *tally) error {
 // call calls one function of every callback, also of those after one that stops training.
 func (f *fit) call(which func(Callback) func(Progress) error) error {
 	var stop error
-	for _, c := range f.callbacks {
+	for i, c := range f.callbacks {
 		if hook := which(c); hook != nil {
-			switch err := hook(f.at); {
+			switch err := f.callOne(i, hook); {
 			case errors.Is(err, ErrStop):
 				stop = err
 			case err != nil:
@@ -315,26 +351,32 @@ func (f *fit) call(which func(Callback) func(Progress) error) error {
 	return stop
 }
 
-// TrainOnBatch takes one training step on all rows of d and returns the losses and metrics from before the update.
+// callOne turns a panic of callback i into an error, so that a service outlives it and the model is as it was.
+func (f *fit) callOne(i int, hook func(Progress) error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("epoch %d, batch %d: callback %d panicked: %v\n%s", f.at.Epoch, f.at.Batch, i, r, debug.Stack())
+		}
+	}()
+	return hook(f.at)
+}
+
+// TrainOnBatch takes one training step on all rows of d and returns the losses and metrics from before the update. It
+// allocates nothing once it has seen batches of the size: the logs are overwritten by the next call.
 func (m *Model) TrainOnBatch(d Data) (Logs, error) {
 	if m.trainer == nil {
 		return nil, fmt.Errorf("nn: TrainOnBatch: %w", errNotCompiled)
 	}
-	c, err := m.check(d)
+	t := m.trainer
+	t.sum.reset()
+	err := t.batch.fill(m, d)
+	if err == nil {
+		err = t.step(&t.batch, m.seed, nil, t.sum)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("nn: TrainOnBatch: %w", err)
 	}
-	b := &batch{chunk: *c}
-	for i, w := range b.weights {
-		if w == nil {
-			b.weights[i] = slices.Repeat([]float32{1}, c.rows)
-		}
-	}
-	sum := newTally(m.trainer)
-	if err := m.trainer.step(b, m.seed, nil, sum); err != nil {
-		return nil, fmt.Errorf("nn: TrainOnBatch: %w", err)
-	}
-	return sum.logs(m.trainer), nil
+	return t.sum.logs(t, t.logs), nil
 }
 
 // Evaluate returns the losses and metrics of the model over the data.
@@ -353,6 +395,7 @@ func (m *Model) Evaluate(ctx context.Context, data Dataset, opts ...EvaluateOpti
 	}
 	var logs Logs
 	if err == nil {
+		defer m.trainer.share(c.workers)()
 		logs, err = m.trainer.evaluate(ctx, data.chunks(m), c.size)
 	}
 	if err != nil {
@@ -364,8 +407,8 @@ func (m *Model) Evaluate(ctx context.Context, data Dataset, opts ...EvaluateOpti
 // Predict returns each output, [rows, features], by name. A row's result does not depend on the other rows. It may be
 // called from several goroutines while nothing trains the model.
 func (m *Model) Predict(inputs Arrays) (map[string]kernels.Matrix, error) {
-	c, err := m.checkInputs(inputs)
-	if err != nil {
+	c, batch := &chunk{}, &chunk{}
+	if err := c.fillInputs(m, inputs); err != nil {
 		return nil, fmt.Errorf("nn: Predict: %w", err)
 	}
 	r := newRunner(m, nil)
@@ -376,7 +419,8 @@ func (m *Model) Predict(inputs Arrays) (map[string]kernels.Matrix, error) {
 	const size = 256 // rows at a time: bounds the tape's memory
 	for from := 0; from < c.rows; from += size {
 		to := min(from+size, c.rows)
-		r.run(c.slice(from, to).inputs, false, 0)
+		batch.view(c, from, to)
+		r.run(batch.inputs, false, 0)
 		if err := r.tape.Err(); err != nil {
 			return nil, fmt.Errorf("nn: Predict: %w", err)
 		}

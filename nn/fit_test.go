@@ -2,10 +2,14 @@ package nn
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"runtime/debug"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -368,6 +372,28 @@ func TestProgress(t *testing.T) {
 // A training step on a batch of a size that has been seen allocates nothing.
 func TestStepAllocations(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	momentum := SGD(0.001)
+	momentum.Momentum = 0.9
+	optimizers := map[string]*Optimizer{"sgd": SGD(0.001), "momentum": momentum, "adam": Adam(0.001), "rmsprop": RMSprop(0.001)}
+	zero := func(t *testing.T, m *Model, d Data) {
+		step := func() {
+			_, err := m.TrainOnBatch(d)
+			require.NoError(t, err)
+		}
+		step()
+		step() // the first one has told the tape how much memory it needs
+		require.Zero(t, testing.AllocsPerRun(20, step))
+	}
+	for _, served := range servedModels[:4] {
+		for name, optimizer := range optimizers {
+			t.Run(served.name+"/"+name, func(t *testing.T) {
+				m, err := served.build()
+				require.NoError(t, err)
+				d := trainingData(t, m, optimizer, 9)
+				zero(t, m, d)
+			})
+		}
+	}
 	x, c := Input("x", 3), Input("c", 2)
 	wide := Concatenate().On(Reshape([]int{1, 3}).On(x), Reshape([]int{1, 2}).On(c))
 	rank2, err := NewModel([]*Node{x, c}, []*Node{
@@ -376,29 +402,77 @@ func TestStepAllocations(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.NoError(t, rank2.Compile(RMSprop(0.01), Losses{"label": SparseCategoricalCrossentropy(), "value": MAE()}))
-	for _, model := range []struct {
-		name string
-		m    *Model
-	}{{"dense", tandem(t, Adam(0.01))}, {"dropout", noisy(t)}, {"rank 2", rank2}} {
-		t.Run(model.name, func(t *testing.T) {
-			m := model.m
-			chunk, err := m.check(tandemData(16))
-			require.NoError(t, err)
-			b := &batch{chunk: *chunk}
-			for i := range b.weights {
-				b.weights[i] = slices.Repeat([]float32{1}, 16)
-			}
-			sum := newTally(m.trainer)
-			step := func() {
-				if err := m.trainer.step(b, 1, nil, sum); err != nil {
-					t.Fatal(err)
+	t.Run("rank 2", func(t *testing.T) { zero(t, rank2, tandemData(16)) })
+	t.Run("dropout", func(t *testing.T) { zero(t, noisy(t), tandemData(16)) })
+	t.Run("embedding", func(t *testing.T) {
+		id := Input("id", 2)
+		m, err := NewModel([]*Node{id}, []*Node{Dense(1, Sigmoid, Name("y")).On(Flatten().On(Embedding(5, 3).On(id)))})
+		require.NoError(t, err)
+		require.NoError(t, m.Compile(Adam(0.01), Losses{"y": BinaryCrossentropy()}, Metrics{"y": {Accuracy()}}))
+		zero(t, m, Data{Inputs: Arrays{"id": Labels{0, 1, 4, 3}}, Targets: Arrays{"y": Labels{0, 1}}})
+	})
+}
+
+// Neither weights nor logs depend on the number of workers.
+func TestFitWorkers(t *testing.T) {
+	momentum := SGD(0.001)
+	momentum.Momentum = 0.9
+	for name, optimizer := range map[string]*Optimizer{"sgd": SGD(0.001), "momentum": momentum, "adam": Adam(0.001), "rmsprop": RMSprop(0.001)} {
+		t.Run(name, func(t *testing.T) {
+			var weights []uint32
+			var logs [2]Logs
+			for _, workers := range []int{1, 2, 4} {
+				m, err := servedModels[3].build() // large
+				require.NoError(t, err)
+				d := trainingData(t, m, optimizer, 96)
+				h, err := m.Fit(context.Background(), d, Epochs(2), BatchSize(40), WithWorkers(workers))
+				require.NoError(t, err)
+				evaluated, err := m.Evaluate(context.Background(), d, WithWorkers(workers))
+				require.NoError(t, err)
+				require.Nil(t, m.trainer.pool)
+				last := Logs{}
+				for name, values := range h.Logs {
+					last[name] = values[1]
 				}
+				if workers == 1 {
+					weights, logs = weightBits(m), [2]Logs{last, evaluated}
+				}
+				require.True(t, slices.Equal(weights, weightBits(m)), workers)
+				require.Equal(t, logs, [2]Logs{last, evaluated}, workers)
 			}
-			step()
-			require.Zero(t, testing.AllocsPerRun(20, step))
 		})
 	}
 }
+
+func TestProfile(t *testing.T) {
+	m, d := noisy(t), tandemData(20)
+	var b strings.Builder
+	_, err := m.Fit(context.Background(), d, Epochs(2), BatchSize(8), ValidationData(d), Profile(&b))
+	require.NoError(t, err)
+	require.Regexp(t, `^Profile: 6 training steps of [0-9.e+]+ us, [0-9.e+]+ rows/s`, b.String())
+	total := 0.0
+	for _, l := range m.Layers() {
+		if l.paramCount() > 0 {
+			require.Contains(t, b.String(), l.describe())
+		}
+	}
+	for _, share := range regexp.MustCompile(`([0-9.]+) %`).FindAllStringSubmatch(b.String(), -1) {
+		value, err := strconv.ParseFloat(share[1], 64)
+		require.NoError(t, err)
+		total += value
+	}
+	require.InDelta(t, 100, total, 10) // the sum of Backward's parts lies a little below the whole, and shares are rounded
+	require.Nil(t, m.trainer.profile)
+
+	full := errors.New("disk full")
+	_, err = m.Fit(context.Background(), d, Profile(failing{full}))
+	require.ErrorIs(t, err, full)
+	require.ErrorContains(t, err, "nn: Fit: profile: ")
+}
+
+type failing struct{ err error }
+
+func (f failing) Write([]byte) (int, error) { return 0, f.err }
 
 func TestSharedLayerOfTwoModels(t *testing.T) {
 	shared := Dense(3, Tanh)

@@ -20,11 +20,12 @@ const kink = 1e-4
 
 // A refNode is one node of the description. Its operands have smaller indices.
 type refNode struct {
-	kind  string // input, dense, activation, concatenate, add, multiply, same
+	kind  string // input, dense, embedding, activation, concatenate, add, multiply, same
 	in    []int
 	shape []int
 	act   ActivationKind
-	layer *Layer // has the weights of dense
+	dim   int    // of an input: its values are indices below this, if it is not 0
+	layer *Layer // has the weights of dense and embedding
 	node  *Node
 
 	kernel, bias *Weight
@@ -68,6 +69,9 @@ func newRefGraph(bytes []byte, seed uint64) *refGraph {
 		n := Input(fmt.Sprintf("in%d", i), shape...)
 		g.inputs = append(g.inputs, g.add("input", Linear, n))
 	}
+	for i := range g.pick(3) {
+		g.indices(fmt.Sprintf("index%d", i))
+	}
 	for range g.pick(10) {
 		g.grow()
 	}
@@ -78,6 +82,23 @@ func newRefGraph(bytes []byte, seed uint64) *refGraph {
 		}
 	}
 	return g
+}
+
+// indices adds an input of indices with an embedding that is called on it, and perhaps again.
+func (g *refGraph) indices(name string) {
+	n := 1 + g.pick(4)
+	x := g.add("input", Linear, Input(name, n))
+	g.inputs = append(g.inputs, x)
+	g.nodes[x].dim = 1 + g.pick(6)
+	layer := Embedding(g.nodes[x].dim, 1+g.pick(4))
+	g.call("embedding", Linear, layer, x)
+	if g.pick(2) == 0 {
+		shape := []int{n}
+		if n%2 == 0 {
+			shape = []int{n / 2, 2}
+		}
+		g.call("embedding", Linear, layer, g.call("same", Linear, Reshape(shape), x))
+	}
 }
 
 func (g *refGraph) pick(n int) int {
@@ -254,7 +275,7 @@ func (g *refGraph) model(t require.TestingT) *Model {
 			}
 		}
 		for _, n := range g.nodes {
-			if n.kind == "dense" && n.layer == w.layer {
+			if n.layer == w.layer {
 				if len(w.Shape) == 1 {
 					n.bias = w
 				} else {
@@ -281,8 +302,11 @@ func (g *refGraph) data(rows int) Data {
 	d := Data{Inputs: Arrays{}, Targets: Arrays{}, SampleWeights: map[string][]float32{}}
 	for _, i := range g.inputs {
 		x := make(Floats, rows*elements(g.nodes[i].shape))
+		dim := g.nodes[i].dim
 		for j := range x {
-			x[j] = float32(2*g.random.Float64() - 1)
+			if x[j] = float32(2*g.random.Float64() - 1); dim > 0 {
+				x[j] = float32(g.random.IntN(dim))
+			}
 		}
 		d.Inputs[g.nodes[i].layer.name] = x
 	}
@@ -343,6 +367,12 @@ func (g *refGraph) forward(d Data, row int) {
 				}
 				for k := range in {
 					n.pre[i] += x[from*in+k] * float64(n.kernel.Data[k*width+unit])
+				}
+			}
+		case "embedding":
+			for i, v := range g.nodes[n.in[0]].val {
+				for j, w := range n.kernel.Row(int(v)) {
+					n.pre[i*width+j] = float64(w)
 				}
 			}
 		case "concatenate":
@@ -440,6 +470,12 @@ func (g *refGraph) backward() {
 				for k := range in {
 					g.grad[n.kernel][k*width+unit] += d * x.val[from*in+k]
 					x.dval[from*in+k] += d * float64(n.kernel.Data[k*width+unit])
+				}
+			}
+		case "embedding":
+			for i, v := range g.nodes[n.in[0]].val {
+				for j := range width {
+					g.grad[n.kernel][int(v)*width+j] += n.dpre[i*width+j]
 				}
 			}
 		case "concatenate":

@@ -148,6 +148,11 @@ func (l *Layer) On(in ...*Node) *Node {
 		}
 		shapes[i] = x.shape
 	}
+	if isEmbedding(n) {
+		if _, n.err = indexSource(in[0]); n.err != nil {
+			return n
+		}
+	}
 	shape, params, err := l.kind.build(shapes)
 	if err == nil && l.params == nil {
 		for i := range params {

@@ -241,6 +241,7 @@ var kinds = map[string]func() kind{
 	"Concatenate": func() kind { return &concatenate{} },
 	"Dense":       func() kind { return &dense{} },
 	"Dropout":     func() kind { return &dropout{} },
+	"Embedding":   func() kind { return &embedding{} },
 	"Flatten":     func() kind { return &flatten{} },
 	"InputLayer":  func() kind { return &inputLayer{} },
 	"Multiply":    newMultiply,

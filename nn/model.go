@@ -21,6 +21,8 @@ type Model struct {
 	nodes   []*Node  // each after those it depends on
 	weights []*Weight
 	trainer *trainer // nil before Compile
+
+	inputNodes, outputNodes map[string]*Node // by their layers' names
 }
 
 // A Weight is one parameter of a model. Its Matrix is the parameter itself: writing to it changes the model.
@@ -114,12 +116,22 @@ func (m *Model) connect() error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
+	m.inputNodes, m.outputNodes = nodesByName(m.inputs), nodesByName(m.outputs)
 	for _, l := range m.layers {
 		for _, p := range l.params {
 			m.weights = append(m.weights, &Weight{Name: l.name + "/" + p.name, Shape: p.shape(), layer: l, param: p})
 		}
 	}
 	return nil
+}
+
+// nodesByName returns the nodes by their layers' names.
+func nodesByName(nodes []*Node) map[string]*Node {
+	all := make(map[string]*Node, len(nodes))
+	for _, n := range nodes {
+		all[n.layer.name] = n
+	}
+	return all
 }
 
 // names returns the names of the nodes' layers.

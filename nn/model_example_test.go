@@ -90,3 +90,26 @@ func ExampleModel_SetWeights() {
 	// y/bias [1] [1]
 	// nn: model "functional": unknown weight "z/kernel": valid are ["y/bias" "y/kernel"]
 }
+
+// One embedding for the two ends of a flight: indices come as Labels.
+func ExampleEmbedding() {
+	airports := nn.Input("airports", 2)
+	vectors := nn.Embedding(300, 8, nn.Name("airport")).On(airports)
+	late := nn.Dense(1, nn.Sigmoid, nn.Name("late")).On(nn.Flatten().On(vectors))
+	m, err := nn.NewModel([]*nn.Node{airports}, []*nn.Node{late})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(vectors.Shape(), m.CountParams())
+	y, err := m.Predict(nn.Arrays{"airports": nn.Labels{17, 250, 250, 17, 3, 4}}) // three flights
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(y["late"].Rows, y["late"].Cols)
+	_, err = m.Predict(nn.Arrays{"airports": nn.Labels{17, 300}})
+	fmt.Println(err)
+	// Output:
+	// [2 8] 2417
+	// 3 1
+	// nn: Predict: input "airports": layer "airport" (Embedding): row 0, column 1 is 300, valid are whole numbers from 0 to 299
+}

@@ -76,18 +76,28 @@ func (o *Optimizer) slots() []string {
 	return nil
 }
 
-// update changes w by its gradient g in step number step, counted from 1.
-func (o *Optimizer) update(t *kernels.Table, step int64, w, g []float32, slots [][]float32) error {
-	lr := float32(o.LearningRate)
+// rate returns what the update of step number step, counted from 1, multiplies gradients by: for Adam with the correction
+// of both means' bias.
+func (o *Optimizer) rate(step int64) float32 {
+	if o.Algorithm != "adam" {
+		return float32(o.LearningRate)
+	}
+	n := float64(step)
+	return float32(o.LearningRate * math.Sqrt(1-math.Pow(o.Beta2, n)) / (1 - math.Pow(o.Beta1, n)))
+}
+
+// update changes w by its gradient g.
+func (o *Optimizer) update(t *kernels.Table, rate float32, w, g []float32, slots [][]float32) error {
 	switch {
 	case o.Algorithm == "adam":
-		n := float64(step)
-		alpha := o.LearningRate * math.Sqrt(1-math.Pow(o.Beta2, n)) / (1 - math.Pow(o.Beta1, n))
-		return t.Adam(w, slots[0], slots[1], g, float32(alpha), o.Beta1, o.Beta2, float32(o.Epsilon))
+		return t.Adam(w, slots[0], slots[1], g, rate, o.Beta1, o.Beta2, float32(o.Epsilon))
 	case o.Algorithm == "rmsprop":
-		return t.RMSprop(w, slots[0], g, lr, o.Rho, float32(o.Epsilon))
+		return t.RMSprop(w, slots[0], g, rate, o.Rho, float32(o.Epsilon))
 	case o.Momentum != 0:
-		return t.Momentum(w, slots[0], g, lr, float32(o.Momentum), o.Nesterov)
+		return t.Momentum(w, slots[0], g, rate, float32(o.Momentum), o.Nesterov)
 	}
-	return t.SGD(w, g, lr)
+	return t.SGD(w, g, rate)
 }
+
+// sparse reports whether weights whose gradient is zero stay as they are.
+func (o *Optimizer) sparse() bool { return o.Algorithm == "sgd" && o.Momentum == 0 }

@@ -56,9 +56,10 @@ const (
 	addOp
 	multiplyOp
 	copyOp
+	embedOp
 )
 
-var planOps = []string{"dense", "activate", "softmax", "gelu", "add", "multiply", "copy"}
+var planOps = []string{"dense", "activate", "softmax", "gelu", "add", "multiply", "copy", "embed"}
 
 // A planStep is one kernel call: y = op(x...).
 type planStep struct {
@@ -66,6 +67,7 @@ type planStep struct {
 	name  string // of the layers it computes
 	act   kernels.Activation
 	w     *kernels.PackedB
+	rows  kernels.Matrix // of an embedding
 	y     view
 	x     []view
 	flops int // for each sample
@@ -84,9 +86,18 @@ func (o workersOption) applyPlan(p *Plan) {
 	}
 }
 
-// WithWorkers lets sessions share large products among so many goroutines, which all sessions of the plan have in common.
-// The default is 1: a session computes where it is called.
-func WithWorkers(workers int) PlanOption { return workersOption(workers) }
+func (o workersOption) applyFit(c *fitConfig)      { c.workers = int(o) }
+func (o workersOption) applyEvaluate(c *fitConfig) { c.workers = int(o) }
+
+// WithWorkers shares large products, and in training the updates of large weights, among so many goroutines; all sessions of
+// a plan have them in common. No result depends on it. The default is 1: everything is computed where it is called.
+func WithWorkers(workers int) interface {
+	PlanOption
+	FitOption
+	EvaluateOption
+} {
+	return workersOption(workers)
+}
 
 // NewPlan lowers a model for batches of up to maxBatch rows, packing the weights that it has now. Dense layers get their
 // activation in the same kernel call; narrow ones on one input are one product, as is a layer that is called on several
@@ -181,6 +192,7 @@ type lowering struct {
 	raw    map[*Node]place   // of dense results before softmax or gelu, if that is elsewhere
 	group  map[*Node][]*Node // of dense nodes that are one product
 	packed map[string]*kernels.PackedB
+	tables map[*Layer]kernels.Matrix // copies of embeddings
 }
 
 // A fused is the activation of a dense node, and the layers that the step computes.
@@ -192,6 +204,7 @@ type fused struct {
 func (l *lowering) lower() error {
 	l.same, l.act, l.users, l.depth = map[*Node]*Node{}, map[*Node]fused{}, map[*Node]int{}, map[*Node]int{}
 	l.places, l.raw, l.group, l.packed = map[*Node]place{}, map[*Node]place{}, map[*Node][]*Node{}, map[string]*kernels.PackedB{}
+	l.tables = map[*Layer]kernels.Matrix{}
 	nodes := l.resolve()
 	l.share(nodes)
 	l.merge(nodes)
@@ -396,7 +409,7 @@ func (l *lowering) place(nodes []*Node) {
 		}
 		for _, in := range n.in {
 			part := l.same[in]
-			if _, ok := l.places[part]; !ok && flat(part) && flat(in) {
+			if _, ok := l.places[part]; !ok && (flat(part) || isEmbedding(part)) && flat(in) {
 				l.places[part] = at
 			}
 			at.offset += in.features()
@@ -452,6 +465,16 @@ func (l *lowering) emit(n *Node) error {
 	case *inputLayer:
 	case *dense:
 		return l.dense(n)
+	case *embedding:
+		rows, ok := l.tables[n.layer]
+		if !ok {
+			rows = kernels.NewMatrix(k.InputDim, k.OutputDim)
+			if err := l.table.Copy(rows, n.layer.params[0].value); err != nil {
+				return err
+			}
+			l.tables[n.layer] = rows
+		}
+		l.step(planStep{op: embedOp, name: n.layer.name, rows: rows, y: l.rowsOf(n, n.shape), x: []view{l.rowsOf(n.in[0], n.in[0].shape)}, bytes: 4 * len(rows.Data)})
 	case *activation:
 		s := planStep{op: activateOp, name: n.layer.name, act: k.Activation.epilogue(), flops: elements}
 		switch k.Activation {

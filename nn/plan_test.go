@@ -57,6 +57,13 @@ var servedModels = []struct {
 		after := Activation(ReLU, Name("after")).On(Dense(9, Linear).On(sum))
 		return NewModel([]*Node{a, b}, []*Node{rows, flat, one, two, joined, again, last, sum, through, after})
 	}},
+	{"embedded", func() (*Model, error) { // into a concatenation, shared, and with a dense layer over its axes
+		from, to, day, x := Input("from", 1), Input("to", 2), Input("day", 3), Input("x", 4)
+		place, weekday := Embedding(11, 6, Name("place")), Embedding(7, 3)
+		days := weekday.On(day)
+		h := Concatenate().On(Flatten().On(place.On(from)), x, Flatten().On(place.On(to)), Flatten().On(days), Flatten().On(Dense(2, ReLU).On(days)))
+		return NewModel([]*Node{from, to, day, x}, []*Node{Dense(1, Linear, Name("value")).On(Dense(20, ReLU).On(h)), Flatten(Name("days")).On(days)})
+	}},
 }
 
 // eachServed runs a test for each of the models.
@@ -79,14 +86,30 @@ func eachServed(t *testing.T, test func(t *testing.T, m *Model)) {
 	}
 }
 
+// inputDim returns the number of indices that an input of embeddings may hold, 0 for other inputs.
+func inputDim(m *Model, input *Node) int {
+	dim := 0
+	for _, n := range m.nodes {
+		if e, ok := n.layer.kind.(*embedding); ok {
+			if source, _ := indexSource(n.in[0]); source == input && (dim == 0 || e.InputDim < dim) {
+				dim = e.InputDim
+			}
+		}
+	}
+	return dim
+}
+
 // inputsOf returns random rows for each input.
 func inputsOf(m *Model, rows int) (Arrays, [][]float32) {
 	r := rand.New(rand.NewPCG(3, uint64(rows)))
 	arrays, slices := Arrays{}, [][]float32{}
 	for _, n := range m.inputs {
 		x := make(Floats, rows*n.features())
+		dim := inputDim(m, n)
 		for i := range x {
-			x[i] = float32(r.NormFloat64())
+			if x[i] = float32(r.NormFloat64()); dim > 0 {
+				x[i] = float32(r.IntN(dim))
+			}
 		}
 		arrays[n.layer.name] = x
 		slices = append(slices, x)
@@ -172,9 +195,10 @@ func TestPlanWorkers(t *testing.T) {
 // What a plan fuses, as its description shows it.
 func TestPlanDescribe(t *testing.T) {
 	for name, want := range map[string][]string{
-		"mt":   {"dense dense x", "dense dense_1 x", "dense value, label x", "softmax label", "copy value"},
-		"mm":   {"dense dense_1 x", "dense dense_3 x", "dense dense, dense x", "dense dense_2 x", "dense dense_4 x", "dense click x"},
-		"mmmt": {"dense dense_1 x", "dense dense_3 x", "dense dense, dense x", "dense dense_2 x", "dense dense_4 x", "dense value, label x", "softmax label", "copy value"},
+		"mt":       {"dense dense x", "dense dense_1 x", "dense value, label x", "softmax label", "copy value"},
+		"mm":       {"dense dense_1 x", "dense dense_3 x", "dense dense, dense x", "dense dense_2 x", "dense dense_4 x", "dense click x"},
+		"embedded": {"embed place x", "embed place x", "embed embedding_1 x", "copy x", "copy", "dense", "copy", "dense", "dense", "copy"},
+		"mmmt":     {"dense dense_1 x", "dense dense_3 x", "dense dense, dense x", "dense dense_2 x", "dense dense_4 x", "dense value, label x", "softmax label", "copy value"},
 	} {
 		t.Run("model="+name, func(t *testing.T) {
 			i := slices.IndexFunc(servedModels, func(s struct {

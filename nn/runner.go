@@ -14,6 +14,8 @@ type runner struct {
 	values []*autograd.Tensor // in the order of the model's nodes
 	logits []*autograd.Tensor // of the nodes that a loss wants before their activation
 	call   call
+
+	profile *profile // of the Fit that runs; nil if it has none
 }
 
 // A step is one node with the places of its operands.
@@ -81,6 +83,7 @@ func (r *runner) run(inputs []kernels.Matrix, training bool, seed uint64) {
 			r.values[i] = r.tape.Const(inputs[s.input])
 			continue
 		}
+		r.tape.Label(i)
 		c.node, c.index, c.in, c.params = s.node, s.index, c.in[:0], c.params[:0]
 		for _, j := range s.in {
 			c.in = append(c.in, r.values[j])
@@ -95,5 +98,6 @@ func (r *runner) run(inputs []kernels.Matrix, training bool, seed uint64) {
 		if s.used {
 			r.values[i] = s.node.layer.kind.forward(c)
 		}
+		r.profile.lap(inForward + phase(i))
 	}
 }

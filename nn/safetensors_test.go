@@ -438,6 +438,9 @@ func fuzzFile(t *testing.T, b []byte) {
 	inputs := Arrays{}
 	for _, n := range m.inputs {
 		inputs[n.layer.name] = savedRows(2, n.features())
+		if dim := inputDim(m, n); dim > 0 {
+			inputs[n.layer.name] = savedLabels(2*n.features(), dim)
+		}
 	}
 	y, err := m.Predict(inputs)
 	require.NoError(t, err)

@@ -84,6 +84,15 @@ func savedCases(t testing.TB) map[string]*savedCase {
 			Targets: Arrays{out.Name(): savedLabels(10, 3)},
 		},
 	}
+
+	word, words := Input("word", 1), Input("words", 2, 2)
+	vectors, other := Embedding(9, 3, Name("vectors")), Embedding(5, 2, Name("other"))
+	other.SetTrainable(false)
+	h = Concatenate().On(Flatten().On(vectors.On(word)), Flatten().On(vectors.On(words)), Flatten().On(other.On(Flatten().On(words))))
+	cases["embeddings"] = &savedCase{
+		model([]*Node{words, word}, []*Node{Dense(2, Softmax, Name("label")).On(h)}),
+		Data{Inputs: Arrays{"word": savedLabels(10, 9), "words": savedLabels(40, 5)}, Targets: Arrays{"label": savedLabels(10, 2)}},
+	}
 	return cases
 }
 

@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -20,6 +21,7 @@ type Session struct {
 	outputs [][]float32
 	uses    []use
 	away    bool // RunOn left operands in the caller's memory
+	first   int  // row of the caller's data that Predict put into row 0: for errors
 }
 
 // A use is an operand that lies in the memory of an input or output.
@@ -153,7 +155,8 @@ func byName(what, name string, ports []port, memory [][]float32) ([]float32, err
 	return memory[i], nil
 }
 
-// Run computes the outputs of the first batch rows of the inputs.
+// Run computes the outputs of the first batch rows of the inputs. An index that is none of an [Embedding]'s is an error
+// that names input, layer and row and wraps a [kernels.IndexError]; the outputs then hold anything.
 func (s *Session) Run(batch int) error {
 	if batch < 1 || batch > s.plan.maxBatch {
 		return fmt.Errorf("nn: Session.Run: batch is %d, valid are 1 to %d", batch, s.plan.maxBatch)
@@ -176,6 +179,7 @@ func (b *boundStep) copy() {
 			copy(to, from)
 			continue
 		}
+		//lint:ignore S1001 the call is what this avoids
 		for j, v := range from {
 			to[j] = v
 		}
@@ -208,6 +212,10 @@ func (s *Session) run(batch int) error {
 			err = t.Activate(b.y, b.x[0], nil, b.act)
 		case copyOp:
 			b.copy()
+		case embedOp:
+			if err = t.Gather(b.y, b.x[0], b.rows); err != nil {
+				err = s.indexError(b.planStep, err)
+			}
 		case addOp:
 			err = t.Add(b.y, b.x[0], b.x[1])
 		case multiplyOp:
@@ -218,6 +226,16 @@ func (s *Session) run(batch int) error {
 		}
 	}
 	return nil
+}
+
+// indexError says which input, layer and row an error of Gather is about.
+func (s *Session) indexError(step *planStep, err error) error {
+	i := slices.IndexFunc(s.plan.inputs, func(p port) bool { return p.buffer == step.x[0].buffer })
+	var index *kernels.IndexError
+	if errors.As(err, &index) {
+		index.Row += s.first
+	}
+	return fmt.Errorf("nn: input %q: layer %q (Embedding): %w", s.plan.inputs[i].name, step.name, err)
 }
 
 // Predict computes the outputs of any number of rows: inputs[i] has batch rows of input i, outputs[i] has room for as
@@ -231,11 +249,13 @@ func (p *Plan) Predict(inputs, outputs [][]float32, batch int) error {
 	if s == nil {
 		s = p.NewSession()
 	}
+	defer p.sessions.put(s)
 	for from := 0; from < batch; from += p.maxBatch {
 		rows := min(p.maxBatch, batch-from)
 		for i, f := range p.inputs {
 			copy(s.inputs[i], inputs[i][from*f.features:(from+rows)*f.features])
 		}
+		s.first = from
 		if err := s.Run(rows); err != nil {
 			return err
 		}
@@ -243,7 +263,6 @@ func (p *Plan) Predict(inputs, outputs [][]float32, batch int) error {
 			copy(outputs[i][from*f.features:(from+rows)*f.features], s.outputs[i])
 		}
 	}
-	p.sessions.put(s)
 	return nil
 }
 

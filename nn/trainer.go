@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 
 	"github.com/espalier-ml/espalier/autograd"
 	"github.com/espalier-ml/espalier/kernels"
@@ -13,27 +14,54 @@ import (
 // A trainer is what Compile makes: the heads, the optimizer with its state, and the memory of a training step.
 type trainer struct {
 	model      *Model
+	table      *kernels.Table
 	optimizer  Optimizer
 	iterations int64         // updates so far: with the seed, the source of everything random
 	slots      [][][]float32 // optimizer state: weight, slot, values
 	heads      []*head
+	headByName map[string]*head
 	places     []int // of the heads' nodes in the runner
 	runner     *runner
 	scale      [][]float32 // per head: what each row's loss counts
 	losses     []*autograd.Tensor
 	preds      []*autograd.Tensor
+
+	pool        *kernels.Pool // of the Fit or Evaluate that runs; nil for one worker
+	sums        []float32     // of gradients
+	pieces      []piece
+	updatePiece func(i int) // is made once
+	profile     *profile    // of the Fit that runs; nil if it has none
+
+	// of TrainOnBatch
+	batch batch
+	sum   *tally
+	logs  Logs
 }
 
 // newTrainer returns a trainer without the optimizer's state: start makes it, or Load reads it.
 func newTrainer(m *Model, optimizer Optimizer, heads []*head) *trainer {
 	t := &trainer{
 		model:     m,
+		table:     kernels.Default(),
 		optimizer: optimizer,
 		heads:     heads,
 		scale:     make([][]float32, len(heads)),
 		losses:    make([]*autograd.Tensor, len(heads)),
 		preds:     make([]*autograd.Tensor, len(heads)),
 	}
+	t.headByName = map[string]*head{}
+	for _, h := range heads {
+		t.headByName[h.name] = h
+		prefix := ""
+		if len(m.outputs) > 1 {
+			prefix = h.name + "_"
+			h.lossLog = prefix + "loss"
+		}
+		for _, metric := range h.metrics {
+			h.metricLogs = append(h.metricLogs, prefix+metric.Name())
+		}
+	}
+	t.sum, t.logs = newTally(t), Logs{}
 	for range m.weights {
 		t.slots = append(t.slots, make([][]float32, len(optimizer.slots())))
 	}
@@ -83,9 +111,10 @@ type classWeights map[*head]map[int]float64
 func (t *trainer) forward(b *batch, training bool, seed uint64, classes classWeights, sum *tally) (*autograd.Tensor, error) {
 	t.runner.run(b.inputs, training, seed)
 	tape := t.runner.tape
+	tape.Label(len(t.runner.steps)) // the losses
 	var total *autograd.Tensor
 	for i, h := range t.heads {
-		t.scale[i] = h.scale(t.scale[i], b.targets[i], b.weights[i], classes[h])
+		t.scale[i] = h.scale(t.scale[i], b, i, classes[h])
 		out := t.runner.values[t.places[i]]
 		if h.fused {
 			out = t.runner.logits[t.places[i]]
@@ -110,21 +139,26 @@ func (t *trainer) forward(b *batch, training bool, seed uint64, classes classWei
 		}
 	}
 	sum.add(t, b)
+	t.profile.lap(inLosses)
 	return total, nil
 }
 
-// scale returns what each row's loss counts: its weight, times that of its class, over the number of rows.
-func (h *head) scale(into []float32, y target, weights []float32, classes map[int]float64) []float32 {
-	into = append(into[:0], weights...)
-	n := float64(len(weights))
-	for i, w := range weights {
-		scale := float64(w)
+// scale returns what each row's loss counts: its weight, times that of its class, over the number of rows. The head is
+// number i.
+func (h *head) scale(into []float32, b *batch, i int, classes map[int]float64) []float32 {
+	into = into[:0]
+	y, weights, n := b.targets[i], b.weights[i], float64(b.rows)
+	for row := range b.rows {
+		scale := 1.0
+		if weights != nil {
+			scale = float64(weights[row])
+		}
 		if classes != nil {
-			if c, ok := classes[y.class(i)]; ok {
+			if c, ok := classes[y.class(row)]; ok {
 				scale *= c
 			}
 		}
-		into[i] = float32(scale / n)
+		into = append(into, float32(scale/n))
 	}
 	return into
 }
@@ -149,17 +183,106 @@ func (t *trainer) step(b *batch, seed uint64, classes classWeights, sum *tally) 
 	if err := t.runner.tape.Backward(total); err != nil {
 		return err
 	}
+	t.profile.lap(inBackward)
+	if err := t.checkGradients(); err != nil {
+		return err
+	}
 	t.iterations++
+	err = t.update()
+	t.profile.lap(inUpdate)
+	return err
+}
+
+// checkGradients reports a gradient that is not finite, which can be so although the loss is.
+func (t *trainer) checkGradients() error {
 	for i, w := range t.model.weights {
 		g := t.runner.params[i].Grad()
-		if g.Data == nil { // frozen, or on no path to a loss
-			continue
+		if len(g.Data) <= pieceSize {
+			g = kernels.MatrixOf(g.Data, 1, len(g.Data))
 		}
-		if err := t.optimizer.update(kernels.Default(), t.iterations, w.Data, g.Data, t.slots[i]); err != nil {
+		t.sums = slices.Grow(t.sums[:0], g.Rows)[:g.Rows]
+		if err := t.table.RowSum(t.sums, g); err != nil {
 			return err
+		}
+		if nonFinite(t.sums) >= 0 && nonFinite(g.Data) >= 0 { // a sum can overflow without that
+			return fmt.Errorf("the gradient of weight %q is not finite", w.Name)
 		}
 	}
 	return nil
+}
+
+// update changes the weights by their gradients.
+func (t *trainer) update() error {
+	rate := t.optimizer.rate(t.iterations)
+	t.pieces = t.pieces[:0]
+	for i, w := range t.model.weights {
+		p := t.runner.params[i]
+		g := p.Grad()
+		if g.Data == nil { // frozen, or on no path to a loss
+			continue
+		}
+		if rows := p.GradRows(); rows != nil && t.optimizer.sparse() {
+			for _, row := range rows {
+				if err := t.optimizer.update(t.table, rate, w.Row(row), g.Row(row), nil); err != nil {
+					return err
+				}
+			}
+			continue
+		}
+		if t.pool == nil {
+			if err := t.optimizer.update(t.table, rate, w.Data, g.Data, t.slots[i]); err != nil {
+				return err
+			}
+			continue
+		}
+		for from := 0; from < len(w.Data); from += pieceSize {
+			t.pieces = append(t.pieces, piece{weight: i, from: from, to: min(from+pieceSize, len(w.Data)), rate: rate})
+		}
+	}
+	if len(t.pieces) > 0 {
+		t.pool.Do(len(t.pieces), t.updatePiece)
+	}
+	for _, p := range t.pieces {
+		if p.err != nil {
+			return p.err
+		}
+	}
+	return nil
+}
+
+// A piece is a part of a weight that one worker updates.
+type piece struct {
+	weight, from, to int
+	rate             float32
+	err              error
+}
+
+const pieceSize = 1 << 14 // floats: some microseconds of an update
+
+func (t *trainer) doPiece(i int) {
+	p := &t.pieces[i]
+	var memory [2][]float32
+	slots := memory[:0]
+	for _, s := range t.slots[p.weight] {
+		slots = append(slots, s[p.from:p.to])
+	}
+	w, g := t.model.weights[p.weight].Data, t.runner.params[p.weight].Grad().Data
+	p.err = t.optimizer.update(t.table, p.rate, w[p.from:p.to], g[p.from:p.to], slots)
+}
+
+// share lets workers help until the function that it returns is called.
+func (t *trainer) share(workers int) (done func()) {
+	if workers <= 1 {
+		return func() {}
+	}
+	t.pool = kernels.NewPool(workers)
+	t.updatePiece = t.doPiece
+	t.runner.tape.Share(t.pool)
+	return func() {
+		t.pool.Close()
+		t.pool = nil
+		t.runner.tape.Share(nil)
+	}
 }
 
 // evaluate returns the logs of the model over a data set.
@@ -180,7 +303,7 @@ func (t *trainer) evaluate(ctx context.Context, source iter.Seq2[*chunk, error],
 	if sum.rows == 0 {
 		return nil, errNoRows
 	}
-	return sum.logs(t), nil
+	return sum.logs(t, Logs{}), nil
 }
 
 var errNoRows = fmt.Errorf("the data has no rows")
@@ -211,21 +334,28 @@ func (s *tally) add(t *trainer, b *batch) {
 	}
 }
 
-// logs returns the means so far under Keras' names.
-func (s *tally) logs(t *trainer) Logs {
-	logs := Logs{}
+// logs fills logs with the means so far.
+func (s *tally) logs(t *trainer, logs Logs) Logs {
 	total := 0.0
 	for i, h := range t.heads {
-		prefix := ""
-		if len(t.model.outputs) > 1 {
-			prefix = h.name + "_"
-			logs[prefix+"loss"] = s.losses[i] / s.rows
+		loss := s.losses[i] / s.rows
+		total += float64(h.weight * loss)
+		if h.lossLog != "" {
+			logs[h.lossLog] = loss
 		}
-		total += float64(h.weight * (s.losses[i] / s.rows))
-		for j, metric := range h.metrics {
-			logs[prefix+metric.Name()] = s.metrics[i][j] / s.rows
+		for j, name := range h.metricLogs {
+			logs[name] = s.metrics[i][j] / s.rows
 		}
 	}
 	logs["loss"] = total
 	return logs
+}
+
+// reset forgets all rows.
+func (s *tally) reset() {
+	s.rows = 0
+	for i := range s.losses {
+		s.losses[i] = 0
+		clear(s.metrics[i])
+	}
 }

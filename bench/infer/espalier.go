@@ -3,6 +3,7 @@ package infer
 import (
 	"fmt"
 
+	"github.com/espalier-ml/espalier/bench"
 	"github.com/espalier-ml/espalier/nn"
 )
 
@@ -24,6 +25,10 @@ func (Espalier) Prepare(p *Problem) ([]Call, error) {
 		copy(s.Input(i), x)
 	}
 	call := GoCall("Session.Run", func() error { return s.Run(p.Batch) })
+	run := call.Run
+	call.Run = func(ns []uint32) error {
+		return bench.Unlocked(func() error { return run(ns) })
+	}
 	call.Fetch = func() error {
 		for o, y := range p.Y {
 			copy(y, s.Output(o))

@@ -10,7 +10,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
-	"strings"
+
+	"github.com/espalier-ml/espalier/examples/internal/chart"
 )
 
 // The Palmer penguins (CC0), exactly as published; README.md beside the file has the citations.
@@ -173,14 +174,5 @@ func meanSD(values []float64) (mean, sd float64) {
 func (b penguin) describe() string {
 	return fmt.Sprintf("a %s %s from %s island, %d: bill %g x %g mm, flipper %g mm, %s g",
 		sexNames[b.sex], speciesNames[b.species], islandNames[b.island], b.year,
-		b.billLength, b.billDepth, b.flipper, grams(b.mass))
-}
-
-// grams writes 4050.2 as 4,050.
-func grams(v float64) string {
-	s := strconv.FormatFloat(v, 'f', 0, 64)
-	if digits := strings.TrimPrefix(s, "-"); len(digits) > 3 {
-		s = s[:len(s)-3] + "," + s[len(s)-3:]
-	}
-	return s
+		b.billLength, b.billDepth, b.flipper, chart.Thousands(b.mass))
 }

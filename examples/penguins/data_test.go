@@ -158,11 +158,3 @@ func TestMeanSD(t *testing.T) {
 		}
 	}
 }
-
-func TestGrams(t *testing.T) {
-	for v, want := range map[float64]string{0: "0", 42.4: "42", 999.6: "1,000", 4050.2: "4,050", -1234: "-1,234"} {
-		if got := grams(v); got != want {
-			t.Errorf("%g: %q, want %q", v, got, want)
-		}
-	}
-}

@@ -1,98 +1,20 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"image/color"
 	"math"
-	"strconv"
 
 	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgsvg"
+
+	"github.com/espalier-ml/espalier/examples/internal/chart"
 )
 
-var (
-	ink   = color.RGBA{0x33, 0x3d, 0x47, 0xff}
-	faint = color.RGBA{0xe3, 0xe7, 0xeb, 0xff}
-
-	trainColor      = color.RGBA{0x2f, 0x6f, 0x9f, 0xff}
-	validationColor = color.RGBA{0xd1, 0x6a, 0x1f, 0xff}
-
-	// The species' colours in the publications about these birds.
-	speciesColors = []color.RGBA{{0xff, 0x8c, 0x00, 0xff}, {0xa0, 0x34, 0xf0, 0xff}, {0x15, 0x9a, 0x90, 0xff}}
-)
-
-// newPlot is an empty plot in the report's style: sans serif, a light grid, no box.
-func newPlot(x, y string) *plot.Plot {
-	p := plot.New()
-	sans := font.Font{Typeface: "Liberation", Variant: "Sans"}
-	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
-		axis.Label.TextStyle.Font = font.From(sans, 9)
-		axis.Label.TextStyle.Color = ink
-		axis.Label.Padding = vg.Points(4)
-		axis.Tick.Label.Font = font.From(sans, 8.5)
-		axis.Tick.Label.Color = ink
-		axis.Tick.Length = vg.Points(3)
-		axis.Tick.LineStyle.Color = faint
-		axis.Tick.Marker = steps{}
-		axis.LineStyle.Color = ink
-		axis.Padding = vg.Points(3)
-	}
-	p.X.Label.Text, p.Y.Label.Text = x, y
-	p.Y.LineStyle.Width = 0
-	p.Legend.TextStyle.Font = font.From(sans, 9)
-	p.Legend.TextStyle.Color = ink
-	p.Legend.ThumbnailWidth = vg.Points(14)
-	p.Legend.Padding = vg.Points(3)
-	p.Legend.YPosition = draw.PosCenter
-
-	line := draw.LineStyle{Color: faint, Width: vg.Points(0.6)}
-	p.Add(&plotter.Grid{Horizontal: line, Vertical: line})
-	return p
-}
-
-// steps marks up to six multiples of a round number and writes thousands as 4,000.
-type steps struct{}
-
-func (steps) Ticks(low, high float64) []plot.Tick {
-	if !(high > low) {
-		return nil
-	}
-	least := (high - low) / 5
-	power := math.Pow(10, math.Floor(math.Log10(least)))
-	step := 10 * power
-	for _, factor := range []float64{5, 2.5, 2} {
-		if factor*power >= least {
-			step = factor * power
-		}
-	}
-	decimals := 0
-	for s := step; decimals < 6 && s != math.Trunc(s); s *= 10 {
-		decimals++
-	}
-	var ticks []plot.Tick
-	for i := math.Ceil(low / step); i*step <= high; i++ {
-		label := strconv.FormatFloat(i*step, 'f', decimals, 64)
-		if step >= 1 {
-			label = grams(i * step)
-		}
-		ticks = append(ticks, plot.Tick{Value: i * step, Label: label})
-	}
-	return ticks
-}
-
-// svg renders the plot.
-func svg(p *plot.Plot, width, height vg.Length) ([]byte, error) {
-	c := vgsvg.New(width, height)
-	p.Draw(draw.New(c))
-	var b bytes.Buffer
-	_, err := c.WriteTo(&b)
-	return b.Bytes(), err
-}
+// The species' colours in the publications about these birds.
+var speciesColors = []color.RGBA{{0xff, 0x8c, 0x00, 0xff}, {0xa0, 0x34, 0xf0, 0xff}, {0x15, 0x9a, 0x90, 0xff}}
 
 // curve draws what a log did over the epochs: the mean over the trials, in a band from the lowest to the highest.
 func curve(p *plot.Plot, label string, c color.RGBA, logs [][]float64) error {
@@ -131,13 +53,13 @@ func curve(p *plot.Plot, label string, c color.RGBA, logs [][]float64) error {
 // learningCurve plots one log of training beside the same log of the test birds, over all trials. scale brings each
 // trial's log into the unit it is told in.
 func learningCurve(r result, key string, rising bool, scale func(*trial) float64) ([]byte, error) {
-	p := newPlot("epoch", "")
+	p := chart.New("epoch", "")
 	for _, c := range []struct {
 		label, key string
 		color      color.RGBA
 	}{
-		{"training", key, trainColor},
-		{"validation", "val_" + key, validationColor},
+		{"training", key, chart.Training},
+		{"validation", "val_" + key, chart.Validation},
 	} {
 		var logs [][]float64
 		for _, t := range r.trials {
@@ -157,12 +79,12 @@ func learningCurve(r result, key string, rising bool, scale func(*trial) float64
 	if !rising {
 		p.Y.Min = 0
 	}
-	return svg(p, 380, 210)
+	return chart.SVG(p, 380, 210)
 }
 
 // massScatter plots the predicted against the weighed body mass of every test bird of every trial.
 func massScatter(answers []prediction) ([]byte, error) {
-	p := newPlot("weighed (g)", "predicted (g)")
+	p := chart.New("weighed (g)", "predicted (g)")
 	points := make([]plotter.XYs, len(speciesNames))
 	low, high := math.Inf(1), math.Inf(-1)
 	for _, a := range answers {
@@ -175,7 +97,7 @@ func massScatter(answers []prediction) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	diagonal.LineStyle = draw.LineStyle{Color: ink, Width: vg.Points(0.8), Dashes: []vg.Length{3, 3}}
+	diagonal.LineStyle = draw.LineStyle{Color: chart.Ink, Width: vg.Points(0.8), Dashes: []vg.Length{3, 3}}
 	p.Add(diagonal)
 	for s, xys := range points {
 		if len(xys) == 0 {
@@ -192,12 +114,12 @@ func massScatter(answers []prediction) ([]byte, error) {
 	}
 	p.Legend.Top, p.Legend.Left = true, true
 	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = low, high, low, high
-	return svg(p, 380, 330)
+	return chart.SVG(p, 380, 330)
 }
 
 // probabilities counts the test birds by the probability that a head with two classes gave to the second.
 func probabilities(h head, answers []prediction) ([]byte, error) {
-	p := newPlot("probability of "+h.classes[1], "birds")
+	p := chart.New("probability of "+h.classes[1], "birds")
 	given := make([]plotter.Values, 2)
 	for _, a := range answers {
 		prob := a.prob
@@ -207,7 +129,7 @@ func probabilities(h head, answers []prediction) ([]byte, error) {
 		truth := h.truth(a.bird)
 		given[truth] = append(given[truth], prob)
 	}
-	for i, c := range []color.RGBA{validationColor, trainColor} {
+	for i, c := range []color.RGBA{chart.Validation, chart.Training} {
 		const bins = 20
 		bars := &plotter.Histogram{Width: 1.0 / bins, FillColor: color.NRGBA{c.R, c.G, c.B, 0x90}}
 		for b := range bins {
@@ -222,5 +144,5 @@ func probabilities(h head, answers []prediction) ([]byte, error) {
 	p.Legend.Top, p.Legend.XOffs = true, vg.Points(-120)
 	p.X.Min, p.X.Max, p.Y.Min = 0, 1, 0
 	p.Y.Max *= 1.05
-	return svg(p, 380, 240)
+	return chart.SVG(p, 380, 240)
 }

@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"html/template"
 	"os"
-	"regexp"
 	"runtime"
 	"strings"
 	"time"
+
+	"github.com/espalier-ml/espalier/examples/internal/chart"
 )
 
 //go:embed report.html
@@ -92,7 +93,7 @@ func writeReport(path string, results []result, visit meeting, took time.Duratio
 		p.Fits += len(r.trials)
 		epochs += len(r.trials) * r.epochs
 	}
-	p.Epochs = grams(float64(epochs))
+	p.Epochs = chart.Thousands(float64(epochs))
 	var b bytes.Buffer
 	if err := reportTemplate.Execute(&b, p); err != nil {
 		return err
@@ -113,7 +114,7 @@ func newSection(number int, r result) (section, error) {
 	if err := r.trials[0].model.Summary(&summary); err != nil {
 		return s, err
 	}
-	s.Drawing = inline(drawing.Bytes(), "") // brings its label
+	s.Drawing = chart.Inline(drawing.Bytes(), "") // brings its label
 	s.Summary = strings.TrimSpace(summary.String())
 
 	for i, h := range r.heads {
@@ -133,8 +134,8 @@ func newSection(number int, r result) (section, error) {
 			unit = ", g"
 		}
 		s.Curves = append(s.Curves,
-			figure{h.title, h.loss, inline(loss, h.title+", loss by epoch")},
-			figure{h.title, h.measure() + unit, inline(metric, h.title+", "+h.measure()+" by epoch")})
+			figure{h.title, h.loss, chart.Inline(loss, h.title+", loss by epoch")},
+			figure{h.title, h.measure() + unit, chart.Inline(metric, h.title+", "+h.measure()+" by epoch")})
 
 		switch {
 		case h.classes == nil:
@@ -143,14 +144,14 @@ func newSection(number int, r result) (section, error) {
 				return s, err
 			}
 			s.Plots = append(s.Plots, figure{h.title, "predicted against weighed, all splits",
-				inline(scatter, "Predicted against weighed body mass")})
+				chart.Inline(scatter, "Predicted against weighed body mass")})
 		case len(h.classes) == 2:
 			histogram, err := probabilities(h, r.answers(i))
 			if err != nil {
 				return s, err
 			}
 			s.Plots = append(s.Plots, figure{h.title, "birds by the probability given to " + h.classes[1] + ", all splits",
-				inline(histogram, "Birds by the probability given to "+h.classes[1])})
+				chart.Inline(histogram, "Birds by the probability given to "+h.classes[1])})
 		}
 		if h.classes != nil {
 			s.Confusions = append(s.Confusions, newConfusion(r, i))
@@ -210,24 +211,4 @@ func shade(n, total int, right bool) template.CSS {
 	default:
 		return template.CSS(fmt.Sprintf("background:rgb(190 60 40 / %.2f)", 0.12+share))
 	}
-}
-
-var (
-	svgNamespace = regexp.MustCompile(`\s+xmlns(:\w+)?="[^"]*"`)
-	svgFont      = regexp.MustCompile(`font-family:\s*Liberation Sans`)
-)
-
-// inline makes an SVG file part of a page, which needs no namespaces and has its own font. The label, if there is one,
-// is for readers who cannot see the picture.
-func inline(svg []byte, label string) template.HTML {
-	s := string(svg)
-	if i := strings.Index(s, "<svg"); i > 0 {
-		s = s[i:] // drop the XML declaration
-	}
-	s = svgNamespace.ReplaceAllString(s, "")
-	s = svgFont.ReplaceAllString(s, "font-family:inherit")
-	if label != "" {
-		s = strings.Replace(s, "<svg", `<svg role="img" aria-label="`+template.HTMLEscapeString(label)+`"`, 1)
-	}
-	return template.HTML(s)
 }

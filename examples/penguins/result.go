@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/espalier-ml/espalier/examples/internal/chart"
 )
 
 // A result is everything an experiment's trials found out.
@@ -158,7 +160,7 @@ func (m *meeting) add(r result, answers []prediction) {
 // say puts an answer into words: "3,712 g" or "Chinstrap (99 %)".
 func (h head) say(p prediction) string {
 	if h.classes == nil {
-		return grams(p.grams) + " g"
+		return chart.Thousands(p.grams) + " g"
 	}
 	return fmt.Sprintf("%s (%.0f %%)", h.classes[p.class], 100*p.prob)
 }
@@ -167,7 +169,7 @@ func (h head) say(p prediction) string {
 func (m *meeting) rows() [][]string {
 	var rows [][]string
 	for _, h := range []head{massHead, speciesHead, sexHead} {
-		truth := grams(m.bird.mass) + " g"
+		truth := chart.Thousands(m.bird.mass) + " g"
 		if h.classes != nil {
 			truth = h.classes[h.truth(m.bird)]
 		}

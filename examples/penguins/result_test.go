@@ -3,8 +3,6 @@ package main
 import (
 	"strings"
 	"testing"
-
-	"gonum.org/v1/plot"
 )
 
 func TestResultTells(t *testing.T) {
@@ -52,41 +50,5 @@ func TestGatherKnowsEveryScore(t *testing.T) {
 	e.name = "another"
 	if _, err := gather([]result{{e, nil}}); err == nil || !strings.Contains(err.Error(), "another") {
 		t.Errorf("an unknown model gives the error %v", err)
-	}
-}
-
-func TestSteps(t *testing.T) {
-	labels := func(ticks []plot.Tick) string {
-		var s []string
-		for _, tick := range ticks {
-			s = append(s, tick.Label)
-		}
-		return strings.Join(s, " ")
-	}
-	for _, c := range []struct {
-		low, high float64
-		want      string
-	}{
-		{0, 30, "0 10 20 30"},
-		{0, 100, "0 20 40 60 80 100"},
-		{2500, 6500, "3,000 4,000 5,000 6,000"},
-		{0.29, 1.01, "0.4 0.6 0.8 1.0"},
-		{0, 1.1, "0.00 0.25 0.50 0.75 1.00"},
-		{1, 1, ""},
-	} {
-		if got := labels(steps{}.Ticks(c.low, c.high)); got != c.want {
-			t.Errorf("from %g to %g: %q, want %q", c.low, c.high, got, c.want)
-		}
-	}
-}
-
-func TestInline(t *testing.T) {
-	svg := `<?xml version="1.0"?>
-<!-- made -->
-<svg width="4" xmlns="http://www.w3.org/2000/svg"
-	xmlns:xlink="http://www.w3.org/1999/xlink"><text style="font-family:Liberation Sans">4</text></svg>`
-	want := `<svg role="img" aria-label="a &lt; b" width="4"><text style="font-family:inherit">4</text></svg>`
-	if got := string(inline([]byte(svg), "a < b")); got != want {
-		t.Errorf("inlined as\n%s\nwant\n%s", got, want)
 	}
 }

@@ -145,13 +145,6 @@ func TestEmbeddedModel(t *testing.T) {
 	}
 }
 
-func TestAUC(t *testing.T) {
-	scores, positive := []float64{3, 1, 2, 2}, []bool{true, false, true, false}
-	if got := auc(scores, positive); got != 0.875 { // of four pairs three are right and one is a tie
-		t.Errorf("got %v, want 0.875", got)
-	}
-}
-
 func TestBadRequests(t *testing.T) {
 	s := newTestService(t, "")
 	const user, item = `[0,0,0,0,0,1,0,1]`, `[0,0,0,0,0,0.5]`

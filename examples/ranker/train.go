@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/espalier-ml/espalier/examples/internal/metric"
 	"github.com/espalier-ml/espalier/nn"
 )
 
@@ -113,7 +114,7 @@ func judge(m *nn.Model, learned, test []impression) (quality, error) {
 		}
 	}
 	q.mae, q.baselineMAE = q.mae/clicks, q.baselineMAE/clicks
-	q.auc, q.bestAUC = auc(predicted, clicked), auc(known, clicked)
+	q.auc, q.bestAUC = metric.AUC(predicted, clicked), metric.AUC(known, clicked)
 	return q, nil
 }
 
@@ -121,36 +122,4 @@ func (q quality) print(w io.Writer, rows int) {
 	fmt.Fprintf(w, "on %d other impressions:\n", rows)
 	fmt.Fprintf(w, "  click    AUC %.3f (a constant has 0.500, the probabilities behind the clicks have %.3f)\n", q.auc, q.bestAUC)
 	fmt.Fprintf(w, "  minutes  MAE %.2f (the best constant, the median, has %.2f)\n", q.mae, q.baselineMAE)
-}
-
-// auc is the probability that a positive has a higher score than a negative, where a tie counts half.
-func auc(scores []float64, positive []bool) float64 {
-	order := make([]int, len(scores))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int {
-		if scores[a] < scores[b] {
-			return -1
-		} else if scores[a] > scores[b] {
-			return 1
-		}
-		return 0
-	})
-	wins, below := 0.0, 0.0 // below: negatives with a lower score
-	positives := 0.0
-	for i := 0; i < len(order); {
-		p, n := 0.0, 0.0 // of one score
-		for score := scores[order[i]]; i < len(order) && scores[order[i]] == score; i++ {
-			if positive[order[i]] {
-				p++
-			} else {
-				n++
-			}
-		}
-		wins += p * (below + n/2)
-		below += n
-		positives += p
-	}
-	return wins / (positives * below)
 }

@@ -1,0 +1,91 @@
+package autograd
+
+import "github.com/espalier-ml/espalier/kernels"
+
+type embeddingOp struct {
+	w, y *Tensor
+	rows []int // of w, in the order in which x names them
+}
+
+// Embedding looks up rows of w: x is [rows, n] of whole numbers from 0 to w.Rows-1, w is [w.Rows, dim], and the result
+// [rows, n·dim] has in row i the rows x[i, 0], x[i, 1], ... of w beside each other. Anything else in x is a
+// [kernels.IndexError]. No gradient reaches x; that of w is zero but for the rows that x names, see [Tensor.GradRows].
+func (t *Tape) Embedding(x, w *Tensor) *Tensor {
+	if !t.accept("Embedding", x, w) {
+		return &t.dead
+	}
+	y := t.result(x.Rows, x.Cols*w.Cols, w)
+	if err := t.table.Gather(y.Matrix, x.Matrix, w.Matrix); err != nil {
+		t.fail(err)
+		return &t.dead
+	}
+	o := t.embeddings.get()
+	o.w, o.y, o.rows = w, y, o.rows[:0]
+	if y.needs {
+		for i := range x.Rows {
+			for _, v := range x.Row(i) {
+				o.rows = append(o.rows, int(v))
+			}
+		}
+	}
+	return t.record(o, y)
+}
+
+func (o *embeddingOp) backward(t *Tape) error {
+	w := o.w
+	switch {
+	case w.has:
+	case w.param:
+		w.has, w.sparse = true, t.sparses.get()
+		w.grad = w.sparse.zero(w.Rows, w.Cols)
+	default: // the operation that made w may write to its gradient
+		g, _ := t.into(w)
+		clear(g.Data)
+	}
+	dy := kernels.MatrixOf(o.y.grad.Data, len(o.rows), w.Cols)
+	for i, row := range o.rows {
+		w.sparse.touch(row)
+		to, from := w.grad.Row(row), dy.Row(i)
+		for j, d := range from {
+			to[j] += d
+		}
+	}
+	return nil
+}
+
+// A sparseGrad is a gradient that is zero but for some rows. It keeps its memory from step to step, so that a step only
+// zeroes the rows that the last one touched.
+type sparseGrad struct {
+	kernels.Matrix
+	rows    []int // that may differ from zero, each once
+	touched []bool
+}
+
+// zero returns the gradient as a rows x cols matrix of zeros.
+func (s *sparseGrad) zero(rows, cols int) kernels.Matrix {
+	if s.Rows != rows || s.Cols != cols {
+		*s = sparseGrad{Matrix: kernels.NewMatrix(rows, cols), touched: make([]bool, rows)}
+	}
+	for _, i := range s.rows {
+		clear(s.Row(i))
+		s.touched[i] = false
+	}
+	s.rows = s.rows[:0]
+	return s.Matrix
+}
+
+// touch notes that row i may differ from zero from now on. On a gradient that is not sparse it does nothing.
+func (s *sparseGrad) touch(i int) {
+	if s != nil && !s.touched[i] {
+		s.touched[i] = true
+		s.rows = append(s.rows, i)
+	}
+}
+
+func (s *sparseGrad) touchAll() {
+	if s != nil {
+		for i := range s.Rows {
+			s.touch(i)
+		}
+	}
+}
