@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the peers that `go run -tags peers ./cmd/compare` measures against and prints their versions: most from Debian's or
-# Ubuntu's own packages, ONNX Runtime from npm's onnxruntime-node, GoMLX as a Go module. What is no package goes to .peers.
+# Ubuntu's own packages, ONNX Runtime from npm's onnxruntime-node, TensorFlow.js from npm, GoMLX as a Go module. What is no
+# package goes to .peers.
 set -euo pipefail
 
 packages=(
@@ -12,7 +13,8 @@ packages=(
   libpthreadpool-dev # XNNPACK's threads
   libcpuinfo-dev     # XNNPACK's choice of kernels
   libeigen3-dev      # Eigen
-  python3-torch      # PyTorch, for inference
+  python3-torch      # PyTorch
+  libtorch-dev       # libtorch, for training
 )
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
@@ -20,7 +22,7 @@ installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = i
 [ "$(uname -m)" = x86_64 ] || { echo "the wrappers of the peers are for amd64, this is $(uname -m)" >&2; exit 1; }
 command -v apt-get >/dev/null || { echo "needs apt-get: the peers come from Debian's or Ubuntu's packages" >&2; exit 1; }
 
-for tool in npm go; do
+for tool in node npm go; do
   command -v $tool >/dev/null || { echo "needs $tool" >&2; exit 1; }
 done
 cd "$(dirname "$0")"
@@ -58,8 +60,15 @@ if [ ! -e $ort/version ]; then
   sed -n 's/^ *"version": "\(.*\)",$/\1/p' "$fetched"/package/package.json >$ort/version
 fi
 
+# TensorFlow.js, with its backend in WebAssembly.
+tfjs=4.22.0
+[ -e .peers/tfjs/node_modules/@tensorflow/tfjs-backend-wasm ] ||
+  npm install --silent --no-fund --no-audit --save-exact --prefix .peers/tfjs @tensorflow/tfjs@$tfjs @tensorflow/tfjs-backend-wasm@$tfjs
+
 go build -C infer/gomlx -o ../../.peers/gomlx .
+go build -C train/gomlx -o ../../.peers/gomlx-train .
 
 dpkg-query -W -f '${Package}\t${Version}\n' "${packages[@]}"
+sed -n 's/^ *"version": "\(.*\)",$/tfjs\t\1/p' .peers/tfjs/node_modules/@tensorflow/tfjs/package.json
 printf 'onnxruntime-node\t%s\n' "$(cat $ort/version)"
 go version -m .peers/gomlx | awk '$1 == "dep" && $2 == "github.com/gomlx/gomlx" { print "gomlx\t" $3 }'

@@ -38,8 +38,8 @@ func (Espalier) Prepare(p *Problem) ([]Call, error) {
 	return []Call{call}, nil
 }
 
-// Model builds a problem's network.
-func Model(p *Problem) (*nn.Model, error) {
+// Model builds the network of some operands.
+func Model(p *Operands) (*nn.Model, error) {
 	activations := map[Activation]nn.ActivationKind{Linear: nn.Linear, ReLU: nn.ReLU, Sigmoid: nn.Sigmoid, Softmax: nn.Softmax}
 	weights := map[string][]float32{}
 	var layers []*nn.Layer

@@ -15,7 +15,7 @@ func TestNetworks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err := Model(p)
+		m, err := Model(&p.Operands)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,7 +4,7 @@ import "github.com/espalier-ml/espalier/nn"
 
 // newPlan prepares Espalier for a problem.
 func newPlan(p *Problem) (*nn.Plan, error) {
-	m, err := Model(p)
+	m, err := Model(&p.Operands)
 	if err != nil {
 		return nil, err
 	}

@@ -13,36 +13,51 @@ import (
 // libraries that pass differ by twice as much at most.
 const Tolerance = 1e-5
 
-// Problem is a row with its operands, which all libraries share. Slices start at cache lines, matrices are row-major.
-type Problem struct {
+// Operands are what a row computes from, and all libraries share. Slices start at cache lines, matrices are row-major.
+type Operands struct {
 	Row
 	Network
 	Weights [][]float32 // of each layer, In rows and Out columns
 	Biases  [][]float32
 	X       [][]float32 // inputs, batch rows each
-	Y       [][]float32 // outputs, likewise; where a library writes, or leaves what it wrote elsewhere
-	want    [][]float64
 }
 
-// NewProblem returns the operands of a row, the same ones for each call. A network's weights do not depend on the batch.
-func NewProblem(row Row) (*Problem, error) {
+// NewOperands returns the operands of a row, the same ones for each call. A network's weights do not depend on the batch.
+func NewOperands(row Row) (*Operands, error) {
 	network, err := NetworkOf(row.Model)
 	if err != nil {
 		return nil, err
 	}
-	p := &Problem{Row: row, Network: network}
+	o := &Operands{Row: row, Network: network}
 	r := rand.New(rand.NewPCG(uint64(network.Parameters()), 1))
 	for _, l := range network.Layers {
 		// Glorot's limit keeps the values of all layers at about one size.
 		limit := math.Sqrt(6 / float64(l.In+l.Out))
-		p.Weights = append(p.Weights, random(r, l.In*l.Out, limit))
-		p.Biases = append(p.Biases, random(r, l.Out, 0.1))
+		o.Weights = append(o.Weights, random(r, l.In*l.Out, limit))
+		o.Biases = append(o.Biases, random(r, l.Out, 0.1))
 	}
 	for _, features := range network.Inputs {
-		p.X = append(p.X, random(r, row.Batch*features, 1))
+		o.X = append(o.X, random(r, row.Batch*features, 1))
 	}
-	widths := network.Widths()
-	for _, v := range network.Outputs {
+	return o, nil
+}
+
+// Problem is a row with its operands and its outputs, which all libraries write.
+type Problem struct {
+	Operands
+	Y    [][]float32 // outputs, batch rows each; where a library writes, or leaves what it wrote elsewhere
+	want [][]float64
+}
+
+// NewProblem returns a row with its operands, the same ones for each call.
+func NewProblem(row Row) (*Problem, error) {
+	operands, err := NewOperands(row)
+	if err != nil {
+		return nil, err
+	}
+	p := &Problem{Operands: *operands}
+	widths := p.Widths()
+	for _, v := range p.Outputs {
 		p.Y = append(p.Y, Aligned(row.Batch*widths[v]))
 	}
 	p.reference()
@@ -132,21 +147,21 @@ func (p *Problem) dense(layer int, x []float64) []float64 {
 	return y
 }
 
-// Values returns memory for each value, in which a library may compute. The inputs and outputs are the problem's own. A value
-// that Concat joins is part of the result of Concat, which so has nothing left to do.
-func (p *Problem) Values() []kernels.Matrix {
-	widths := p.Widths()
+// Values returns memory for each value, in which a library may compute. The inputs are the operands themselves, the outputs y,
+// unless it is nil. A value that Concat joins is part of the result of Concat, which so has nothing left to do.
+func (o *Operands) Values(y [][]float32) []kernels.Matrix {
+	widths := o.Widths()
 	values := make([]kernels.Matrix, len(widths))
-	for v, x := range p.X {
-		values[v] = kernels.MatrixOf(x, p.Batch, widths[v])
+	for v, x := range o.X {
+		values[v] = kernels.MatrixOf(x, o.Batch, widths[v])
 	}
-	for o, v := range p.Outputs {
-		values[v] = kernels.MatrixOf(p.Y[o], p.Batch, widths[v])
+	for i, v := range o.Outputs[:len(y)] {
+		values[v] = kernels.MatrixOf(y[i], o.Batch, widths[v])
 	}
-	for i := len(p.Steps) - 1; i >= 0; i-- {
-		v, s := len(p.X)+i, p.Steps[i]
+	for i := len(o.Steps) - 1; i >= 0; i-- {
+		v, s := len(o.X)+i, o.Steps[i]
 		if values[v].Data == nil {
-			values[v] = kernels.MatrixOf(Aligned(p.Batch*widths[v]), p.Batch, widths[v])
+			values[v] = kernels.MatrixOf(Aligned(o.Batch*widths[v]), o.Batch, widths[v])
 		}
 		if s.Layer == Concat {
 			column := 0

@@ -2,7 +2,7 @@
 
 package peers
 
-// #cgo LDFLAGS: -lxsmm -lxsmmnoblas -lpthread -lrt -ldl -lm
+// #cgo LDFLAGS: -lxsmm -lpthread -lrt -ldl -lm
 // #include "libxsmm_peer.h"
 import "C"
 

@@ -12,9 +12,9 @@ import (
 	"github.com/espalier-ml/espalier/bench/peers"
 )
 
-// measures are the words that a bar may use: those of [result.value], and the peers of products and of inference.
+// measures are the words that a bar may use: those of [result.value], and the peers of products, inference and training.
 var measures = []string{"peak", "best", "softmax", "openblas", "onednn", "libxsmm", "xnnpack", "eigen", "gonum",
-	"onnxruntime", "onnxruntime_go", "pytorch", "gomlx"}
+	"onnxruntime", "onnxruntime_go", "pytorch", "gomlx", "libtorch", "tfjs"}
 
 // A scored row has measures, by name, if they were taken.
 type scored interface {

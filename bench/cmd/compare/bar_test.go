@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,15 +32,21 @@ func someProducts() []*result {
 	})
 }
 
-// someResults has an inference, too, in which Espalier takes 2 µs and a peer 5.
+// someResults has an inference, too, in which Espalier takes 2 µs and a peer 5, and a step of training.
 func someResults() []scored {
-	row := infer.Row{Model: "mt", Threads: 1, Batch: 1}
-	return scoredRows(someProducts(), inferResultsOf([]inference{
-		{Lib: ours, Row: row, P50: 2},
-		{Lib: "onnxruntime", Way: "Run", Row: row, P50: 6},
-		{Lib: "onnxruntime", Way: "IoBinding", Row: row, P50: 5},
-		{Lib: "eigen", Row: row, P50: 3},
-		{Lib: reader, Row: row, P50: 1},
+	row := callRow{inference, infer.Row{Model: "mt", Threads: 1, Batch: 1}}
+	step := callRow{training, row.Row}
+	return scoredRows(someProducts(), callResultsOf([]timing{
+		{Lib: ours, callRow: row, P50: 2},
+		{Lib: "onnxruntime", Way: "Run", callRow: row, P50: 6},
+		{Lib: "onnxruntime", Way: "IoBinding", callRow: row, P50: 5},
+		{Lib: "eigen", callRow: row, P50: 3},
+		{Lib: reader, callRow: row, P50: 1},
+		{Lib: ours, callRow: step, P50: 10},
+		{Lib: "libtorch", callRow: step, P50: 80},
+		{Lib: adam, callRow: step, P50: 1},
+		{Lib: mover, callRow: step, P50: 1},
+		{Lib: peak, callRow: step, P50: 1},
 	}))
 }
 
@@ -65,6 +72,8 @@ func TestBars(t *testing.T) {
 		{"op=infer best 1.5", 1, 0},
 		{"op=infer best 1.6", 1, 1},
 		{"op=infer peak 0.5", 0, 0},
+		{"op=train/model=mt/ libtorch 8", 1, 0},
+		{"op=train best 8.1", 1, 1},
 	} {
 		bars, err := parseBars("# a comment\n\n" + test.bar)
 		if err != nil || len(bars) != 1 {
@@ -115,8 +124,10 @@ func TestBarsOfThisModule(t *testing.T) {
 	for _, r := range append(bench.Rows("avx2", 1), bench.Rows("avx512", 1)...) {
 		rows = append(rows, r)
 	}
-	for _, r := range append(infer.Rows(1), infer.Rows(2)...) {
-		rows = append(rows, r)
+	for _, k := range kinds {
+		for _, r := range append(k.rows(1), k.rows(2)...) {
+			rows = append(rows, r)
+		}
 	}
 	for _, b := range bars {
 		n := 0
@@ -180,25 +191,52 @@ func TestMeasure(t *testing.T) {
 	}
 }
 
-func TestInferRows(t *testing.T) {
+func TestTimings(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes a second")
+		t.Skip("takes seconds")
 	}
-	row := infer.Row{Model: "mm", Threads: 1, Batch: 8}
-	r, err := inferRows([]infer.Row{row}, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range r.Inferences {
-		if m.Row != row || m.P50 <= 0 || m.P99 < m.P50 || m.P999 < m.P99 {
-			t.Errorf("measured %+v", m)
+	for _, k := range kinds {
+		row := callRow{k.name, infer.Row{Model: "mm", Threads: 1, Batch: 32}}
+		if !slices.Contains(k.rows(1), row) {
+			t.Errorf("%v is no row of %s", row, k.name)
+		}
+		r, err := k.measure([]callRow{row}, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range r.Timings {
+			if m.callRow != row || m.P50 <= 0 || m.P99 < m.P50 || m.P999 < m.P99 {
+				t.Errorf("measured %+v", m)
+			}
+		}
+		var text strings.Builder
+		if err := printAll(&text, r.Libraries, nil, callResultsOf(r.Timings)); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{row.String(), k.name + ", threads 1: espalier", "gonum Sgemm"} {
+			if !strings.Contains(text.String(), want) {
+				t.Errorf("%q is missing from\n%s", want, text.String())
+			}
 		}
 	}
+}
+
+// TestLoops demands that the large network's step is set beside the peak and the memory's bandwidth.
+func TestLoops(t *testing.T) {
+	row := callRow{training, infer.Row{Model: "large", Threads: 1, Batch: 32}}
 	var text strings.Builder
-	if err := printAll(&text, r.Libraries, nil, inferResultsOf(r.Inferences)); err != nil {
+	if err := printTimings(&text, callResultsOf([]timing{
+		{Lib: ours, callRow: row, P50: 7000},
+		{Lib: adam, callRow: row, P50: 2000},
+		{Lib: mover, callRow: row, P50: 1000},
+		{Lib: peak, callRow: row, P50: 4000},
+	})); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{row.String(), "espalier Session.Run", "gonum Sgemm"} {
+	for _, want := range []string{
+		"Adam: 52.9 MB in 2000.0 µs, 26.5 GB/s, 50 % of the 52.9 GB/s",
+		"the step without Adam: 5000.0 µs, 69.1 GFLOP/s in products, 80 % of the peak of 86.4",
+	} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("%q is missing from\n%s", want, text.String())
 		}

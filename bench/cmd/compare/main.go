@@ -28,6 +28,7 @@ import (
 	"github.com/espalier-ml/espalier/bench"
 	"github.com/espalier-ml/espalier/bench/infer"
 	"github.com/espalier-ml/espalier/bench/peers"
+	"github.com/espalier-ml/espalier/bench/train"
 	"github.com/espalier-ml/espalier/kernels"
 )
 
@@ -47,7 +48,7 @@ func run() error {
 		isas    = flag.String("isa", strings.Join(available, ","), "instruction sets to hold the libraries to")
 		counts  = flag.String("threads", "1,2", "numbers of threads to hold the libraries to")
 		barFile = flag.String("bar", "", "hold the rows against the bars in this `file`")
-		child   = flag.String("child", "", "measure `products or inference` in this process, whose limits are set, and print JSON")
+		child   = flag.String("child", "", "measure `products, infer or train` in this process, whose limits are set, and print JSON")
 	)
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -90,7 +91,7 @@ func run() error {
 		r, err := measureApart(what, isa, threads, *pattern, *rounds)
 		all.Libraries = append(all.Libraries, r.Libraries...)
 		all.Measurements = append(all.Measurements, r.Measurements...)
-		all.Inferences = append(all.Inferences, r.Inferences...)
+		all.Timings = append(all.Timings, r.Timings...)
 		return err
 	}
 	for _, isa := range strings.Split(*isas, ",") {
@@ -106,38 +107,59 @@ func run() error {
 			}
 		}
 	}
-	// In inference every library uses what this machine has.
-	for _, threads := range numbers {
-		rows := slices.DeleteFunc(infer.Rows(threads), func(r infer.Row) bool { return !selected.MatchString(r.String()) })
-		if len(rows) > 0 {
-			if err := apart("inference", available[0], threads, func() (report, error) { return inferRows(rows, *rounds) }); err != nil {
-				return err
+	// In inference and training every library uses what this machine has.
+	for _, k := range kinds {
+		for _, threads := range numbers {
+			rows := slices.DeleteFunc(k.rows(threads), func(r callRow) bool { return !selected.MatchString(r.String()) })
+			if len(rows) > 0 {
+				if err := apart(k.name, available[0], threads, func() (report, error) { return k.measure(rows, *rounds) }); err != nil {
+					return err
+				}
 			}
 		}
 	}
 	if *child != "" {
 		return nil
 	}
-	if len(all.Measurements)+len(all.Inferences) == 0 {
-		return fmt.Errorf("no row matches %q; names are like %v or %v", *pattern, bench.Rows(available[0], 1)[0], infer.Rows(1)[0])
+	if len(all.Measurements)+len(all.Timings) == 0 {
+		return fmt.Errorf("no row matches %q; names are like %v, %v or %v", *pattern,
+			bench.Rows(available[0], 1)[0], infer.Rows(1)[0], train.Rows(1)[0])
 	}
 	if *out != "" {
 		if err := writeJSON(*out, all); err != nil {
 			return err
 		}
 	}
-	products, inferences := resultsOf(all.Measurements), inferResultsOf(all.Inferences)
-	if err := printAll(os.Stdout, all.Libraries, products, inferences); err != nil {
+	products, calls := resultsOf(all.Measurements), callResultsOf(all.Timings)
+	if err := printAll(os.Stdout, all.Libraries, products, calls); err != nil {
 		return err
 	}
 	if bars != nil {
-		return judge(os.Stdout, bars, scoredRows(products, inferences))
+		return judge(os.Stdout, bars, scoredRows(products, calls))
 	}
 	return nil
 }
 
+// kinds are what is timed call by call.
+var kinds = []struct {
+	name    string
+	rows    func(threads int) []callRow
+	measure func(rows []callRow, rounds int) (report, error)
+}{
+	{inference, func(threads int) []callRow { return callRows(inference, infer.Rows(threads)) }, inferRows},
+	{training, func(threads int) []callRow { return callRows(training, train.Rows(threads)) }, trainRows},
+}
+
+func callRows[R infer.Row | train.Row](kind string, rows []R) []callRow {
+	var of []callRow
+	for _, r := range rows {
+		of = append(of, callRow{kind, infer.Row(r)})
+	}
+	return of
+}
+
 // printAll prints the versions of all libraries and the tables that have rows.
-func printAll(w io.Writer, libraries []string, products []*result, inferences []*inferResult) error {
+func printAll(w io.Writer, libraries []string, products []*result, calls []*callResult) error {
 	if !peers.Native {
 		fmt.Fprintln(w, "This build has no native peers: Espalier is compared with gonum and the machine's peak only. For the others run")
 		fmt.Fprintln(w, "install-peers.sh and build with -tags peers and cgo.")
@@ -149,18 +171,18 @@ func printAll(w io.Writer, libraries []string, products []*result, inferences []
 			return err
 		}
 	}
-	if len(inferences) > 0 {
-		return printInferences(w, inferences)
+	if len(calls) > 0 {
+		return printTimings(w, calls)
 	}
 	return nil
 }
 
-func scoredRows(products []*result, inferences []*inferResult) []scored {
+func scoredRows(products []*result, calls []*callResult) []scored {
 	var rows []scored
 	for _, r := range products {
 		rows = append(rows, r)
 	}
-	for _, r := range inferences {
+	for _, r := range calls {
 		rows = append(rows, r)
 	}
 	return rows
@@ -208,7 +230,7 @@ func writeJSON(name string, all report) error {
 	for _, m := range all.Measurements {
 		lines = append(lines, m)
 	}
-	for _, m := range all.Inferences {
+	for _, m := range all.Timings {
 		lines = append(lines, m)
 	}
 	for _, line := range lines {

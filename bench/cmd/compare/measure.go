@@ -37,7 +37,7 @@ type measurement struct {
 type report struct {
 	Libraries    []string // with versions
 	Measurements []measurement
-	Inferences   []inference
+	Timings      []timing
 }
 
 // key is a way of a library.

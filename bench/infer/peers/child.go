@@ -6,15 +6,14 @@ import (
 	"bufio"
 	_ "embed"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 
+	"github.com/espalier-ml/espalier/bench/child"
 	"github.com/espalier-ml/espalier/bench/infer"
 )
 
@@ -23,13 +22,11 @@ import (
 //go:embed torch_peer.py
 var torchProgram string
 
-// child is a library in a process of its own, which answers each line of JSON with one: a [question] with an [answer]. The
-// process keeps the last problem that it was given, and times its calls itself.
-type child struct {
+// apart is a library in a process of its own, which answers each [question] with an [answer]. The process keeps the last
+// problem that it was given, and times its calls itself.
+type apart struct {
 	name, version string
-	cmd           *exec.Cmd
-	in            io.WriteCloser
-	out           *bufio.Reader
+	process       *child.Process
 }
 
 // question asks for one thing: the version if all fields are empty.
@@ -48,7 +45,6 @@ type preparation struct {
 }
 
 type answer struct {
-	Error   string      `json:"error"`
 	Version string      `json:"version"`
 	Ways    []string    `json:"ways"` // to a preparation
 	NS      []uint32    `json:"ns"`
@@ -59,7 +55,7 @@ type answer struct {
 func children() (libraries []infer.Library, missing []string, stop func()) {
 	_, here, _, _ := runtime.Caller(0)
 	gomlx := filepath.Join(filepath.Dir(here), "..", "..", ".peers", "gomlx")
-	var started []*child
+	var started []*child.Process
 	for _, c := range []struct {
 		name, hint string
 		cmd        *exec.Cmd
@@ -72,72 +68,40 @@ func children() (libraries []infer.Library, missing []string, stop func()) {
 			missing = append(missing, fmt.Sprintf("%s is not measured (%s): %v", c.name, c.hint, err))
 			continue
 		}
-		started = append(started, l)
+		started = append(started, l.process)
 		libraries = append(libraries, l)
 	}
 	return libraries, missing, func() {
-		for _, l := range started {
-			l.stop()
+		for _, p := range started {
+			p.Stop()
 		}
 	}
 }
 
-func start(name string, cmd *exec.Cmd) (*child, error) {
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
+func start(name string, cmd *exec.Cmd) (*apart, error) {
+	process, err := child.Start(name, cmd)
 	if err != nil {
 		return nil, err
 	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
+	var a answer
+	if err := process.Ask(question{}, &a); err != nil {
+		process.Stop()
 		return nil, err
 	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	l := &child{name: name, cmd: cmd, in: in, out: bufio.NewReader(out)}
-	a, err := l.ask(question{})
-	if err != nil {
-		l.stop()
-		return nil, err
-	}
-	l.version = a.Version
-	return l, nil
+	return &apart{name, a.Version, process}, nil
 }
 
-// stop ends the process: it leaves when there are no more questions.
-func (l *child) stop() {
-	_ = l.in.Close()
-	_ = l.cmd.Wait()
-}
+func (l *apart) Name() string { return l.name }
 
-func (l *child) ask(q question) (a answer, err error) {
-	if err := json.NewEncoder(l.in).Encode(q); err != nil {
-		return a, err
-	}
-	line, err := l.out.ReadBytes('\n')
-	if err != nil {
-		return a, fmt.Errorf("the process of %s ended: %w", l.name, err)
-	}
-	if err := json.Unmarshal(line, &a); err != nil {
-		return a, fmt.Errorf("the process of %s answers %q: %w", l.name, line, err)
-	}
-	if a.Error != "" {
-		return a, errors.New(a.Error)
-	}
-	return a, nil
-}
+func (l *apart) Version() string { return l.version }
 
-func (l *child) Name() string { return l.name }
-
-func (l *child) Version() string { return l.version }
-
-func (l *child) Prepare(p *infer.Problem) ([]infer.Call, error) {
+func (l *apart) Prepare(p *infer.Problem) ([]infer.Call, error) {
 	file, err := writeOperands(p)
 	if err != nil {
 		return nil, err
 	}
-	a, err := l.ask(question{Prepare: &preparation{p.Row, p.Network, file}})
+	var a answer
+	err = l.process.Ask(question{Prepare: &preparation{p.Row, p.Network, file}}, &a)
 	if err := errors.Join(err, os.Remove(file)); err != nil {
 		return nil, err
 	}
@@ -146,15 +110,16 @@ func (l *child) Prepare(p *infer.Problem) ([]infer.Call, error) {
 		calls = append(calls, infer.Call{
 			Way: way,
 			Run: func(ns []uint32) error {
-				a, err := l.ask(question{Run: len(ns), Way: way})
+				var a answer
+				err := l.process.Ask(question{Run: len(ns), Way: way}, &a)
 				if err == nil && copy(ns, a.NS) < len(ns) {
 					err = fmt.Errorf("%d times for %d calls", len(a.NS), len(ns))
 				}
 				return err
 			},
 			Fetch: func() error {
-				a, err := l.ask(question{Fetch: true, Way: way})
-				if err != nil {
+				var a answer
+				if err := l.process.Ask(question{Fetch: true, Way: way}, &a); err != nil {
 					return err
 				}
 				for o, y := range a.Outputs {

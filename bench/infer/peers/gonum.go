@@ -20,7 +20,7 @@ func (Gonum) Name() string { return "gonum" }
 func (Gonum) Version() string { return moduleVersion("gonum.org/v1/gonum") }
 
 func (Gonum) Prepare(p *infer.Problem) ([]infer.Call, error) {
-	values := p.Values()
+	values := p.Values(p.Y)
 	return []infer.Call{infer.GoCall("Sgemm", func() error {
 		for i, s := range p.Steps {
 			if s.Layer != infer.Concat {

@@ -103,7 +103,7 @@ func (l native) call(p *infer.Problem, way string) (infer.Call, bool) {
 	for i, y := range p.Y {
 		q.y[i], q.y_width[i] = floats(y), C.int(widths[p.Outputs[i]])
 	}
-	values := p.Values()
+	values := p.Values(p.Y)
 	for i, s := range p.Steps {
 		if s.Layer == infer.Concat {
 			continue
