@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -27,9 +28,10 @@ type trainer struct {
 	preds      []*autograd.Tensor
 
 	pool        *kernels.Pool // of the Fit or Evaluate that runs; nil for one worker
-	sums        []float32     // of gradients
 	pieces      []piece
-	updatePiece func(i int) // is made once
+	rate        float32
+	checkPiece  func(i int) // checkGradient
+	updatePiece func(i int) // updateWeight
 	profile     *profile    // of the Fit that runs; nil if it has none
 
 	// of TrainOnBatch
@@ -62,6 +64,7 @@ func newTrainer(m *Model, optimizer Optimizer, heads []*head) *trainer {
 		}
 	}
 	t.sum, t.logs = newTally(t), Logs{}
+	t.checkPiece, t.updatePiece = t.checkGradient, t.updateWeight
 	for range m.weights {
 		t.slots = append(t.slots, make([][]float32, len(optimizer.slots())))
 	}
@@ -184,90 +187,92 @@ func (t *trainer) step(b *batch, seed uint64, classes classWeights, sum *tally) 
 		return err
 	}
 	t.profile.lap(inBackward)
-	if err := t.checkGradients(); err != nil {
-		return err
-	}
-	t.iterations++
 	err = t.update()
 	t.profile.lap(inUpdate)
 	return err
 }
 
-// checkGradients reports a gradient that is not finite, which can be so although the loss is.
-func (t *trainer) checkGradients() error {
-	for i, w := range t.model.weights {
-		g := t.runner.params[i].Grad()
-		if len(g.Data) <= pieceSize {
-			g = kernels.MatrixOf(g.Data, 1, len(g.Data))
-		}
-		t.sums = slices.Grow(t.sums[:0], g.Rows)[:g.Rows]
-		if err := t.table.RowSum(t.sums, g); err != nil {
-			return err
-		}
-		if nonFinite(t.sums) >= 0 && nonFinite(g.Data) >= 0 { // a sum can overflow without that
-			return fmt.Errorf("the gradient of weight %q is not finite", w.Name)
-		}
-	}
-	return nil
-}
-
-// update changes the weights by their gradients.
-func (t *trainer) update() error {
-	rate := t.optimizer.rate(t.iterations)
-	t.pieces = t.pieces[:0]
-	for i, w := range t.model.weights {
-		p := t.runner.params[i]
-		g := p.Grad()
-		if g.Data == nil { // frozen, or on no path to a loss
-			continue
-		}
-		if rows := p.GradRows(); rows != nil && t.optimizer.sparse() {
-			for _, row := range rows {
-				if err := t.optimizer.update(t.table, rate, w.Row(row), g.Row(row), nil); err != nil {
-					return err
-				}
-			}
-			continue
-		}
-		if t.pool == nil {
-			if err := t.optimizer.update(t.table, rate, w.Data, g.Data, t.slots[i]); err != nil {
-				return err
-			}
-			continue
-		}
-		for from := 0; from < len(w.Data); from += pieceSize {
-			t.pieces = append(t.pieces, piece{weight: i, from: from, to: min(from+pieceSize, len(w.Data)), rate: rate})
-		}
-	}
-	if len(t.pieces) > 0 {
-		t.pool.Do(len(t.pieces), t.updatePiece)
-	}
-	for _, p := range t.pieces {
-		if p.err != nil {
-			return p.err
-		}
-	}
-	return nil
-}
-
 // A piece is a part of a weight that one worker updates.
 type piece struct {
-	weight, from, to int
-	rate             float32
-	err              error
+	weight   int
+	from, to int        // elements
+	rows     []int      // that the gradient has, instead of from and to
+	sum      [1]float32 // of the gradient
+	err      error
 }
 
 const pieceSize = 1 << 14 // floats: some microseconds of an update
 
-func (t *trainer) doPiece(i int) {
+// update changes the weights by their gradients, or none of them.
+func (t *trainer) update() error {
+	t.pieces = t.pieces[:0]
+	for i := range t.model.weights {
+		param := t.runner.params[i]
+		n := len(param.Grad().Data) // 0 if frozen, or on no path to a loss
+		if rows := param.GradRows(); rows != nil && t.optimizer.sparse() {
+			t.pieces = append(t.pieces, piece{weight: i, rows: rows})
+			continue
+		}
+		for from := 0; from < n; from += pieceSize {
+			t.pieces = append(t.pieces, piece{weight: i, from: from, to: min(from+pieceSize, n)})
+		}
+	}
+	if err := t.each(t.checkPiece); err != nil {
+		return err
+	}
+	t.iterations++
+	t.rate = t.optimizer.rate(t.iterations)
+	return t.each(t.updatePiece)
+}
+
+// each calls do for every piece.
+func (t *trainer) each(do func(i int)) error {
+	if t.pool != nil {
+		t.pool.Do(len(t.pieces), do)
+	} else {
+		for i := range t.pieces {
+			do(i)
+		}
+	}
+	for i := range t.pieces {
+		if err := t.pieces[i].err; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkGradient looks for values that are not finite, which there can be although the loss is. A sum can overflow without.
+func (t *trainer) checkGradient(i int) {
 	p := &t.pieces[i]
+	g, bad := t.runner.params[p.weight].Grad(), false
+	if p.rows != nil {
+		bad = slices.ContainsFunc(p.rows, func(row int) bool { return nonFinite(g.Row(row)) >= 0 })
+	} else {
+		g := g.Data[p.from:p.to]
+		p.err = t.table.RowSum(p.sum[:], kernels.MatrixOf(g, 1, len(g)))
+		bad = nonFinite(p.sum[:]) >= 0 && nonFinite(g) >= 0
+	}
+	if bad {
+		p.err = fmt.Errorf("the gradient of weight %q is not finite", t.model.weights[p.weight].Name)
+	}
+}
+
+func (t *trainer) updateWeight(i int) {
+	p := &t.pieces[i]
+	w, g := t.model.weights[p.weight], t.runner.params[p.weight].Grad()
+	if p.rows != nil {
+		for _, row := range p.rows {
+			p.err = cmp.Or(p.err, t.optimizer.update(t.table, t.rate, w.Row(row), g.Row(row), nil))
+		}
+		return
+	}
 	var memory [2][]float32
 	slots := memory[:0]
 	for _, s := range t.slots[p.weight] {
 		slots = append(slots, s[p.from:p.to])
 	}
-	w, g := t.model.weights[p.weight].Data, t.runner.params[p.weight].Grad().Data
-	p.err = t.optimizer.update(t.table, p.rate, w[p.from:p.to], g[p.from:p.to], slots)
+	p.err = t.optimizer.update(t.table, t.rate, w.Data[p.from:p.to], g.Data[p.from:p.to], slots)
 }
 
 // share lets workers help until the function that it returns is called.
@@ -276,7 +281,6 @@ func (t *trainer) share(workers int) (done func()) {
 		return func() {}
 	}
 	t.pool = kernels.NewPool(workers)
-	t.updatePiece = t.doPiece
 	t.runner.tape.Share(t.pool)
 	return func() {
 		t.pool.Close()
