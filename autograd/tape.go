@@ -41,10 +41,10 @@ type Tape struct {
 	tensors pool[Tensor]
 	ops     []entry
 	err     error
-	walked  bool   // Backward has run
+	walked  bool // Backward has run
 	label   int
 	times   []time.Duration // of Backward by label; nil: not asked for
-	dead    Tensor // what operations return once the tape has failed
+	dead    Tensor          // what operations return once the tape has failed
 
 	denses       pool[denseOp]
 	embeddings   pool[embeddingOp]

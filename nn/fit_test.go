@@ -7,6 +7,7 @@ import (
 	"iter"
 	"math"
 	"regexp"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -463,32 +464,35 @@ func TestStepAllocations(t *testing.T) {
 	})
 }
 
-// Neither weights nor logs depend on the number of workers.
+// Neither weights nor logs depend on the number of workers, nor on how many of them run at a time.
 func TestFitWorkers(t *testing.T) {
 	momentum := SGD(0.001)
 	momentum.Momentum = 0.9
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	for name, optimizer := range map[string]*Optimizer{"sgd": SGD(0.001), "momentum": momentum, "adam": Adam(0.001), "rmsprop": RMSprop(0.001)} {
 		t.Run(name, func(t *testing.T) {
-			var weights []uint32
-			var logs [2]Logs
-			for _, workers := range []int{1, 2, 4} {
-				m, err := servedModels[3].build() // large
+			fit := func(procs, workers int) ([]uint32, map[string][]uint64, Logs) {
+				runtime.GOMAXPROCS(procs)
+				x := Input("x", 128)
+				h := Dense(64, ReLU).On(Dense(256, ReLU).On(x)) // 40 x 128 x 256 is large enough to be shared
+				m, err := NewModel([]*Node{x}, []*Node{Dense(1, Linear, Name("value")).On(h), Dense(10, Softmax, Name("label")).On(h)})
 				require.NoError(t, err)
 				d := trainingData(t, m, optimizer, 96)
-				h, err := m.Fit(context.Background(), d, Epochs(2), BatchSize(40), WithWorkers(workers))
+				history, err := m.Fit(context.Background(), d, Epochs(2), BatchSize(40), WithWorkers(workers))
 				require.NoError(t, err)
-				evaluated, err := m.Evaluate(context.Background(), d, WithWorkers(workers))
+				logs, err := m.Evaluate(context.Background(), d, BatchSize(96), WithWorkers(workers))
 				require.NoError(t, err)
 				require.Nil(t, m.trainer.pool)
-				last := Logs{}
-				for name, values := range h.Logs {
-					last[name] = values[1]
+				return weightBits(m), logBits(history), logs
+			}
+			weights, history, logs := fit(1, 1)
+			for _, procs := range []int{1, 2, 4, 8} {
+				for _, workers := range []int{1, 2, 4} {
+					w, h, l := fit(procs, workers)
+					require.True(t, slices.Equal(weights, w), "%d workers, GOMAXPROCS %d", workers, procs)
+					require.Equal(t, history, h)
+					require.Equal(t, logs, l)
 				}
-				if workers == 1 {
-					weights, logs = weightBits(m), [2]Logs{last, evaluated}
-				}
-				require.True(t, slices.Equal(weights, weightBits(m)), workers)
-				require.Equal(t, logs, [2]Logs{last, evaluated}, workers)
 			}
 		})
 	}
