@@ -62,6 +62,7 @@ type chunk struct {
 	targets []target         // in the order of the heads
 	weights [][]float32      // in the order of the heads; nil: 1 for every row
 	numbers []float32        // what Labels stand for
+	sum     [1]float32       // of some of the data
 }
 
 // A target is what an output should be: class labels or values, the other is empty.
@@ -176,12 +177,19 @@ func (c *chunk) fill(m *Model, d Data) error {
 		return err
 	}
 	t := m.trainer
-	if err := errors.Join(
-		checkUnknown("target", d.Targets, m.outputNodes), // one for an output that is not trained is not used
-		checkMissing("target", d.Targets, t.headByName),
-		checkUnknown("sample weights", d.SampleWeights, t.headByName),
-	); err != nil {
-		return err
+	complete := len(d.Targets) == len(t.heads) && len(d.SampleWeights) == 0
+	for _, h := range t.heads {
+		_, ok := d.Targets[h.name]
+		complete = complete && ok
+	}
+	if !complete {
+		if err := errors.Join(
+			checkUnknown("target", d.Targets, m.outputNodes), // one for an output that is not trained is not used
+			checkMissing("target", d.Targets, t.headByName),
+			checkUnknown("sample weights", d.SampleWeights, t.headByName),
+		); err != nil {
+			return err
+		}
 	}
 	c.targets, c.weights = c.targets[:0], c.weights[:0]
 	for _, h := range t.heads {
@@ -202,8 +210,13 @@ func (c *chunk) fill(m *Model, d Data) error {
 }
 
 func (c *chunk) fillInputs(m *Model, a Arrays) error {
-	if err := errors.Join(checkUnknown("input", a, m.inputNodes), checkMissing("input", a, m.inputNodes)); err != nil {
-		return err
+	complete := len(a) == len(m.inputs)
+	for _, n := range m.inputs {
+		_, ok := a[n.layer.name]
+		complete = complete && ok
+	}
+	if !complete {
+		return errors.Join(checkUnknown("input", a, m.inputNodes), checkMissing("input", a, m.inputNodes))
 	}
 	c.inputs, c.numbers = c.inputs[:0], c.numbers[:0]
 	for i, n := range m.inputs {
@@ -227,7 +240,7 @@ func (c *chunk) fillInputs(m *Model, a Arrays) error {
 			return fmt.Errorf("input %q: has %d rows, input %q has %d", name, rows, m.inputs[0].layer.name, c.rows)
 		}
 		matrix := kernels.MatrixOf(x, rows, n.features())
-		if err := cmp.Or(m.checkIndices(n, matrix), checkFinite(matrix)); err != nil {
+		if err := cmp.Or(m.checkIndices(n, matrix), c.checkFinite(matrix)); err != nil {
 			return fmt.Errorf("input %q: %w", name, err)
 		}
 		c.rows, c.inputs = rows, append(c.inputs, matrix)
@@ -274,7 +287,7 @@ func (c *chunk) target(h *head, a Array) (target, error) {
 		numbers = c.floats(labels)
 	}
 	values := kernels.MatrixOf(numbers, c.rows, width)
-	if err := checkFinite(values); err != nil {
+	if err := c.checkFinite(values); err != nil {
 		return target{}, err
 	}
 	if h.loss.probability() {
@@ -296,9 +309,20 @@ func checkLabels(labels []int32, classes int) error {
 	return nil
 }
 
-func checkFinite(m kernels.Matrix) error {
-	if i := nonFinite(m.Data[:m.Rows*m.Cols]); i >= 0 {
-		return fmt.Errorf("row %d, column %d is %v", i/m.Cols, i%m.Cols, m.Data[i])
+func (c *chunk) checkFinite(m kernels.Matrix) error {
+	v := m.Data[:m.Rows*m.Cols]
+	for from := 0; from < len(v); from += pieceSize {
+		piece := v[from:min(from+pieceSize, len(v))]
+		if err := kernels.Default().RowSum(c.sum[:], kernels.MatrixOf(piece, 1, len(piece))); err != nil {
+			return err
+		}
+		if nonFinite(c.sum[:]) < 0 {
+			continue
+		}
+		if i := nonFinite(piece); i >= 0 { // a sum can overflow without
+			i += from
+			return fmt.Errorf("row %d, column %d is %v", i/m.Cols, i%m.Cols, v[i])
+		}
 	}
 	return nil
 }
