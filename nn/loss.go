@@ -74,6 +74,13 @@ func (r *regression) serves(h *head) error {
 
 func (r *regression) sum(pred kernels.Matrix, y target) float64 {
 	sum := 0.0
+	if pred.Cols == 1 && pred.Contiguous() && y.values.Contiguous() {
+		t := y.values.Data
+		for i, p := range pred.Data[:pred.Rows] {
+			sum += r.of(float64(p) - float64(t[i]))
+		}
+		return sum
+	}
 	for i := range pred.Rows {
 		row := 0.0
 		t := y.values.Row(i)

@@ -33,7 +33,7 @@ func (accuracy) sum(pred kernels.Matrix, y target) float64 {
 		var ok bool
 		switch {
 		case y.labels != nil:
-			ok = argmax(p) == int(y.labels[i])
+			ok = isArgmax(p, int(y.labels[i]))
 		case len(p) == 1:
 			class := float32(0)
 			if p[0] > 0.5 {
@@ -41,13 +41,29 @@ func (accuracy) sum(pred kernels.Matrix, y target) float64 {
 			}
 			ok = class == y.values.Row(i)[0]
 		default:
-			ok = argmax(p) == argmax(y.values.Row(i))
+			ok = isArgmax(p, argmax(y.values.Row(i)))
 		}
 		if ok {
 			right++
 		}
 	}
 	return float64(right)
+}
+
+// isArgmax reports whether v has its first maximum at i. It mostly ends at the first value that says no.
+func isArgmax(v []float32, i int) bool {
+	x := v[i]
+	for _, o := range v[i+1:] {
+		if o > x {
+			return false
+		}
+	}
+	for _, o := range v[:i] {
+		if o >= x {
+			return false
+		}
+	}
+	return true
 }
 
 func argmax(v []float32) int {

@@ -151,6 +151,13 @@ func (t *trainer) forward(b *batch, training bool, seed uint64, classes classWei
 func (h *head) scale(into []float32, b *batch, i int, classes map[int]float64) []float32 {
 	into = into[:0]
 	y, weights, n := b.targets[i], b.weights[i], float64(b.rows)
+	if weights == nil && classes == nil {
+		same := float32(1 / n)
+		for range b.rows {
+			into = append(into, same)
+		}
+		return into
+	}
 	for row := range b.rows {
 		scale := 1.0
 		if weights != nil {
