@@ -189,13 +189,16 @@ func (v *simd) table() *Table {
 		case logits.Cols == 0:
 			clear(loss)
 		case isColumn(logits) && isColumn(targets) && (probs.absent() || isColumn(probs)) && (grad.absent() || isColumn(grad)):
-			for i := 0; i < logits.Rows; i += rowCall {
-				v.binaryCrossEntropyColumn(min(rowCall, logits.Rows-i), &loss[i], probs.row(i), grad.row(i), logits.row(i), targets.row(i), pointer(weights, i))
+			for i := 0; i < logits.Rows; i += mathCall {
+				v.binaryCrossEntropyColumn(min(mathCall, logits.Rows-i), &loss[i], probs.row(i), grad.row(i), logits.row(i), targets.row(i), pointer(weights, i))
 			}
 			return
 		}
 		for i, rows := 0, 0; i < logits.Rows && logits.Cols > 0; i += rows {
 			rows = rowsFrom(logits, i)
+			if rows*logits.Cols > mathCall {
+				rows = max(1, rows/2)
+			}
 			w, step := weightsFrom(weights, i)
 			v.binaryCrossEntropy(rows, logits.Cols, &loss[i], probs.row(i), 4*probs.Stride, grad.row(i), 4*grad.Stride,
 				logits.row(i), 4*logits.Stride, targets.row(i), 4*targets.Stride, w, step, float32(logits.Cols))
