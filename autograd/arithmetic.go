@@ -108,7 +108,17 @@ func (t *Tape) Mean(x *Tensor) *Tensor {
 	if t.err != nil {
 		return &t.dead
 	}
-	return t.Scale(sum, float32(1/float64(x.Rows*x.Cols)))
+	mean := t.Scale(sum, float32(1/float64(x.Rows*x.Cols)))
+	if m := mean.Data[0]; m-m != 0 { // the sum may leave float32 where the mean does not
+		exact := 0.0
+		for i := range x.Rows {
+			for _, v := range x.Row(i) {
+				exact += float64(v)
+			}
+		}
+		mean.Data[0] = float32(exact / float64(x.Rows*x.Cols))
+	}
+	return mean
 }
 
 func (o *sumOp) backward(t *Tape) error {

@@ -1,6 +1,7 @@
 package autograd
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/espalier-ml/espalier/kernels"
@@ -32,6 +33,10 @@ func (t *Tape) Dense(x, w, b *Tensor, act kernels.Activation) *Tensor {
 	return t.record(o, y)
 }
 
+// rowsPerSum is how many rows of a batch one chain of float32 additions takes. In a chain of 2²⁴ ones the next one changes
+// nothing, so a larger batch has a sum for each so many rows.
+const rowsPerSum = 1 << 16
+
 func (o *denseOp) backward(t *Tape) error {
 	dz := o.y.grad // nothing needs dy after this, so its memory takes dz
 	var db []float32
@@ -42,12 +47,21 @@ func (o *denseOp) backward(t *Tape) error {
 			clear(db)
 		}
 	}
-	if err := t.table.ActivateGrad(dz, db, dz, o.y.Matrix, o.act, false); err != nil {
+	var dw kernels.Matrix
+	accumulate := false
+	if o.w.needs {
+		dw, accumulate = t.into(o.w)
+	}
+	if err := o.weights(t, dw, db, dz.RowRange(0, min(dz.Rows, rowsPerSum)), 0, accumulate); err != nil {
 		return err
 	}
-	if o.w.needs {
-		g, accumulate := t.into(o.w)
-		if err := t.table.GemmTN(&t.scratch, g, o.x.Matrix, dz, kernels.Epilogue{Accumulate: accumulate}); err != nil {
+	for from := rowsPerSum; from < dz.Rows; from += rowsPerSum {
+		w, b := t.matrix(dw.Rows, dw.Cols), t.matrix(1, len(db))
+		clear(b.Data)
+		if err := o.weights(t, w, b.Data, dz.RowRange(from, min(dz.Rows, from+rowsPerSum)), from, false); err != nil {
+			return err
+		}
+		if err := cmp.Or(t.table.Add(dw, dw, w), t.table.Add(kernels.MatrixOf(db, 1, len(db)), kernels.MatrixOf(db, 1, len(db)), b)); err != nil {
 			return err
 		}
 	}
@@ -56,4 +70,16 @@ func (o *denseOp) backward(t *Tape) error {
 		return t.table.GemmNT(&t.scratch, g, dz, o.w.Matrix, kernels.Epilogue{Accumulate: accumulate})
 	}
 	return nil
+}
+
+// weights turns some rows of dy into those of dz and computes what they add to the gradients of the weights and the bias,
+// or of those that have one. The first row is number from.
+func (o *denseOp) weights(t *Tape, dw kernels.Matrix, db []float32, dz kernels.Matrix, from int, accumulate bool) error {
+	if len(db) == 0 {
+		db = nil
+	}
+	if err := t.table.ActivateGrad(dz, db, dz, o.y.RowRange(from, from+dz.Rows), o.act, false); err != nil || !o.w.needs {
+		return err
+	}
+	return t.table.GemmTN(&t.scratch, dw, o.x.RowRange(from, from+dz.Rows), dz, kernels.Epilogue{Accumulate: accumulate})
 }

@@ -43,14 +43,40 @@ func (o *embeddingOp) backward(t *Tape) error {
 		clear(g.Data)
 	}
 	dy := kernels.MatrixOf(o.y.grad.Data, len(o.rows), w.Cols)
+	long := o.long()
 	for i, row := range o.rows {
 		w.sparse.touch(row)
 		to, from := w.grad.Row(row), dy.Row(i)
+		if sum, ok := long[row]; ok {
+			for j, d := range from {
+				sum[j] += float64(d)
+			}
+			continue
+		}
 		for j, d := range from {
 			to[j] += d
 		}
 	}
+	for row, sum := range long {
+		for j, d := range sum {
+			w.grad.Row(row)[j] += float32(d)
+		}
+	}
 	return nil
+}
+
+// long returns sums for the rows that are named more often than one chain of float32 additions takes.
+func (o *embeddingOp) long() map[int][]float64 {
+	if len(o.rows) <= rowsPerSum {
+		return nil
+	}
+	times, sums := make([]int, o.w.Rows), map[int][]float64{}
+	for _, row := range o.rows {
+		if times[row]++; times[row] == rowsPerSum+1 {
+			sums[row] = make([]float64, o.w.Cols)
+		}
+	}
+	return sums
 }
 
 // A sparseGrad is a gradient that is zero but for some rows. It keeps its memory from step to step, so that a step only

@@ -34,6 +34,12 @@ func (t *Tape) loss(x *Tensor, weights []float32, probabilities bool, kernel los
 	}
 	sum := 0.0
 	for i, l := range rows {
+		if weights[i] == 0 { // counts nothing, whatever the row's loss and gradient are
+			if g.Data != nil {
+				clear(g.Row(i))
+			}
+			continue
+		}
 		sum += float64(weights[i]) * float64(l)
 	}
 	y := t.result(1, 1, x)

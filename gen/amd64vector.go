@@ -316,7 +316,7 @@ func (l *lanes) store(m mem, s reg) {
 func (l *lanes) share(d reg, m mem)          { l.op("VBROADCASTSS", l.address(m, 0), l.part(d, 0)) }
 func (l *lanes) shareArg(d reg, name string) { l.op("VBROADCASTSS", l.param(name), l.part(d, 0)) }
 func (l *lanes) storeOne(m mem, s reg)       { l.op("VMOVSS", fmt.Sprintf("X%d", s.first), l.address(m, 0)) }
-func (l *lanes) loadLabel(d word, m mem)     { l.op("MOVLQSX", l.address(m, 0), d) }
+func (l *lanes) loadLabel(d word, m mem)     { l.op("MOVL", l.address(m, 0), d) }
 
 // laneNumbers sets lane i to the integer i.
 func (l *lanes) laneNumbers(d reg) {

@@ -246,7 +246,7 @@ func (l *neonLanes) setArg(d word, name string) { l.op("MOVD", l.param(name), d)
 func (l *neonLanes) addTo(d word, b any)        { l.op("ADD", value(b), d) }
 func (l *neonLanes) mask(d word, b int)         { l.op("AND", value(b), d) }
 func (l *neonLanes) scale(d word, bits int)     { l.op("LSL", value(bits), d) }
-func (l *neonLanes) loadLabel(d word, m mem)    { l.op("MOVW", l.one(m), d) }
+func (l *neonLanes) loadLabel(d word, m mem)    { l.op("MOVWU", l.one(m), d) }
 func (l *neonLanes) makeTail(bytes word)        { l.tailEnd = bytes }
 func (l *neonLanes) addArg(d word, name string) {
 	l.op("MOVD", l.param(name), "R16")

@@ -25,6 +25,17 @@ func (k *kernel) firstOf(d, a, b word) {
 	k.fn.at(found)
 }
 
+// label sets d to a label in bytes, or to 0 if it is none of the columns: a label that another goroutine changes after
+// it was checked must not lead outside of the row.
+func (k *kernel) label(d word, m mem) {
+	valid := k.fn.label("valid")
+	k.loadLabel(d, m)
+	k.scale(d, 2)
+	k.branch(d, "<", k.end, valid)
+	k.move(d, 0)
+	k.fn.at(valid)
+}
+
 func crossEntropies() []description {
 	return []description{
 		{"softmaxCrossEntropy", lossParams + "labels *int32, " + weightParams,
@@ -45,8 +56,7 @@ func crossEntropies() []description {
 				}
 				labelOf := func(z reg) word {
 					label := k.word("label in bytes")
-					k.loadLabel(label, mem{base: labels})
-					k.scale(label, 2)
+					k.label(label, mem{base: labels})
 					k.share(z, mem{base: logits, index: label})
 					return label
 				}
@@ -74,8 +84,7 @@ func crossEntropies() []description {
 						label, at := k.word("label in bytes"), k.word("its row")
 						k.move(at, logits)
 						for i := range 4 {
-							k.loadLabel(label, mem{base: labels, offset: 4 * i})
-							k.scale(label, 2)
+							k.label(label, mem{base: labels, offset: 4 * i})
 							k.insert(z, i, mem{base: at, index: label})
 							k.addArg(at, "logitsRow")
 						}
@@ -224,21 +233,8 @@ func crossEntropies() []description {
 					dot := k.vec("")
 					k.set(sum, num(0))
 					k.set(dot, num(0))
-					k.each(1, func(_ int, at func(word, int) mem) {
-						k.load(v, at(logits, 0))
-						k.sub(v, v, m)
-						t := k.vec("")
-						k.load(t, at(targets, 0))
-						k.mulAdd(dot, t, v, dot)
-						k.free(t)
-						k.max(v, v, low)
-						v = k.exp(v)[0]
-						if at(logits, 0).tail {
-							k.keepTail(v)
-						}
-						k.unless(terms, func() { k.store(at(terms, 0), v) })
-						k.add(sum, sum, v)
-					})
+					k.free(v)
+					k.softTerms(sum, dot, m, low, terms, logits, targets)
 					total, across := k.uni(""), k.uni("")
 					k.foldAdd(total, sum)
 					k.foldAdd(across, dot)
@@ -246,22 +242,12 @@ func crossEntropies() []description {
 					k.share(mass, mem{base: loss})
 					lossOf(total, mass, across)
 					k.unless(terms, func() {
-						w, t := k.uni(""), k.vec("")
+						w := k.uni("")
 						k.share(w, mem{base: weights})
-						k.each(1, func(_ int, at func(word, int) mem) {
-							k.load(v, at(terms, 0))
-							k.mul(v, v, total)
-							k.unless(grad, func() { k.load(t, at(targets, 0)) })
-							k.unless(probs, func() { k.store(at(probs, 0), v) })
-							k.unless(grad, func() {
-								k.mulSub(v, v, mass, t)
-								k.mul(v, v, w)
-								k.store(at(grad, 0), v)
-							})
-						})
-						k.free(w, t)
+						k.softResults(total, mass, w, probs, grad, terms, targets)
+						k.free(w)
 					})
-					k.free(v, sum, dot, terms, total, across, mass)
+					k.free(sum, dot, terms, total, across, mass)
 				}, steps...)
 			}},
 		{"binaryCrossEntropy", lossParams + targetParams + weightParams + ", n float32",
@@ -274,14 +260,7 @@ func crossEntropies() []description {
 				k.rows(rows, func() {
 					k.weight(w, weights, false)
 					k.set(sum, num(0))
-					k.each(1, func(_ int, at func(word, int) mem) {
-						s := k.binaryLoss(at, limit, probs, grad, logits, targets, func(g reg) { k.mul(g, g, w) })
-						if at(logits, 0).tail {
-							k.keepTail(s)
-						}
-						k.add(sum, sum, s)
-						k.free(s)
-					})
+					k.binaryColumns(sum, w, limit, probs, grad, logits, targets)
 					k.mean(loss, sum)
 				}, step{loss, 4}, step{probs, "probsRow"}, step{grad, "gradRow"}, step{logits, "logitsRow"}, step{targets, "targetsRow"}, step{weights, "weightStep"})
 			}},
@@ -298,6 +277,56 @@ func crossEntropies() []description {
 				})
 			}},
 	}
+}
+
+// softTerms leaves exp(x-m) of a row of logits in terms, unless that is nil, and adds it to sum and t·(x-m) to dot.
+func (k *kernel) softTerms(sum, dot, m, low reg, terms, logits, targets word) {
+	v := k.vec("")
+	k.each(1, func(_ int, at func(word, int) mem) {
+		k.load(v, at(logits, 0))
+		k.sub(v, v, m)
+		t := k.vec("")
+		k.load(t, at(targets, 0))
+		k.mulAdd(dot, t, v, dot)
+		k.free(t)
+		k.max(v, v, low)
+		v = k.exp(v)[0]
+		if at(logits, 0).tail {
+			k.keepTail(v)
+		}
+		k.unless(terms, func() { k.store(at(terms, 0), v) })
+		k.add(sum, sum, v)
+	})
+	k.free(v)
+}
+
+// softResults stores p = terms·r and (p·mass - t)·w.
+func (k *kernel) softResults(r, mass, w reg, probs, grad, terms, targets word) {
+	v, t := k.vec(""), k.vec("")
+	k.each(1, func(_ int, at func(word, int) mem) {
+		k.load(v, at(terms, 0))
+		k.mul(v, v, r)
+		k.unless(grad, func() { k.load(t, at(targets, 0)) })
+		k.unless(probs, func() { k.store(at(probs, 0), v) })
+		k.unless(grad, func() {
+			k.mulSub(v, v, mass, t)
+			k.mul(v, v, w)
+			k.store(at(grad, 0), v)
+		})
+	})
+	k.free(v, t)
+}
+
+// binaryColumns adds the losses of a row to sum and stores its results.
+func (k *kernel) binaryColumns(sum, w, limit reg, probs, grad, logits, targets word) {
+	k.each(1, func(_ int, at func(word, int) mem) {
+		s := k.binaryLoss(at, limit, probs, grad, logits, targets, func(g reg) { k.mul(g, g, w) })
+		if at(logits, 0).tail {
+			k.keepTail(s)
+		}
+		k.add(sum, sum, s)
+		k.free(s)
+	})
 }
 
 // binaryLoss returns the losses of one vector, and stores its probabilities and its gradient, to which it applies the

@@ -111,7 +111,7 @@ func (m amd64) gemm(rows int) *fn {
 	f.at(done)
 	f.op("SUBQ", "$1", field("blocks"))
 	last := f.label("last")
-	f.op("JEQ", last)
+	f.op("JLE", last) // not JEQ: the count of a call that two goroutines share by mistake can pass zero
 	for _, step := range [][2]string{{"DI", field("a")}, {field("cRow"), field("c")}, {field("initRow"), field("init")}} {
 		f.op("MOVQ", step[0], "AX")
 		f.op("IMULQ", fmt.Sprintf("$%d", rows), "AX")

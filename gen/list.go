@@ -4,5 +4,5 @@ import "slices"
 
 // descriptions lists the kernels that every level has besides its products.
 func descriptions() []description {
-	return slices.Concat(elementwise(), functions(), optimizers(), activating(), reductions(), softmaxes(), crossEntropies(), regressions())
+	return slices.Concat(elementwise(), functions(), optimizers(), activating(), reductions(), softmaxes(), crossEntropies(), regressions(), longRows())
 }

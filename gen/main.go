@@ -25,7 +25,7 @@ func main() {
 
 // files returns the text of every generated file by name.
 func files() map[string]string {
-	amd := []*fn{transpose()}
+	amd, arm := []*fn{transpose()}, []*fn{neonTranspose()}
 	for _, m := range []amd64{avx2, avx512} {
 		_, highest := m.rows()
 		for rows := range highest {
@@ -35,7 +35,6 @@ func files() map[string]string {
 			amd = append(amd, m.kernel(d))
 		}
 	}
-	arm := []*fn{neonTranspose()}
 	for rows := range neonRows {
 		arm = append(arm, neonGemm(rows+1))
 	}
@@ -45,6 +44,9 @@ func files() map[string]string {
 	return map[string]string{
 		"kernels_amd64.s": print(amd64Numbers(amd), amd),
 		"kernels_arm64.s": print(neonTable(arm), arm),
+		"functions.go":    functionTypes(),
+		"stubs_amd64.go":  stubs(amd, avx2.suffix, avx512.suffix),
+		"stubs_arm64.go":  stubs(arm, neonSuffix),
 	}
 }
 

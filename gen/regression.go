@@ -1,37 +1,43 @@
 package main
 
-// regression describes a loss that is the mean of a function of d = pred - target, twice: for rows, and for a single
-// column, where each row is one element. term replaces d by the function's value; slope replaces d by its gradient with
+import "strings"
+
+// regression describes a loss that is the mean of a function of d = pred - target, three times: for rows, for a single
+// column, where each row is one element, and for a piece of a row. term replaces d by the function's value; slope replaces d by its gradient with
 // weight w.
 func regression(name, term, slope string, twice bool, value func(k *kernel, v, d reg), gradient func(k *kernel, d, w reg)) []description {
 	const head, tail = "grad *float32, gradRow int, pred *float32, predRow int, ", "targets *float32, targetsRow int, weights *float32, weightStep int, n float32"
+	columns := func(k *kernel, sum, w reg, grad, pred, targets word) {
+		d, t := k.vec(""), k.vec("")
+		k.each(2, func(vectors int, at func(word, int) mem) {
+			for i := range vectors {
+				k.load(d, at(pred, i))
+				k.load(t, at(targets, i))
+				k.sub(d, d, t)
+				if twice {
+					k.mulAdd(sum, d, d, sum)
+				} else {
+					value(k, t, d)
+					k.add(sum, sum, t)
+				}
+				k.unless(grad, func() {
+					gradient(k, d, w)
+					k.store(at(grad, i), d)
+				})
+			}
+		})
+		k.free(d, t)
+	}
 	rows := description{name, "rows, cols int, loss *float32, " + head + tail,
 		"d = pred[i,j] - targets[i,j]; loss[i] = mean of " + term + "; grad[i,j] = " + slope + " / n", func(k *kernel) {
 			k.columns("cols")
 			rows, loss, grad, pred := k.arg("rows"), k.arg("loss"), k.arg("grad"), k.arg("pred")
 			targets, weights := k.arg("targets"), k.arg("weights")
 			w, sum := k.uni("weight/n"), k.vec("sum of the losses")
-			d, t := k.vec(""), k.vec("")
 			k.rows(rows, func() {
 				k.weight(w, weights, twice)
 				k.set(sum, num(0))
-				k.each(2, func(vectors int, at func(word, int) mem) {
-					for i := range vectors {
-						k.load(d, at(pred, i))
-						k.load(t, at(targets, i))
-						k.sub(d, d, t)
-						if twice {
-							k.mulAdd(sum, d, d, sum)
-						} else {
-							value(k, t, d)
-							k.add(sum, sum, t)
-						}
-						k.unless(grad, func() {
-							gradient(k, d, w)
-							k.store(at(grad, i), d)
-						})
-					}
-				})
+				columns(k, sum, w, grad, pred, targets)
 				k.mean(loss, sum)
 			}, step{loss, 4}, step{grad, "gradRow"}, step{pred, "predRow"}, step{targets, "targetsRow"}, step{weights, "weightStep"})
 		}}
@@ -57,7 +63,14 @@ func regression(name, term, slope string, twice bool, value func(k *kernel, v, d
 				k.store(at(loss, 0), v)
 			})
 		}}
-	return []description{rows, column}
+	piece := description{name + "Piece", "n int, lanes *float32, grad *float32, pred *float32, targets *float32, weight float32",
+		"d = pred[j] - targets[j]; lanes[j%16] += " + term + "; grad[j] = " + strings.TrimSuffix(strings.Replace(slope, " * 2", "", 1), "s[i]"), func(k *kernel) {
+			k.columns("n")
+			lanes, grad, pred, targets := k.arg("lanes"), k.arg("grad"), k.arg("pred"), k.arg("targets")
+			w := k.shared("weight")[0]
+			k.carried(func(sum reg) { columns(k, sum, w, grad, pred, targets) }, lanes)
+		}}
+	return []description{rows, column, piece}
 }
 
 func regressions() []description {

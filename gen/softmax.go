@@ -27,8 +27,16 @@ func (k *kernel) maxOfRow(m reg, x word) {
 
 // expOfRow visits v = exp(x-m) for each vector of a row and sets total to the sum.
 func (k *kernel) expOfRow(total, m reg, x word, visit func(v reg, at func(base word) mem)) {
-	low, sum := k.limit(expMin), k.vec("")
+	sum := k.vec("")
 	k.set(sum, num(0))
+	k.expOfColumns(sum, m, x, visit)
+	k.foldAdd(total, sum)
+	k.free(sum)
+}
+
+// expOfColumns visits v = exp(x-m) for each vector of a row and adds them to sum.
+func (k *kernel) expOfColumns(sum, m reg, x word, visit func(v reg, at func(base word) mem)) {
+	low := k.limit(expMin)
 	k.each(k.fit(3), func(vectors int, at func(word, int) mem) {
 		v := k.vectors(vectors)
 		for i := range v {
@@ -47,8 +55,7 @@ func (k *kernel) expOfRow(total, m reg, x word, visit func(v reg, at func(base w
 		}
 		k.freeAll(v)
 	})
-	k.foldAdd(total, sum)
-	k.free(low, sum)
+	k.free(low)
 }
 
 // softmaxRow returns exp(x-max) for a row of less than 16 columns; total becomes the sum of that.
@@ -143,6 +150,17 @@ func (k *kernel) rowsByWidth(rows word, fours, small, large func(), steps ...ste
 	k.fn.at(wide)
 	k.rows(rows, large, steps...)
 	k.fn.at(done)
+}
+
+// softmaxSlope stores the gradient of a softmax, g holding dy and v holding y, or adds it if add is not 0.
+func (k *kernel) softmaxSlope(g, v, dot reg, add word, dx mem) {
+	k.sub(g, g, dot)
+	k.mul(g, g, v)
+	k.unless(add, func() {
+		k.load(v, dx)
+		k.add(g, g, v)
+	})
+	k.store(dx, g)
 }
 
 func softmaxes() []description {
@@ -241,15 +259,7 @@ func softmaxes() []description {
 				rows, dx, dy, y, add := k.arg("rows"), k.arg("dx"), k.arg("dy"), k.arg("y"), k.arg("add")
 				dot := k.uni("Σ dy*y")
 				g, v, sum := k.vec(""), k.vec(""), k.vec("")
-				result := func(dx mem) {
-					k.sub(g, g, dot)
-					k.mul(g, g, v)
-					k.unless(add, func() {
-						k.load(v, dx)
-						k.add(g, g, v)
-					})
-					k.store(dx, g)
-				}
+				result := func(dx mem) { k.softmaxSlope(g, v, dot, add, dx) }
 				k.rowsByWidth(rows, func() {
 					again, rest := k.fn.label("four"), k.fn.label("rest")
 					dots, backDY, backY := k.uni("dots of four rows"), k.word("dy of the results"), k.word("y of the results")

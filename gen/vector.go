@@ -96,7 +96,7 @@ type isa interface {
 	addArg(d word, name string)
 	mask(d word, b int)
 	scale(d word, bits int)
-	loadLabel(d word, m mem)
+	loadLabel(d word, m mem) // as an unsigned number
 	branch(a word, op string, b any, label string)
 	jump(label string)
 	align()

@@ -38,6 +38,9 @@ func (act Activation) check(kernel string) error {
 // Activate computes y = act(x + bias) for y and x of one shape. Bias has one
 // element per column, or is nil. y may be x.
 func (t *Table) Activate(y, x Matrix, bias []float32, act Activation) error {
+	if t.err != nil {
+		return t.err
+	}
 	const kernel = "Activate"
 	if !same(&y, &x) {
 		return checkSame(kernel, operand{"x", x}, operand{"y", y})
@@ -52,8 +55,55 @@ func (t *Table) Activate(y, x Matrix, bias []float32, act Activation) error {
 	}
 	raceReads(x, vector(bias))
 	raceWrites(y)
-	t.activate(there(&y), there(&x), bias, act)
+	t.activate(&y, &x, bias, act)
 	return nil
+}
+
+func (t *Table) activate(y, x *Matrix, bias []float32, act Activation) {
+	switch v := t.level; {
+	case act == Linear && bias == nil && (v == nil || x.Cols >= 64):
+		for i := range filled(x) {
+			copyRow(y.Row(i), x.Row(i))
+		}
+	case v == nil:
+		for i := range filled(x) {
+			activateRow(y.Row(i), x.Row(i), bias, act)
+		}
+	default:
+		v.activateColumns(y, x, bias, act)
+	}
+}
+
+func (v *level) activateColumns(y, x *Matrix, bias []float32, act Activation) {
+	for j, cols := range parts(x.Cols, rowCall) {
+		from, to := x.Columns(j, j+cols), y.Columns(j, j+cols)
+		for i, rows := range from.blocks(rowCall) {
+			v.functions.activate[act](rows, cols, to.row(i), 4*y.Stride, from.row(i), 4*x.Stride, pointer(bias, j))
+		}
+	}
+}
+
+func activateRow(y, x, bias []float32, act Activation) {
+	if bias != nil {
+		addGeneric(y, x, bias)
+		x = y
+	}
+	switch act {
+	case Linear:
+		copy(y, x)
+	case ReLU:
+		for j, v := range x {
+			y[j] = max(v, 0)
+		}
+	case Sigmoid:
+		for j, v := range x {
+			y[j] = sigmoid(v)
+		}
+	case Tanh:
+		for j, v := range x {
+			y[j] = tanh(v)
+		}
+	}
 }
 
 // ActivateGrad computes g = dy·act'(x) from the output y = act(x): dy where y > 0
@@ -63,6 +113,9 @@ func (t *Table) Activate(y, x Matrix, bias []float32, act Activation) error {
 // unless dbias is nil. All matrices have one shape; dx may be dy if accumulate is
 // not set.
 func (t *Table) ActivateGrad(dx Matrix, dbias []float32, dy, y Matrix, act Activation, accumulate bool) error {
+	if t.err != nil {
+		return t.err
+	}
 	const kernel = "ActivateGrad"
 	if !same(&dx, &y) || !same(&dy, &y) {
 		return checkSame(kernel, operand{"dy", dy}, operand{"y", y}, operand{"dx", dx})
@@ -77,6 +130,49 @@ func (t *Table) ActivateGrad(dx Matrix, dbias []float32, dy, y Matrix, act Activ
 	}
 	raceReads(dy, y)
 	raceWrites(dx, vector(dbias))
-	t.activateGrad(there(&dx), dbias, there(&dy), there(&y), act, accumulate)
+	if t.level == nil {
+		activateGradGeneric(&dx, dbias, &dy, &y, act, accumulate)
+	} else {
+		t.level.activateGradColumns(&dx, dbias, &dy, &y, act, accumulate)
+	}
 	return nil
+}
+
+func (v *level) activateGradColumns(dx *Matrix, dbias []float32, dy, y *Matrix, act Activation, accumulate bool) {
+	for j, cols := range parts(y.Cols, rowCall) {
+		px, pdy, py := dx.Columns(j, j+cols), dy.Columns(j, j+cols), y.Columns(j, j+cols)
+		for i, rows := range py.blocks(rowCall) {
+			if dbias == nil {
+				v.activateGrad[act](rows, cols, px.row(i), 4*dx.Stride, pdy.row(i), 4*dy.Stride, py.row(i), 4*y.Stride, flag(accumulate))
+			} else {
+				v.activateGradBias[act](rows, cols, px.row(i), 4*dx.Stride, pdy.row(i), 4*dy.Stride, py.row(i), 4*y.Stride, flag(accumulate), &dbias[j])
+			}
+		}
+	}
+}
+
+func activateGradGeneric(dx *Matrix, dbias []float32, dy, y *Matrix, act Activation, accumulate bool) {
+	for i := range filled(y) {
+		dst, out := dx.Row(i), y.Row(i)
+		for j, g := range dy.Row(i) {
+			v := out[j]
+			switch act {
+			case ReLU:
+				if v <= 0 {
+					g = 0
+				}
+			case Sigmoid:
+				g = float32(g * float32((1-v)*v))
+			case Tanh:
+				g = float32(g * mulAdd(-v, v, 1))
+			}
+			if dbias != nil {
+				dbias[j] += g
+			}
+			if accumulate {
+				g += dst[j]
+			}
+			dst[j] = g
+		}
+	}
 }

@@ -1,6 +1,9 @@
 package kernels
 
-import "unsafe"
+import (
+	"errors"
+	"unsafe"
+)
 
 // BoundDense is a dense layer whose operands stay, checked once: a call costs little more than the arithmetic. Make it
 // with [Table.Bind]. One goroutine may use it at a time.
@@ -10,24 +13,28 @@ type BoundDense struct {
 	act     Activation
 	y, x    Matrix
 	product product
-	tiles   []gemmTile // of so many rows
-	direct  int        // that are one call
+	tiles   []gemmTile // tiles[i] computes i+1 rows
+	direct  int        // the most rows that are one call
 }
 
 // Bind makes d compute y = act(x·w + bias) as [Table.Dense] does, for any number of the first rows of x and y. w must not
 // be packed again while d is in use.
 func (t *Table) Bind(d *BoundDense, y, x Matrix, w *PackedB, act Activation) error {
+	if t.err != nil {
+		return t.err
+	}
 	if err := t.checkDense(y, x, w, act); err != nil {
 		return err
 	}
 	*d = BoundDense{table: t, w: w, act: act, y: y, x: x}
-	if t.tiles == nil {
+	v := t.level
+	if v == nil {
 		return nil
 	}
-	t.tiles.prepare(&d.product, &y, &x, w, act)
-	if n, k := w.cols, w.rows; n > 0 && k > 0 && k <= t.tiles.deepest {
-		d.tiles = t.tiles.of(n)
-		d.direct = min(y.Rows, len(d.tiles), maxCall/(n*k))
+	v.prepare(&d.product, &y, &x, w, act)
+	if n, k := w.cols, w.rows; n > 0 && k > 0 && k <= v.deepest {
+		d.tiles = v.of(n)
+		d.direct = max(0, min(y.Rows, len(d.tiles), maxCall/(n*k), (maxMoved-n*k)/(2*n+k)))
 	}
 	return nil
 }
@@ -43,31 +50,34 @@ func (d *BoundDense) Run(s *Scratch, rows int) error {
 	} else if err := d.run(s, rows); err != nil {
 		return err
 	}
-	if d.act > ReLU && d.table.tiles != nil {
-		d.table.tiles.finish(&d.y, rows, d.act)
+	if d.act > ReLU && d.table.level != nil {
+		d.table.level.finish(&d.y, rows, d.act)
 	}
 	return nil
 }
 
 // run computes rows that are more than a tile, but for what a tile cannot.
 func (d *BoundDense) run(s *Scratch, rows int) error {
+	if d.table == nil {
+		return errors.New("kernels: BoundDense.Run: nothing is bound: use Table.Bind")
+	}
 	if rows < 0 || rows > d.y.Rows {
 		return shapeError("BoundDense.Run", "%d rows are not from 0 to the %d bound", rows, d.y.Rows)
 	}
 	y, x := d.y, d.x
 	y.Rows, x.Rows = rows, rows
-	if d.table.tiles == nil {
+	if d.table.level == nil {
 		return d.table.Dense(s, y, x, d.w, d.act)
 	}
 	raceProduct(y, x, vector(d.w.data), d.w.bias)
 	p := d.product
 	p.rows = rows
-	d.table.tiles.run(s, &p)
+	d.table.level.run(s, &p)
 	return nil
 }
 
 // prepare fills in the product of a packed layer.
-func (g *tiles) prepare(p *product, y, x *Matrix, w *PackedB, act Activation) {
+func (g *level) prepare(p *product, y, x *Matrix, w *PackedB, act Activation) {
 	p.rows, p.n, p.k = y.Rows, y.Cols, w.rows
 	p.a, p.aRow, p.aCol = unsafe.SliceData(x.Data), 4*x.Stride, 4
 	p.b, p.bRow, p.bCol, p.bPanel = unsafe.SliceData(w.data), 4*g.panel, 4, 4*g.panel*w.rows

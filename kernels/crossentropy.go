@@ -1,6 +1,9 @@
 package kernels
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // The losses share their operands. loss[i] becomes the loss of row i, without its
 // weight. weights[i] scales the gradient of row i; nil weights are all one. grad
@@ -17,6 +20,9 @@ import "fmt"
 // Nil weights are all one; the loss is not weighted. A label outside of
 // [0, logits.Cols) is an error that names its row, and then nothing is written.
 func (t *Table) SoftmaxCrossEntropy(loss []float32, probs, grad, logits Matrix, labels []int32, weights []float32) error {
+	if t.err != nil {
+		return t.err
+	}
 	const kernel = "SoftmaxCrossEntropy"
 	if !fitsLoss(loss, &probs, &grad, &logits, weights) {
 		return checkLoss(kernel, loss, probs, grad, operand{"logits", logits}, weights)
@@ -26,8 +32,78 @@ func (t *Table) SoftmaxCrossEntropy(loss []float32, probs, grad, logits Matrix, 
 	}
 	raceReads(logits, vector(weights))
 	raceWrites(vector(loss), probs, grad)
-	t.softmaxCrossEntropy(loss, there(&probs), there(&grad), there(&logits), labels, weights)
+	switch v := t.level; {
+	case v == nil:
+		softmaxCrossEntropyGeneric(loss, &probs, &grad, &logits, labels, weights)
+	case logits.Cols > rowCall:
+		for i, label := range labels {
+			loss[i] = v.softmaxCrossEntropyLong(probs.Row(i), grad.Row(i), logits.Row(i), label, weightOf(weights, i))
+		}
+	default:
+		for i, rows := range logits.blocks(rowCall) {
+			w, step := weightsFrom(weights, i)
+			v.softmaxCrossEntropy(rows, logits.Cols, &loss[i], probs.row(i), 4*probs.Stride, grad.row(i), 4*grad.Stride,
+				logits.row(i), 4*logits.Stride, &labels[i], w, step)
+		}
+	}
 	return nil
+}
+
+// softmaxCrossEntropyLong is a row in pieces. It returns the loss.
+func (v *level) softmaxCrossEntropyLong(p, g, x []float32, label int32, weight float32) float32 {
+	m := v.max(x)
+	z := x[label] - m
+	terms := p
+	if terms == nil {
+		terms = g
+	}
+	sum := v.sumOfExps(terms, x, m)
+	loss := v.logOf(sum) - z
+	if terms == nil {
+		return loss
+	}
+	r, hot := 1/sum, terms[label]
+	v.scaled(terms, terms, r)
+	if g != nil {
+		v.scaled(g, terms, weight)
+		g[label] = (float32(hot*r) - 1) * weight
+	}
+	return loss
+}
+
+func softmaxCrossEntropyGeneric(loss []float32, probs, grad, logits *Matrix, labels []int32, weights []float32) {
+	for i, label := range labels {
+		x, p, g := logits.Row(i), probs.Row(i), grad.Row(i)
+		m := maxRow(x)
+		z := x[label] - m
+		terms := p
+		if terms == nil {
+			terms = g
+		}
+		sum := expRow(terms, x, m)
+		loss[i] = log(sum) - z
+		r, w := 1/sum, weightOf(weights, i)
+		for j, v := range terms {
+			v = float32(v * r)
+			if p != nil {
+				p[j] = v
+			}
+			if g == nil {
+				continue
+			}
+			if j == int(label) {
+				v--
+			}
+			g[j] = v * w
+		}
+	}
+}
+
+func weightOf(weights []float32, i int) float32 {
+	if weights == nil {
+		return 1
+	}
+	return weights[i]
 }
 
 // SoftCrossEntropy is the cross-entropy of logits with a distribution per row.
@@ -38,8 +114,11 @@ func (t *Table) SoftmaxCrossEntropy(loss []float32, probs, grad, logits Matrix, 
 //	grad  = (p·Σt - t) · weight
 //
 // grad or probs may be the zero Matrix to skip it, and one of them may be logits.
-// Nil weights are all one; the loss is not weighted.
+// Nil weights are all one; the loss is not weighted. A class of target 0 counts nothing, also where its logit is -Inf.
 func (t *Table) SoftCrossEntropy(loss []float32, probs, grad, logits, targets Matrix, weights []float32) error {
+	if t.err != nil {
+		return t.err
+	}
 	const kernel = "SoftCrossEntropy"
 	if !fitsLoss(loss, &probs, &grad, &logits, weights) {
 		return checkLoss(kernel, loss, probs, grad, operand{"logits", logits}, weights)
@@ -49,8 +128,92 @@ func (t *Table) SoftCrossEntropy(loss []float32, probs, grad, logits, targets Ma
 	}
 	raceReads(logits, targets, vector(weights))
 	raceWrites(vector(loss), probs, grad)
-	t.softCrossEntropy(loss, there(&probs), there(&grad), there(&logits), there(&targets), weights)
+	repaired(loss, probs.over(&logits, &targets) || grad.over(&logits, &targets),
+		func(from, to int, results bool) {
+			p, g := probs.part(from, to, results), grad.part(from, to, results)
+			x, y := logits.RowRange(from, to), targets.RowRange(from, to)
+			t.softCrossEntropy(loss[from:to], &p, &g, &x, &y, weightsOf(weights, from, to))
+		},
+		func(i int) float32 { return exactSoftCrossEntropy(logits.Row(i), targets.Row(i)) })
 	return nil
+}
+
+func (t *Table) softCrossEntropy(loss []float32, probs, grad, logits, targets *Matrix, weights []float32) {
+	switch v := t.level; {
+	case v == nil || logits.Cols == 0:
+		softCrossEntropyGeneric(loss, probs, grad, logits, targets, weights)
+	case logits.Cols > rowCall:
+		for i := range loss {
+			loss[i] = v.softCrossEntropyLong(probs.Row(i), grad.Row(i), logits.Row(i), targets.Row(i), weightOf(weights, i))
+		}
+	default:
+		for i, rows := range logits.blocks(rowCall) {
+			w, step := weightsFrom(weights, i)
+			v.functions.softCrossEntropy(rows, logits.Cols, &loss[i], probs.row(i), 4*probs.Stride, grad.row(i), 4*grad.Stride,
+				logits.row(i), 4*logits.Stride, targets.row(i), 4*targets.Stride, w, step)
+		}
+	}
+}
+
+// softCrossEntropyLong is a row in pieces. It returns the loss.
+func (v *level) softCrossEntropyLong(p, g, x, t []float32, weight float32) float32 {
+	m, mass := v.max(x), v.sum(t)
+	terms := p
+	if terms == nil {
+		terms = g
+	}
+	var sum, dot lanes
+	for from, n := range parts(len(x), mathCall) {
+		v.softCrossEntropyPiece(n, noescape(&sum[0]), noescape(&dot[0]), pointer(terms, from), &x[from], &t[from], m)
+	}
+	total := sum.fold()
+	for from, n := range parts(len(terms), rowCall) {
+		v.softCrossEntropyGradPiece(n, pointer(p, from), pointer(g, from), &terms[from], &t[from], 1/total, mass, weight)
+	}
+	return v.fma(v.logOf(total), mass, -dot.fold())
+}
+
+func softCrossEntropyGeneric(loss []float32, probs, grad, logits, targets *Matrix, weights []float32) {
+	for i := range logits.Rows {
+		x, t, p, g := logits.Row(i), targets.Row(i), probs.Row(i), grad.Row(i)
+		m := maxRow(x)
+		var dot lanes
+		for j, v := range x {
+			dot[j&15] = mulAdd(t[j], v-m, dot[j&15])
+		}
+		terms := p
+		if terms == nil {
+			terms = g
+		}
+		sum, mass := expRow(terms, x, m), sumRow(t)
+		loss[i] = mulAdd(mass, log(sum), -dot.fold())
+		r, w := 1/sum, weightOf(weights, i)
+		for j, v := range terms {
+			v = float32(v * r)
+			if p != nil {
+				p[j] = v
+			}
+			if g != nil {
+				g[j] = mulAdd(v, mass, -t[j]) * w
+			}
+		}
+	}
+}
+
+// exactSoftCrossEntropy computes the loss in float64, where no difference of two logits overflows, and leaves out classes
+// of target 0. Its exponentials are portable Go, which has the same bits everywhere.
+func exactSoftCrossEntropy(x, t []float32) float32 {
+	m := float64(maxRow(x))
+	sum, mass, dot := 0.0, 0.0, 0.0
+	for j, v := range x {
+		d := float64(v) - m
+		sum += float64(exp(float32(d)))
+		if y := float64(t[j]); y != 0 {
+			mass += y
+			dot += float64(y * d)
+		}
+	}
+	return float32(float64(mass*float64(log(float32(sum)))) - dot)
 }
 
 // BinaryCrossEntropy treats every column as a decision of its own. For each row
@@ -63,6 +226,9 @@ func (t *Table) SoftCrossEntropy(loss []float32, probs, grad, logits, targets Ma
 // grad or probs may be the zero Matrix to skip it, and one of them may be logits.
 // Nil weights are all one; the loss is not weighted.
 func (t *Table) BinaryCrossEntropy(loss []float32, probs, grad, logits, targets Matrix, weights []float32) error {
+	if t.err != nil {
+		return t.err
+	}
 	const kernel = "BinaryCrossEntropy"
 	if !fitsLoss(loss, &probs, &grad, &logits, weights) {
 		return checkLoss(kernel, loss, probs, grad, operand{"logits", logits}, weights)
@@ -72,8 +238,83 @@ func (t *Table) BinaryCrossEntropy(loss []float32, probs, grad, logits, targets 
 	}
 	raceReads(logits, targets, vector(weights))
 	raceWrites(vector(loss), probs, grad)
-	t.binaryCrossEntropy(loss, there(&probs), there(&grad), there(&logits), there(&targets), weights)
+	repaired(loss, probs.over(&logits, &targets) || grad.over(&logits, &targets),
+		func(from, to int, results bool) {
+			p, g := probs.part(from, to, results), grad.part(from, to, results)
+			x, y := logits.RowRange(from, to), targets.RowRange(from, to)
+			t.binaryCrossEntropy(loss[from:to], &p, &g, &x, &y, weightsOf(weights, from, to))
+		},
+		func(i int) float32 { return exactMean(logits.Row(i), targets.Row(i), exactBinaryLoss) })
 	return nil
+}
+
+func (t *Table) binaryCrossEntropy(loss []float32, probs, grad, logits, targets *Matrix, weights []float32) {
+	switch v := t.level; {
+	case v == nil || logits.Cols == 0:
+		binaryCrossEntropyGeneric(loss, probs, grad, logits, targets, weights)
+	case isColumn(logits) && isColumn(targets) && (probs.Data == nil || isColumn(probs)) && (grad.Data == nil || isColumn(grad)):
+		for i, n := range parts(logits.Rows, mathCall) {
+			v.binaryCrossEntropyColumn(n, &loss[i], probs.row(i), grad.row(i), logits.row(i), targets.row(i), pointer(weights, i))
+		}
+	case logits.Cols > mathCall:
+		n := float32(logits.Cols)
+		for i := range loss {
+			loss[i] = v.binaryCrossEntropyLong(probs.Row(i), grad.Row(i), logits.Row(i), targets.Row(i), weightOf(weights, i)/n) / n
+		}
+	default:
+		for i, rows := range logits.blocks(mathCall) {
+			w, step := weightsFrom(weights, i)
+			v.functions.binaryCrossEntropy(rows, logits.Cols, &loss[i], probs.row(i), 4*probs.Stride, grad.row(i), 4*grad.Stride,
+				logits.row(i), 4*logits.Stride, targets.row(i), 4*targets.Stride, w, step, float32(logits.Cols))
+		}
+	}
+}
+
+// binaryCrossEntropyLong is a row in pieces. It returns the sum of the losses.
+func (v *level) binaryCrossEntropyLong(p, g, x, t []float32, weight float32) float32 {
+	var sum lanes
+	for from, n := range parts(len(x), mathCall) {
+		v.binaryCrossEntropyPiece(n, noescape(&sum[0]), pointer(p, from), pointer(g, from), &x[from], &t[from], weight)
+	}
+	return sum.fold()
+}
+
+func binaryCrossEntropyGeneric(loss []float32, probs, grad, logits, targets *Matrix, weights []float32) {
+	cols := float32(logits.Cols)
+	for i := range logits.Rows {
+		t, p, g := targets.Row(i), probs.Row(i), grad.Row(i)
+		w := weightOf(weights, i) / cols
+		var sum lanes
+		for j, z := range logits.Row(i) {
+			tail := sigmoidTail(z)
+			s := tail
+			if z >= 0 {
+				s = 1 - tail
+			}
+			sum[j&15] += mulAdd(-z, t[j], max(z, 0)) + softplusTail(tail)
+			if p != nil {
+				p[j] = s
+			}
+			if g != nil {
+				g[j] = (s - t[j]) * w
+			}
+		}
+		loss[i] = mean(&sum, cols)
+	}
+}
+
+// exactBinaryLoss is the loss of one logit in float64, and its limit where the logit is infinite.
+func exactBinaryLoss(z, t float64) float64 {
+	switch {
+	case math.IsInf(z, 1):
+		z, t = -z, 1-t
+	case !math.IsInf(z, -1):
+		return max(z, 0) - float64(z*t) + float64(log1p(exp(float32(-math.Abs(z)))))
+	}
+	if t == 0 {
+		return 0
+	}
+	return float64(-z * t)
 }
 
 // ClippedCrossEntropy is the cross-entropy of probabilities with labels as Keras
@@ -87,6 +328,9 @@ func (t *Table) BinaryCrossEntropy(loss []float32, probs, grad, logits, targets 
 // zero Matrix to skip it, and may be probs. Nil weights are all one. A label
 // outside of [0, probs.Cols) is an error, and then nothing is written.
 func (t *Table) ClippedCrossEntropy(loss []float32, grad, probs Matrix, labels []int32, weights []float32) error {
+	if t.err != nil {
+		return t.err
+	}
 	const kernel = "ClippedCrossEntropy"
 	if err := checkLoss(kernel, loss, Matrix{}, grad, operand{"probs", probs}, weights); err != nil {
 		return err
@@ -96,8 +340,43 @@ func (t *Table) ClippedCrossEntropy(loss []float32, grad, probs Matrix, labels [
 	}
 	raceReads(probs, vector(weights))
 	raceWrites(vector(loss), grad)
-	t.clippedCrossEntropy(loss, there(&grad), there(&probs), labels, weights)
+	clippedCrossEntropyGeneric(loss, &grad, &probs, labels, weights)
 	return nil
+}
+
+const (
+	clipMin float32 = 1e-7
+	clipMax float32 = 1 - 1e-7 // Keras computes the bound in float64 too, then rounds
+)
+
+// clip also reports whether q was inside of the bounds, which belong to the
+// inside. A NaN stays, and is inside.
+func clip(q float32) (float32, bool) {
+	switch {
+	case q < clipMin:
+		return clipMin, false
+	case q > clipMax:
+		return clipMax, false
+	}
+	return q, true
+}
+
+func clippedCrossEntropyGeneric(loss []float32, grad, probs *Matrix, labels []int32, weights []float32) {
+	for i, label := range labels {
+		p, g := probs.Row(i), grad.Row(i)
+		sum := sumRow(p)
+		q, inside := clip(p[label] / sum)
+		loss[i] = -log(q)
+		if g == nil {
+			continue
+		}
+		w := weightOf(weights, i) / sum
+		if !inside {
+			w = 0
+		}
+		fillGeneric(g, w)
+		g[label] = w * ((q - 1) / q)
+	}
 }
 
 // ClippedSoftCrossEntropy is [Table.ClippedCrossEntropy] with a distribution per
@@ -110,14 +389,44 @@ func (t *Table) ClippedCrossEntropy(loss []float32, grad, probs Matrix, labels [
 // grad may be the zero Matrix to skip it, and may be probs. Nil weights are all
 // one.
 func (t *Table) ClippedSoftCrossEntropy(loss []float32, grad, probs, targets Matrix, weights []float32) error {
+	if t.err != nil {
+		return t.err
+	}
 	const kernel = "ClippedSoftCrossEntropy"
 	if err := checkTargetLoss(kernel, loss, grad, operand{"probs", probs}, operand{"targets", targets}, weights); err != nil {
 		return err
 	}
 	raceReads(probs, targets, vector(weights))
 	raceWrites(vector(loss), grad)
-	t.clippedSoftCrossEntropy(loss, there(&grad), there(&probs), there(&targets), weights)
+	clippedSoftCrossEntropyGeneric(loss, &grad, &probs, &targets, weights)
 	return nil
+}
+
+func clippedSoftCrossEntropyGeneric(loss []float32, grad, probs, targets *Matrix, weights []float32) {
+	for i := range probs.Rows {
+		p, t, g := probs.Row(i), targets.Row(i), grad.Row(i)
+		sum := sumRow(p)
+		var dot, mass lanes
+		for j, v := range p {
+			q, inside := clip(v / sum)
+			dot[j&15] = mulAdd(t[j], log(q), dot[j&15])
+			if inside {
+				mass[j&15] += t[j]
+			}
+		}
+		loss[i] = -dot.fold()
+		if g == nil {
+			continue
+		}
+		total, w := mass.fold(), weightOf(weights, i)/sum
+		for j, v := range p {
+			d := total
+			if q, inside := clip(v / sum); inside {
+				d -= t[j] / q
+			}
+			g[j] = d * w
+		}
+	}
 }
 
 // ClippedBinaryCrossEntropy is the binary cross-entropy of probabilities as Keras
@@ -129,20 +438,53 @@ func (t *Table) ClippedSoftCrossEntropy(loss []float32, grad, probs, targets Mat
 // grad may be the zero Matrix to skip it, and may be probs. Nil weights are all
 // one.
 func (t *Table) ClippedBinaryCrossEntropy(loss []float32, grad, probs, targets Matrix, weights []float32) error {
+	if t.err != nil {
+		return t.err
+	}
 	const kernel = "ClippedBinaryCrossEntropy"
 	if err := checkTargetLoss(kernel, loss, grad, operand{"probs", probs}, operand{"targets", targets}, weights); err != nil {
 		return err
 	}
 	raceReads(probs, targets, vector(weights))
 	raceWrites(vector(loss), grad)
-	t.clippedBinaryCrossEntropy(loss, there(&grad), there(&probs), there(&targets), weights)
+	clippedBinaryCrossEntropyGeneric(loss, &grad, &probs, &targets, weights)
 	return nil
+}
+
+func clippedBinaryCrossEntropyGeneric(loss []float32, grad, probs, targets *Matrix, weights []float32) {
+	cols := float32(probs.Cols)
+	for i := range probs.Rows {
+		t, g := targets.Row(i), grad.Row(i)
+		w := weightOf(weights, i) / cols
+		var sum lanes
+		for j, v := range probs.Row(i) {
+			q, inside := clip(v)
+			s := mulAdd(-t[j], log(q), sum[j&15])
+			sum[j&15] = mulAdd(t[j]-1, log1p(-q), s)
+			if g == nil {
+				continue
+			}
+			g[j] = 0
+			if inside {
+				g[j] = (q - t[j]) / float32(q*(1-q)) * w
+			}
+		}
+		loss[i] = mean(&sum, cols)
+	}
 }
 
 // fitsLoss reports whether the operands of a loss hold together, except for its targets: the quick way through checkLoss.
 func fitsLoss(loss []float32, probs, grad, scores *Matrix, weights []float32) bool {
 	return scores.Valid() && len(loss) == scores.Rows && (weights == nil || len(weights) == scores.Rows) &&
-		(probs.absent() || same(probs, scores)) && (grad.absent() || same(grad, scores))
+		(probs.skipped() || same(probs, scores)) && (grad.skipped() || same(grad, scores))
+}
+
+// weightsOf returns the weights of the rows from (included) to (excluded), if there are weights.
+func weightsOf(weights []float32, from, to int) []float32 {
+	if weights == nil {
+		return nil
+	}
+	return weights[from:to]
 }
 
 func checkLoss(kernel string, loss []float32, probs, grad Matrix, scores operand, weights []float32) error {

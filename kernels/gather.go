@@ -43,6 +43,9 @@ func indexOf(v float32, rows int) int {
 // first element of x that is no row of w is returned as an [IndexError]; y then
 // holds some of the result.
 func (t *Table) Gather(y, x, w Matrix) error {
+	if t.err != nil {
+		return t.err
+	}
 	for _, o := range []operand{{"x", x}, {"w", w}, {"y", y}} {
 		if err := o.check("Gather"); err != nil {
 			return err

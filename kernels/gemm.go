@@ -28,6 +28,9 @@ func (e Epilogue) check(kernel string, c operand) error {
 // Gemm computes C = act(A·B + bias) for A[m,k], B[k,n] and C[m,n]. C must not
 // share memory with A or B. A nil Scratch is legal, but may allocate.
 func (t *Table) Gemm(s *Scratch, c, a, b Matrix, e Epilogue) error {
+	if t.err != nil {
+		return t.err
+	}
 	const kernel = "Gemm"
 	if !fits(&c, &a, &b, &e, a.Rows, a.Cols, b.Rows, b.Cols) {
 		if err := checkViews(kernel, c, a, b); err != nil {
@@ -50,6 +53,9 @@ func (t *Table) Gemm(s *Scratch, c, a, b Matrix, e Epilogue) error {
 // A = dY and B = W it is the gradient dX. C must not share memory with A or B.
 // A nil Scratch is legal, but allocates.
 func (t *Table) GemmNT(s *Scratch, c, a, b Matrix, e Epilogue) error {
+	if t.err != nil {
+		return t.err
+	}
 	const kernel = "GemmNT"
 	if !fits(&c, &a, &b, &e, a.Rows, a.Cols, b.Cols, b.Rows) {
 		if err := checkViews(kernel, c, a, b); err != nil {
@@ -67,10 +73,10 @@ func (t *Table) GemmNT(s *Scratch, c, a, b Matrix, e Epilogue) error {
 	if s == nil {
 		s = new(Scratch)
 	}
-	if t.tiles == nil {
+	if t.level == nil {
 		gemmNTGeneric(s, c, a, b, e)
 	} else {
-		t.tiles.gemmNT(s, &c, &a, &b, &e)
+		t.level.gemmNT(s, &c, &a, &b, &e)
 	}
 	return nil
 }
@@ -79,6 +85,9 @@ func (t *Table) GemmNT(s *Scratch, c, a, b Matrix, e Epilogue) error {
 // and B = dY it is the gradient dW. C must not share memory with A or B. A nil
 // Scratch is legal, but may allocate.
 func (t *Table) GemmTN(s *Scratch, c, a, b Matrix, e Epilogue) error {
+	if t.err != nil {
+		return t.err
+	}
 	const kernel = "GemmTN"
 	if !fits(&c, &a, &b, &e, a.Cols, a.Rows, b.Rows, b.Cols) {
 		if err := checkViews(kernel, c, a, b); err != nil {
@@ -99,10 +108,10 @@ func (t *Table) GemmTN(s *Scratch, c, a, b Matrix, e Epilogue) error {
 
 // product computes C = act(A·B + bias) with element (i, p) of A at a.Data[i*aRow+p*aCol].
 func (t *Table) product(s *Scratch, c, a *Matrix, aRow, aCol int, b *Matrix, e *Epilogue) {
-	if t.tiles == nil {
+	if t.level == nil {
 		gemmGeneric(*c, a.Data, aRow, aCol, *b, *e)
 	} else {
-		t.tiles.gemm(s, c, unsafe.SliceData(a.Data), aRow, aCol, b, e)
+		t.level.gemm(s, c, unsafe.SliceData(a.Data), aRow, aCol, b, e)
 	}
 }
 
@@ -120,4 +129,53 @@ func checkViews(kernel string, c, a, b Matrix) error {
 		}
 	}
 	return nil
+}
+
+// gemmGeneric takes k in steps of four: one pass over a row of C then costs four
+// products per load and store, and its elements do not wait for each other.
+func gemmGeneric(c Matrix, a []float32, rowStride, colStride int, b Matrix, e Epilogue) {
+	k := b.Rows
+	for i := range filled(&c) {
+		y := c.Row(i)
+		if e.Bias != nil {
+			copy(y, e.Bias)
+		} else if !e.Accumulate {
+			clear(y)
+		}
+		at, p := i*rowStride, 0
+		if len(y) == 1 { // too short to repay the slicing
+			acc := y[0]
+			for ; p < k; p++ {
+				acc = mulAdd(a[at+p*colStride], b.Data[p*b.Stride], acc)
+			}
+			y[0] = acc
+		}
+		for ; p+4 <= k; p += 4 {
+			a0, a1, a2, a3 := a[at], a[at+colStride], a[at+2*colStride], a[at+3*colStride]
+			b0, b1, b2, b3 := b.Row(p)[:len(y)], b.Row(p + 1)[:len(y)], b.Row(p + 2)[:len(y)], b.Row(p + 3)[:len(y)]
+			for j, acc := range y {
+				acc = mulAdd(a0, b0[j], acc)
+				acc = mulAdd(a1, b1[j], acc)
+				acc = mulAdd(a2, b2[j], acc)
+				y[j] = mulAdd(a3, b3[j], acc)
+			}
+			at += 4 * colStride
+		}
+		for ; p < k; p++ {
+			axpyGeneric(y, a[at], b.Row(p))
+			at += colStride
+		}
+		activateRow(y, y, nil, e.Act)
+	}
+}
+
+func gemmNTGeneric(s *Scratch, c, a, b Matrix, e Epilogue) {
+	s.b = grow(s.b, b.Rows*b.Cols)
+	bt := MatrixOf(s.b, b.Cols, b.Rows)
+	for j := range b.Rows {
+		for p, v := range b.Row(j) {
+			bt.Data[p*bt.Stride+j] = v
+		}
+	}
+	gemmGeneric(c, a.Data, a.Stride, 1, bt, e)
 }

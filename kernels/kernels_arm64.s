@@ -12800,7 +12800,7 @@ done2:
 //
 // Requires: ASIMD
 //
-// Vectors: V5 maxima of four rows, then Σ and 1/Σ; V0 limit; V20 maximum; the others temporary.
+// Vectors: V5 maxima of four rows; V0 limit; V20 maximum; V4 limit, then Σ and 1/Σ; the others temporary.
 // General: R0 cols; R1 full; R2 j; R3 rows; R4 y; R5 x; R6 row ahead, then bulk; R26 the numbers; R16, R17 scratch.
 TEXT ·softmaxNEON(SB), NOSPLIT, $0-48
 	MOVD $numbers<>(SB), R26
@@ -14134,11 +14134,11 @@ done119:
 	VEXT $8, V20.B16, V20.B16, V21.B16
 	WORD $0x4e35f694 // FMAX V20.4S, V20.4S, V21.4S
 	WORD $0x6e34f694 // FMAXP V20.4S, V20.4S, V20.4S
-	FMOVQ bitsc2b00000(R26), F0
+	VMOVI $0, V0.B16
 	VMOVI $0, V1.B16
 	VMOVI $0, V2.B16
 	VMOVI $0, V3.B16
-	VMOVI $0, V4.B16
+	FMOVQ bitsc2b00000(R26), F4
 	MOVD $0, R2
 	MOVD R0, R6
 	AND $-128, R6
@@ -14155,18 +14155,18 @@ bulk132:
 	WORD $0x4eb4d4c6 // FSUB V6.4S, V6.4S, V20.4S
 	WORD $0x4eb4d4e7 // FSUB V7.4S, V7.4S, V20.4S
 	WORD $0x4eb4d508 // FSUB V8.4S, V8.4S, V20.4S
-	WORD $0x4e20f4a5 // FMAX V5.4S, V5.4S, V0.4S
-	WORD $0x4e20f4c6 // FMAX V6.4S, V6.4S, V0.4S
-	WORD $0x4e20f4e7 // FMAX V7.4S, V7.4S, V0.4S
-	WORD $0x4e20f508 // FMAX V8.4S, V8.4S, V0.4S
+	WORD $0x4e24f4a5 // FMAX V5.4S, V5.4S, V4.4S
+	WORD $0x4e24f4c6 // FMAX V6.4S, V6.4S, V4.4S
+	WORD $0x4e24f4e7 // FMAX V7.4S, V7.4S, V4.4S
+	WORD $0x4e24f508 // FMAX V8.4S, V8.4S, V4.4S
 	WORD $0x4eb4d529 // FSUB V9.4S, V9.4S, V20.4S
 	WORD $0x4eb4d54a // FSUB V10.4S, V10.4S, V20.4S
 	WORD $0x4eb4d56b // FSUB V11.4S, V11.4S, V20.4S
 	WORD $0x4eb4d58c // FSUB V12.4S, V12.4S, V20.4S
-	WORD $0x4e20f529 // FMAX V9.4S, V9.4S, V0.4S
-	WORD $0x4e20f54a // FMAX V10.4S, V10.4S, V0.4S
-	WORD $0x4e20f56b // FMAX V11.4S, V11.4S, V0.4S
-	WORD $0x4e20f58c // FMAX V12.4S, V12.4S, V0.4S
+	WORD $0x4e24f529 // FMAX V9.4S, V9.4S, V4.4S
+	WORD $0x4e24f54a // FMAX V10.4S, V10.4S, V4.4S
+	WORD $0x4e24f56b // FMAX V11.4S, V11.4S, V4.4S
+	WORD $0x4e24f58c // FMAX V12.4S, V12.4S, V4.4S
 	FMOVQ bits3fb8aa3b(R26), F13
 	FMOVQ bits4b40007f(R26), F14
 	VFMLA V13.S4, V5.S4, V14.S4
@@ -14335,17 +14335,17 @@ bulk132:
 	VFMLA V19.S4, V10.S4, V19.S4
 	VFMLA V21.S4, V11.S4, V21.S4
 	VFMLA V22.S4, V12.S4, V22.S4
-	WORD $0x4e2ed421 // FADD V1.4S, V1.4S, V14.4S
-	WORD $0x4e2fd442 // FADD V2.4S, V2.4S, V15.4S
-	WORD $0x4e30d463 // FADD V3.4S, V3.4S, V16.4S
-	WORD $0x4e31d484 // FADD V4.4S, V4.4S, V17.4S
+	WORD $0x4e2ed400 // FADD V0.4S, V0.4S, V14.4S
+	WORD $0x4e2fd421 // FADD V1.4S, V1.4S, V15.4S
+	WORD $0x4e30d442 // FADD V2.4S, V2.4S, V16.4S
+	WORD $0x4e31d463 // FADD V3.4S, V3.4S, V17.4S
 	ADD R2, R4, R16
 	FSTPQ (F14, F15), 0(R16)
 	FSTPQ (F16, F17), 32(R16)
-	WORD $0x4e32d421 // FADD V1.4S, V1.4S, V18.4S
-	WORD $0x4e33d442 // FADD V2.4S, V2.4S, V19.4S
-	WORD $0x4e35d463 // FADD V3.4S, V3.4S, V21.4S
-	WORD $0x4e36d484 // FADD V4.4S, V4.4S, V22.4S
+	WORD $0x4e32d400 // FADD V0.4S, V0.4S, V18.4S
+	WORD $0x4e33d421 // FADD V1.4S, V1.4S, V19.4S
+	WORD $0x4e35d442 // FADD V2.4S, V2.4S, V21.4S
+	WORD $0x4e36d463 // FADD V3.4S, V3.4S, V22.4S
 	ADD R2, R4, R16
 	FSTPQ (F18, F19), 64(R16)
 	FSTPQ (F21, F22), 96(R16)
@@ -14364,10 +14364,10 @@ columns133:
 	WORD $0x4eb4d4c6 // FSUB V6.4S, V6.4S, V20.4S
 	WORD $0x4eb4d4e7 // FSUB V7.4S, V7.4S, V20.4S
 	WORD $0x4eb4d508 // FSUB V8.4S, V8.4S, V20.4S
-	WORD $0x4e20f4a5 // FMAX V5.4S, V5.4S, V0.4S
-	WORD $0x4e20f4c6 // FMAX V6.4S, V6.4S, V0.4S
-	WORD $0x4e20f4e7 // FMAX V7.4S, V7.4S, V0.4S
-	WORD $0x4e20f508 // FMAX V8.4S, V8.4S, V0.4S
+	WORD $0x4e24f4a5 // FMAX V5.4S, V5.4S, V4.4S
+	WORD $0x4e24f4c6 // FMAX V6.4S, V6.4S, V4.4S
+	WORD $0x4e24f4e7 // FMAX V7.4S, V7.4S, V4.4S
+	WORD $0x4e24f508 // FMAX V8.4S, V8.4S, V4.4S
 	FMOVQ bits3fb8aa3b(R26), F9
 	FMOVQ bits4b40007f(R26), F10
 	VFMLA V9.S4, V5.S4, V10.S4
@@ -14452,10 +14452,10 @@ columns133:
 	VFMLA V11.S4, V6.S4, V11.S4
 	VFMLA V12.S4, V7.S4, V12.S4
 	VFMLA V13.S4, V8.S4, V13.S4
-	WORD $0x4e2ad421 // FADD V1.4S, V1.4S, V10.4S
-	WORD $0x4e2bd442 // FADD V2.4S, V2.4S, V11.4S
-	WORD $0x4e2cd463 // FADD V3.4S, V3.4S, V12.4S
-	WORD $0x4e2dd484 // FADD V4.4S, V4.4S, V13.4S
+	WORD $0x4e2ad400 // FADD V0.4S, V0.4S, V10.4S
+	WORD $0x4e2bd421 // FADD V1.4S, V1.4S, V11.4S
+	WORD $0x4e2cd442 // FADD V2.4S, V2.4S, V12.4S
+	WORD $0x4e2dd463 // FADD V3.4S, V3.4S, V13.4S
 	ADD R2, R4, R16
 	FSTPQ (F10, F11), 0(R16)
 	FSTPQ (F12, F13), 32(R16)
@@ -14503,10 +14503,10 @@ parts139:
 	WORD $0x4eb4d4e7 // FSUB V7.4S, V7.4S, V20.4S
 	WORD $0x4eb4d508 // FSUB V8.4S, V8.4S, V20.4S
 	WORD $0x4eb4d529 // FSUB V9.4S, V9.4S, V20.4S
-	WORD $0x4e20f4c6 // FMAX V6.4S, V6.4S, V0.4S
-	WORD $0x4e20f4e7 // FMAX V7.4S, V7.4S, V0.4S
-	WORD $0x4e20f508 // FMAX V8.4S, V8.4S, V0.4S
-	WORD $0x4e20f529 // FMAX V9.4S, V9.4S, V0.4S
+	WORD $0x4e24f4c6 // FMAX V6.4S, V6.4S, V4.4S
+	WORD $0x4e24f4e7 // FMAX V7.4S, V7.4S, V4.4S
+	WORD $0x4e24f508 // FMAX V8.4S, V8.4S, V4.4S
+	WORD $0x4e24f529 // FMAX V9.4S, V9.4S, V4.4S
 	FMOVQ bits3fb8aa3b(R26), F5
 	FMOVQ bits4b40007f(R26), F10
 	VFMLA V5.S4, V6.S4, V10.S4
@@ -14591,10 +14591,10 @@ parts139:
 	VFMLA V11.S4, V7.S4, V11.S4
 	VFMLA V12.S4, V8.S4, V12.S4
 	VFMLA V13.S4, V9.S4, V13.S4
-	WORD $0x4e2ad421 // FADD V1.4S, V1.4S, V10.4S
-	WORD $0x4e2bd442 // FADD V2.4S, V2.4S, V11.4S
-	WORD $0x4e2cd463 // FADD V3.4S, V3.4S, V12.4S
-	WORD $0x4e2dd484 // FADD V4.4S, V4.4S, V13.4S
+	WORD $0x4e2ad400 // FADD V0.4S, V0.4S, V10.4S
+	WORD $0x4e2bd421 // FADD V1.4S, V1.4S, V11.4S
+	WORD $0x4e2cd442 // FADD V2.4S, V2.4S, V12.4S
+	WORD $0x4e2dd463 // FADD V3.4S, V3.4S, V13.4S
 	ADD R2, R4, R16
 	TBZ $5, R0, low140
 	TBZ $4, R0, two141
@@ -14622,14 +14622,14 @@ one144:
 	FMOVS F5, (R16)
 stored145:
 done130:
+	WORD $0x4e22d404 // FADD V4.4S, V0.4S, V2.4S
 	WORD $0x4e23d425 // FADD V5.4S, V1.4S, V3.4S
-	WORD $0x4e24d446 // FADD V6.4S, V2.4S, V4.4S
-	WORD $0x4e26d4a5 // FADD V5.4S, V5.4S, V6.4S
-	VEXT $8, V5.B16, V5.B16, V6.B16
-	WORD $0x4e26d4a5 // FADD V5.4S, V5.4S, V6.4S
-	WORD $0x6e25d4a5 // FADDP V5.4S, V5.4S, V5.4S
+	WORD $0x4e25d484 // FADD V4.4S, V4.4S, V5.4S
+	VEXT $8, V4.B16, V4.B16, V5.B16
+	WORD $0x4e25d484 // FADD V4.4S, V4.4S, V5.4S
+	WORD $0x6e24d484 // FADDP V4.4S, V4.4S, V4.4S
 	FMOVQ bits3f800000(R26), F0
-	WORD $0x6e25fc05 // FDIV V5.4S, V0.4S, V5.4S
+	WORD $0x6e24fc04 // FDIV V4.4S, V0.4S, V4.4S
 	MOVD $0, R2
 	MOVD R0, R6
 	AND $-256, R6
@@ -14639,40 +14639,40 @@ bulk149:
 	ADD R2, R4, R16
 	FLDPQ 0(R16), (F0, F1)
 	FLDPQ 32(R16), (F2, F3)
-	WORD $0x6e25dc00 // FMUL V0.4S, V0.4S, V5.4S
-	WORD $0x6e25dc21 // FMUL V1.4S, V1.4S, V5.4S
-	WORD $0x6e25dc42 // FMUL V2.4S, V2.4S, V5.4S
-	WORD $0x6e25dc63 // FMUL V3.4S, V3.4S, V5.4S
+	WORD $0x6e24dc00 // FMUL V0.4S, V0.4S, V4.4S
+	WORD $0x6e24dc21 // FMUL V1.4S, V1.4S, V4.4S
+	WORD $0x6e24dc42 // FMUL V2.4S, V2.4S, V4.4S
+	WORD $0x6e24dc63 // FMUL V3.4S, V3.4S, V4.4S
 	ADD R2, R4, R16
 	FSTPQ (F0, F1), 0(R16)
 	FSTPQ (F2, F3), 32(R16)
 	ADD R2, R4, R16
 	FLDPQ 64(R16), (F0, F1)
 	FLDPQ 96(R16), (F2, F3)
-	WORD $0x6e25dc00 // FMUL V0.4S, V0.4S, V5.4S
-	WORD $0x6e25dc21 // FMUL V1.4S, V1.4S, V5.4S
-	WORD $0x6e25dc42 // FMUL V2.4S, V2.4S, V5.4S
-	WORD $0x6e25dc63 // FMUL V3.4S, V3.4S, V5.4S
+	WORD $0x6e24dc00 // FMUL V0.4S, V0.4S, V4.4S
+	WORD $0x6e24dc21 // FMUL V1.4S, V1.4S, V4.4S
+	WORD $0x6e24dc42 // FMUL V2.4S, V2.4S, V4.4S
+	WORD $0x6e24dc63 // FMUL V3.4S, V3.4S, V4.4S
 	ADD R2, R4, R16
 	FSTPQ (F0, F1), 64(R16)
 	FSTPQ (F2, F3), 96(R16)
 	ADD R2, R4, R16
 	FLDPQ 128(R16), (F0, F1)
 	FLDPQ 160(R16), (F2, F3)
-	WORD $0x6e25dc00 // FMUL V0.4S, V0.4S, V5.4S
-	WORD $0x6e25dc21 // FMUL V1.4S, V1.4S, V5.4S
-	WORD $0x6e25dc42 // FMUL V2.4S, V2.4S, V5.4S
-	WORD $0x6e25dc63 // FMUL V3.4S, V3.4S, V5.4S
+	WORD $0x6e24dc00 // FMUL V0.4S, V0.4S, V4.4S
+	WORD $0x6e24dc21 // FMUL V1.4S, V1.4S, V4.4S
+	WORD $0x6e24dc42 // FMUL V2.4S, V2.4S, V4.4S
+	WORD $0x6e24dc63 // FMUL V3.4S, V3.4S, V4.4S
 	ADD R2, R4, R16
 	FSTPQ (F0, F1), 128(R16)
 	FSTPQ (F2, F3), 160(R16)
 	ADD R2, R4, R16
 	FLDPQ 192(R16), (F0, F1)
 	FLDPQ 224(R16), (F2, F3)
-	WORD $0x6e25dc00 // FMUL V0.4S, V0.4S, V5.4S
-	WORD $0x6e25dc21 // FMUL V1.4S, V1.4S, V5.4S
-	WORD $0x6e25dc42 // FMUL V2.4S, V2.4S, V5.4S
-	WORD $0x6e25dc63 // FMUL V3.4S, V3.4S, V5.4S
+	WORD $0x6e24dc00 // FMUL V0.4S, V0.4S, V4.4S
+	WORD $0x6e24dc21 // FMUL V1.4S, V1.4S, V4.4S
+	WORD $0x6e24dc42 // FMUL V2.4S, V2.4S, V4.4S
+	WORD $0x6e24dc63 // FMUL V3.4S, V3.4S, V4.4S
 	ADD R2, R4, R16
 	FSTPQ (F0, F1), 192(R16)
 	FSTPQ (F2, F3), 224(R16)
@@ -14687,10 +14687,10 @@ columns150:
 	ADD R2, R4, R16
 	FLDPQ 0(R16), (F0, F1)
 	FLDPQ 32(R16), (F2, F3)
-	WORD $0x6e25dc00 // FMUL V0.4S, V0.4S, V5.4S
-	WORD $0x6e25dc21 // FMUL V1.4S, V1.4S, V5.4S
-	WORD $0x6e25dc42 // FMUL V2.4S, V2.4S, V5.4S
-	WORD $0x6e25dc63 // FMUL V3.4S, V3.4S, V5.4S
+	WORD $0x6e24dc00 // FMUL V0.4S, V0.4S, V4.4S
+	WORD $0x6e24dc21 // FMUL V1.4S, V1.4S, V4.4S
+	WORD $0x6e24dc42 // FMUL V2.4S, V2.4S, V4.4S
+	WORD $0x6e24dc63 // FMUL V3.4S, V3.4S, V4.4S
 	ADD R2, R4, R16
 	FSTPQ (F0, F1), 0(R16)
 	FSTPQ (F2, F3), 32(R16)
@@ -14700,18 +14700,18 @@ columns150:
 tail146:
 	CMP R0, R2
 	BGE done147
-	VMOVI $0, V4.B16
+	VMOVI $0, V5.B16
 	ADD R2, R4, R16
 	AND $48, R0, R17
 	ADD R16, R17
 	TBZ $3, R0, one151
-	VLD1.P 8(R17), V4.D[0]
+	VLD1.P 8(R17), V5.D[0]
 	TBZ $2, R0, last152
-	VLD1 (R17), V4.S[2]
+	VLD1 (R17), V5.S[2]
 	B last152
 one151:
 	TBZ $2, R0, last152
-	VLD1 (R17), V4.S[0]
+	VLD1 (R17), V5.S[0]
 last152:
 	VMOVI $0, V1.B16
 	VMOVI $0, V2.B16
@@ -14720,49 +14720,49 @@ last152:
 	TBZ $4, R0, two154
 	FLDPQ (R16), (F0, F1)
 	FMOVQ 32(R16), F2
-	VMOV V4.B16, V3.B16
+	VMOV V5.B16, V3.B16
 	B parts156
 two154:
 	FLDPQ (R16), (F0, F1)
-	VMOV V4.B16, V2.B16
+	VMOV V5.B16, V2.B16
 	B parts156
 low153:
 	TBZ $4, R0, none155
 	FMOVQ (R16), F0
-	VMOV V4.B16, V1.B16
+	VMOV V5.B16, V1.B16
 	B parts156
 none155:
-	VMOV V4.B16, V0.B16
+	VMOV V5.B16, V0.B16
 parts156:
-	WORD $0x6e25dc00 // FMUL V0.4S, V0.4S, V5.4S
-	WORD $0x6e25dc21 // FMUL V1.4S, V1.4S, V5.4S
-	WORD $0x6e25dc42 // FMUL V2.4S, V2.4S, V5.4S
-	WORD $0x6e25dc63 // FMUL V3.4S, V3.4S, V5.4S
+	WORD $0x6e24dc00 // FMUL V0.4S, V0.4S, V4.4S
+	WORD $0x6e24dc21 // FMUL V1.4S, V1.4S, V4.4S
+	WORD $0x6e24dc42 // FMUL V2.4S, V2.4S, V4.4S
+	WORD $0x6e24dc63 // FMUL V3.4S, V3.4S, V4.4S
 	ADD R2, R4, R16
 	TBZ $5, R0, low157
 	TBZ $4, R0, two158
-	VMOV V3.B16, V4.B16
+	VMOV V3.B16, V5.B16
 	FSTPQ.P (F0, F1), 32(R16)
 	FMOVQ.P F2, 16(R16)
 	B parts160
 two158:
-	VMOV V2.B16, V4.B16
+	VMOV V2.B16, V5.B16
 	FSTPQ.P (F0, F1), 32(R16)
 	B parts160
 low157:
 	TBZ $4, R0, none159
-	VMOV V1.B16, V4.B16
+	VMOV V1.B16, V5.B16
 	FMOVQ.P F0, 16(R16)
 	B parts160
 none159:
-	VMOV V0.B16, V4.B16
+	VMOV V0.B16, V5.B16
 parts160:
 	TBZ $3, R0, one161
-	FMOVD.P F4, 8(R16)
-	VDUP V4.D[1], V4.D2
+	FMOVD.P F5, 8(R16)
+	VDUP V5.D[1], V5.D2
 one161:
 	TBZ $2, R0, stored162
-	FMOVS F4, (R16)
+	FMOVS F5, (R16)
 stored162:
 done147:
 	MOVD yRow+24(FP), R16
@@ -14780,7 +14780,7 @@ finish2:
 //
 // Requires: ASIMD
 //
-// Vectors: V5 maxima of four rows, then Σ and log Σ; V1 limit; V0 limit; V20 maximum; the others temporary.
+// Vectors: V5 maxima of four rows; V1 limit; V0 limit; V20 maximum; V4 limit, then Σ and log Σ; the others temporary.
 // General: R0 cols; R1 full; R2 j; R3 rows; R4 y; R5 x; R6 x of the results, then bulk; R7 row ahead; R26 the numbers; R16, R17 scratch.
 TEXT ·logSoftmaxNEON(SB), NOSPLIT, $0-48
 	MOVD $numbers<>(SB), R26
@@ -16392,11 +16392,11 @@ done149:
 	VEXT $8, V20.B16, V20.B16, V21.B16
 	WORD $0x4e35f694 // FMAX V20.4S, V20.4S, V21.4S
 	WORD $0x6e34f694 // FMAXP V20.4S, V20.4S, V20.4S
-	FMOVQ bitsc2b00000(R26), F0
+	VMOVI $0, V0.B16
 	VMOVI $0, V1.B16
 	VMOVI $0, V2.B16
 	VMOVI $0, V3.B16
-	VMOVI $0, V4.B16
+	FMOVQ bitsc2b00000(R26), F4
 	MOVD $0, R2
 	MOVD R0, R6
 	AND $-128, R6
@@ -16413,18 +16413,18 @@ bulk162:
 	WORD $0x4eb4d4c6 // FSUB V6.4S, V6.4S, V20.4S
 	WORD $0x4eb4d4e7 // FSUB V7.4S, V7.4S, V20.4S
 	WORD $0x4eb4d508 // FSUB V8.4S, V8.4S, V20.4S
-	WORD $0x4e20f4a5 // FMAX V5.4S, V5.4S, V0.4S
-	WORD $0x4e20f4c6 // FMAX V6.4S, V6.4S, V0.4S
-	WORD $0x4e20f4e7 // FMAX V7.4S, V7.4S, V0.4S
-	WORD $0x4e20f508 // FMAX V8.4S, V8.4S, V0.4S
+	WORD $0x4e24f4a5 // FMAX V5.4S, V5.4S, V4.4S
+	WORD $0x4e24f4c6 // FMAX V6.4S, V6.4S, V4.4S
+	WORD $0x4e24f4e7 // FMAX V7.4S, V7.4S, V4.4S
+	WORD $0x4e24f508 // FMAX V8.4S, V8.4S, V4.4S
 	WORD $0x4eb4d529 // FSUB V9.4S, V9.4S, V20.4S
 	WORD $0x4eb4d54a // FSUB V10.4S, V10.4S, V20.4S
 	WORD $0x4eb4d56b // FSUB V11.4S, V11.4S, V20.4S
 	WORD $0x4eb4d58c // FSUB V12.4S, V12.4S, V20.4S
-	WORD $0x4e20f529 // FMAX V9.4S, V9.4S, V0.4S
-	WORD $0x4e20f54a // FMAX V10.4S, V10.4S, V0.4S
-	WORD $0x4e20f56b // FMAX V11.4S, V11.4S, V0.4S
-	WORD $0x4e20f58c // FMAX V12.4S, V12.4S, V0.4S
+	WORD $0x4e24f529 // FMAX V9.4S, V9.4S, V4.4S
+	WORD $0x4e24f54a // FMAX V10.4S, V10.4S, V4.4S
+	WORD $0x4e24f56b // FMAX V11.4S, V11.4S, V4.4S
+	WORD $0x4e24f58c // FMAX V12.4S, V12.4S, V4.4S
 	FMOVQ bits3fb8aa3b(R26), F13
 	FMOVQ bits4b40007f(R26), F14
 	VFMLA V13.S4, V5.S4, V14.S4
@@ -16593,14 +16593,14 @@ bulk162:
 	VFMLA V19.S4, V10.S4, V19.S4
 	VFMLA V21.S4, V11.S4, V21.S4
 	VFMLA V22.S4, V12.S4, V22.S4
-	WORD $0x4e2ed421 // FADD V1.4S, V1.4S, V14.4S
-	WORD $0x4e2fd442 // FADD V2.4S, V2.4S, V15.4S
-	WORD $0x4e30d463 // FADD V3.4S, V3.4S, V16.4S
-	WORD $0x4e31d484 // FADD V4.4S, V4.4S, V17.4S
-	WORD $0x4e32d421 // FADD V1.4S, V1.4S, V18.4S
-	WORD $0x4e33d442 // FADD V2.4S, V2.4S, V19.4S
-	WORD $0x4e35d463 // FADD V3.4S, V3.4S, V21.4S
-	WORD $0x4e36d484 // FADD V4.4S, V4.4S, V22.4S
+	WORD $0x4e2ed400 // FADD V0.4S, V0.4S, V14.4S
+	WORD $0x4e2fd421 // FADD V1.4S, V1.4S, V15.4S
+	WORD $0x4e30d442 // FADD V2.4S, V2.4S, V16.4S
+	WORD $0x4e31d463 // FADD V3.4S, V3.4S, V17.4S
+	WORD $0x4e32d400 // FADD V0.4S, V0.4S, V18.4S
+	WORD $0x4e33d421 // FADD V1.4S, V1.4S, V19.4S
+	WORD $0x4e35d442 // FADD V2.4S, V2.4S, V21.4S
+	WORD $0x4e36d463 // FADD V3.4S, V3.4S, V22.4S
 	ADD $128, R2
 	CMP R6, R2
 	BLT bulk162
@@ -16616,10 +16616,10 @@ columns163:
 	WORD $0x4eb4d4c6 // FSUB V6.4S, V6.4S, V20.4S
 	WORD $0x4eb4d4e7 // FSUB V7.4S, V7.4S, V20.4S
 	WORD $0x4eb4d508 // FSUB V8.4S, V8.4S, V20.4S
-	WORD $0x4e20f4a5 // FMAX V5.4S, V5.4S, V0.4S
-	WORD $0x4e20f4c6 // FMAX V6.4S, V6.4S, V0.4S
-	WORD $0x4e20f4e7 // FMAX V7.4S, V7.4S, V0.4S
-	WORD $0x4e20f508 // FMAX V8.4S, V8.4S, V0.4S
+	WORD $0x4e24f4a5 // FMAX V5.4S, V5.4S, V4.4S
+	WORD $0x4e24f4c6 // FMAX V6.4S, V6.4S, V4.4S
+	WORD $0x4e24f4e7 // FMAX V7.4S, V7.4S, V4.4S
+	WORD $0x4e24f508 // FMAX V8.4S, V8.4S, V4.4S
 	FMOVQ bits3fb8aa3b(R26), F9
 	FMOVQ bits4b40007f(R26), F10
 	VFMLA V9.S4, V5.S4, V10.S4
@@ -16704,10 +16704,10 @@ columns163:
 	VFMLA V11.S4, V6.S4, V11.S4
 	VFMLA V12.S4, V7.S4, V12.S4
 	VFMLA V13.S4, V8.S4, V13.S4
-	WORD $0x4e2ad421 // FADD V1.4S, V1.4S, V10.4S
-	WORD $0x4e2bd442 // FADD V2.4S, V2.4S, V11.4S
-	WORD $0x4e2cd463 // FADD V3.4S, V3.4S, V12.4S
-	WORD $0x4e2dd484 // FADD V4.4S, V4.4S, V13.4S
+	WORD $0x4e2ad400 // FADD V0.4S, V0.4S, V10.4S
+	WORD $0x4e2bd421 // FADD V1.4S, V1.4S, V11.4S
+	WORD $0x4e2cd442 // FADD V2.4S, V2.4S, V12.4S
+	WORD $0x4e2dd463 // FADD V3.4S, V3.4S, V13.4S
 	ADD $64, R2
 	CMP R1, R2
 	BLT columns163
@@ -16752,10 +16752,10 @@ parts169:
 	WORD $0x4eb4d4e7 // FSUB V7.4S, V7.4S, V20.4S
 	WORD $0x4eb4d508 // FSUB V8.4S, V8.4S, V20.4S
 	WORD $0x4eb4d529 // FSUB V9.4S, V9.4S, V20.4S
-	WORD $0x4e20f4c6 // FMAX V6.4S, V6.4S, V0.4S
-	WORD $0x4e20f4e7 // FMAX V7.4S, V7.4S, V0.4S
-	WORD $0x4e20f508 // FMAX V8.4S, V8.4S, V0.4S
-	WORD $0x4e20f529 // FMAX V9.4S, V9.4S, V0.4S
+	WORD $0x4e24f4c6 // FMAX V6.4S, V6.4S, V4.4S
+	WORD $0x4e24f4e7 // FMAX V7.4S, V7.4S, V4.4S
+	WORD $0x4e24f508 // FMAX V8.4S, V8.4S, V4.4S
+	WORD $0x4e24f529 // FMAX V9.4S, V9.4S, V4.4S
 	FMOVQ bits3fb8aa3b(R26), F5
 	FMOVQ bits4b40007f(R26), F10
 	VFMLA V5.S4, V6.S4, V10.S4
@@ -16840,56 +16840,56 @@ parts169:
 	VFMLA V11.S4, V7.S4, V11.S4
 	VFMLA V12.S4, V8.S4, V12.S4
 	VFMLA V13.S4, V9.S4, V13.S4
-	WORD $0x4e2ad421 // FADD V1.4S, V1.4S, V10.4S
-	WORD $0x4e2bd442 // FADD V2.4S, V2.4S, V11.4S
-	WORD $0x4e2cd463 // FADD V3.4S, V3.4S, V12.4S
-	WORD $0x4e2dd484 // FADD V4.4S, V4.4S, V13.4S
+	WORD $0x4e2ad400 // FADD V0.4S, V0.4S, V10.4S
+	WORD $0x4e2bd421 // FADD V1.4S, V1.4S, V11.4S
+	WORD $0x4e2cd442 // FADD V2.4S, V2.4S, V12.4S
+	WORD $0x4e2dd463 // FADD V3.4S, V3.4S, V13.4S
 done160:
+	WORD $0x4e22d404 // FADD V4.4S, V0.4S, V2.4S
 	WORD $0x4e23d425 // FADD V5.4S, V1.4S, V3.4S
-	WORD $0x4e24d446 // FADD V6.4S, V2.4S, V4.4S
-	WORD $0x4e26d4a5 // FADD V5.4S, V5.4S, V6.4S
-	VEXT $8, V5.B16, V5.B16, V6.B16
-	WORD $0x4e26d4a5 // FADD V5.4S, V5.4S, V6.4S
-	WORD $0x6e25d4a5 // FADDP V5.4S, V5.4S, V5.4S
-	WORD $0x4ea5d4a0 // FSUB V0.4S, V5.4S, V5.4S
+	WORD $0x4e25d484 // FADD V4.4S, V4.4S, V5.4S
+	VEXT $8, V4.B16, V4.B16, V5.B16
+	WORD $0x4e25d484 // FADD V4.4S, V4.4S, V5.4S
+	WORD $0x6e24d484 // FADDP V4.4S, V4.4S, V4.4S
+	WORD $0x4ea4d480 // FSUB V0.4S, V4.4S, V4.4S
 	FMOVQ bits3f3504f3(R26), F1
-	VSUB V1.S4, V5.S4, V5.S4
-	WORD $0x4f2904a1 // SSHR V1.4S, V5.4S, #23
+	VSUB V1.S4, V4.S4, V4.S4
+	WORD $0x4f290481 // SSHR V1.4S, V4.4S, #23
 	WORD $0x4e21d821 // SCVTF V1.4S, V1.4S
 	WORD $0x4e20d421 // FADD V1.4S, V1.4S, V0.4S
 	FMOVQ bits007fffff(R26), F2
-	VAND V2.B16, V5.B16, V5.B16
+	VAND V2.B16, V4.B16, V4.B16
 	FMOVQ bits3f3504f3(R26), F2
-	VADD V2.S4, V5.S4, V5.S4
+	VADD V2.S4, V4.S4, V4.S4
 	FMOVQ bits3f800000(R26), F2
-	WORD $0x4ea2d4a5 // FSUB V5.4S, V5.4S, V2.4S
+	WORD $0x4ea2d484 // FSUB V4.4S, V4.4S, V2.4S
 	FMOVQ bits3d9021bb(R26), F0
 	FMOVQ bitsbdebd1b8(R26), F2
-	VFMLA V5.S4, V0.S4, V2.S4
+	VFMLA V4.S4, V0.S4, V2.S4
 	FMOVQ bits3def251a(R26), F0
-	VFMLA V5.S4, V2.S4, V0.S4
+	VFMLA V4.S4, V2.S4, V0.S4
 	FMOVQ bitsbdfe5d4f(R26), F2
-	VFMLA V5.S4, V0.S4, V2.S4
+	VFMLA V4.S4, V0.S4, V2.S4
 	FMOVQ bits3e11e9bf(R26), F0
-	VFMLA V5.S4, V2.S4, V0.S4
+	VFMLA V4.S4, V2.S4, V0.S4
 	FMOVQ bitsbe2aae50(R26), F2
-	VFMLA V5.S4, V0.S4, V2.S4
+	VFMLA V4.S4, V0.S4, V2.S4
 	FMOVQ bits3e4cceac(R26), F0
-	VFMLA V5.S4, V2.S4, V0.S4
+	VFMLA V4.S4, V2.S4, V0.S4
 	FMOVQ bitsbe7ffffc(R26), F2
-	VFMLA V5.S4, V0.S4, V2.S4
+	VFMLA V4.S4, V0.S4, V2.S4
 	FMOVQ bits3eaaaaaa(R26), F0
-	VFMLA V5.S4, V2.S4, V0.S4
-	WORD $0x6e25dca2 // FMUL V2.4S, V5.4S, V5.4S
-	WORD $0x6e25dc00 // FMUL V0.4S, V0.4S, V5.4S
+	VFMLA V4.S4, V2.S4, V0.S4
+	WORD $0x6e24dc82 // FMUL V2.4S, V4.4S, V4.4S
+	WORD $0x6e24dc00 // FMUL V0.4S, V0.4S, V4.4S
 	WORD $0x6e22dc00 // FMUL V0.4S, V0.4S, V2.4S
 	FMOVQ bitsb95e8083(R26), F3
 	VFMLA V3.S4, V1.S4, V0.S4
 	FMOVQ bits3f000000(R26), F3
 	VFMLS V3.S4, V2.S4, V0.S4
-	WORD $0x4e20d4a5 // FADD V5.4S, V5.4S, V0.4S
+	WORD $0x4e20d484 // FADD V4.4S, V4.4S, V0.4S
 	FMOVQ bits3f318000(R26), F3
-	VFMLA V3.S4, V1.S4, V5.S4
+	VFMLA V3.S4, V1.S4, V4.S4
 	MOVD $0, R2
 	MOVD R0, R6
 	AND $-256, R6
@@ -16903,10 +16903,10 @@ bulk173:
 	WORD $0x4eb4d421 // FSUB V1.4S, V1.4S, V20.4S
 	WORD $0x4eb4d442 // FSUB V2.4S, V2.4S, V20.4S
 	WORD $0x4eb4d463 // FSUB V3.4S, V3.4S, V20.4S
-	WORD $0x4ea5d400 // FSUB V0.4S, V0.4S, V5.4S
-	WORD $0x4ea5d421 // FSUB V1.4S, V1.4S, V5.4S
-	WORD $0x4ea5d442 // FSUB V2.4S, V2.4S, V5.4S
-	WORD $0x4ea5d463 // FSUB V3.4S, V3.4S, V5.4S
+	WORD $0x4ea4d400 // FSUB V0.4S, V0.4S, V4.4S
+	WORD $0x4ea4d421 // FSUB V1.4S, V1.4S, V4.4S
+	WORD $0x4ea4d442 // FSUB V2.4S, V2.4S, V4.4S
+	WORD $0x4ea4d463 // FSUB V3.4S, V3.4S, V4.4S
 	ADD R2, R4, R16
 	FSTPQ (F0, F1), 0(R16)
 	FSTPQ (F2, F3), 32(R16)
@@ -16917,10 +16917,10 @@ bulk173:
 	WORD $0x4eb4d421 // FSUB V1.4S, V1.4S, V20.4S
 	WORD $0x4eb4d442 // FSUB V2.4S, V2.4S, V20.4S
 	WORD $0x4eb4d463 // FSUB V3.4S, V3.4S, V20.4S
-	WORD $0x4ea5d400 // FSUB V0.4S, V0.4S, V5.4S
-	WORD $0x4ea5d421 // FSUB V1.4S, V1.4S, V5.4S
-	WORD $0x4ea5d442 // FSUB V2.4S, V2.4S, V5.4S
-	WORD $0x4ea5d463 // FSUB V3.4S, V3.4S, V5.4S
+	WORD $0x4ea4d400 // FSUB V0.4S, V0.4S, V4.4S
+	WORD $0x4ea4d421 // FSUB V1.4S, V1.4S, V4.4S
+	WORD $0x4ea4d442 // FSUB V2.4S, V2.4S, V4.4S
+	WORD $0x4ea4d463 // FSUB V3.4S, V3.4S, V4.4S
 	ADD R2, R4, R16
 	FSTPQ (F0, F1), 64(R16)
 	FSTPQ (F2, F3), 96(R16)
@@ -16931,10 +16931,10 @@ bulk173:
 	WORD $0x4eb4d421 // FSUB V1.4S, V1.4S, V20.4S
 	WORD $0x4eb4d442 // FSUB V2.4S, V2.4S, V20.4S
 	WORD $0x4eb4d463 // FSUB V3.4S, V3.4S, V20.4S
-	WORD $0x4ea5d400 // FSUB V0.4S, V0.4S, V5.4S
-	WORD $0x4ea5d421 // FSUB V1.4S, V1.4S, V5.4S
-	WORD $0x4ea5d442 // FSUB V2.4S, V2.4S, V5.4S
-	WORD $0x4ea5d463 // FSUB V3.4S, V3.4S, V5.4S
+	WORD $0x4ea4d400 // FSUB V0.4S, V0.4S, V4.4S
+	WORD $0x4ea4d421 // FSUB V1.4S, V1.4S, V4.4S
+	WORD $0x4ea4d442 // FSUB V2.4S, V2.4S, V4.4S
+	WORD $0x4ea4d463 // FSUB V3.4S, V3.4S, V4.4S
 	ADD R2, R4, R16
 	FSTPQ (F0, F1), 128(R16)
 	FSTPQ (F2, F3), 160(R16)
@@ -16945,10 +16945,10 @@ bulk173:
 	WORD $0x4eb4d421 // FSUB V1.4S, V1.4S, V20.4S
 	WORD $0x4eb4d442 // FSUB V2.4S, V2.4S, V20.4S
 	WORD $0x4eb4d463 // FSUB V3.4S, V3.4S, V20.4S
-	WORD $0x4ea5d400 // FSUB V0.4S, V0.4S, V5.4S
-	WORD $0x4ea5d421 // FSUB V1.4S, V1.4S, V5.4S
-	WORD $0x4ea5d442 // FSUB V2.4S, V2.4S, V5.4S
-	WORD $0x4ea5d463 // FSUB V3.4S, V3.4S, V5.4S
+	WORD $0x4ea4d400 // FSUB V0.4S, V0.4S, V4.4S
+	WORD $0x4ea4d421 // FSUB V1.4S, V1.4S, V4.4S
+	WORD $0x4ea4d442 // FSUB V2.4S, V2.4S, V4.4S
+	WORD $0x4ea4d463 // FSUB V3.4S, V3.4S, V4.4S
 	ADD R2, R4, R16
 	FSTPQ (F0, F1), 192(R16)
 	FSTPQ (F2, F3), 224(R16)
@@ -16967,10 +16967,10 @@ columns174:
 	WORD $0x4eb4d421 // FSUB V1.4S, V1.4S, V20.4S
 	WORD $0x4eb4d442 // FSUB V2.4S, V2.4S, V20.4S
 	WORD $0x4eb4d463 // FSUB V3.4S, V3.4S, V20.4S
-	WORD $0x4ea5d400 // FSUB V0.4S, V0.4S, V5.4S
-	WORD $0x4ea5d421 // FSUB V1.4S, V1.4S, V5.4S
-	WORD $0x4ea5d442 // FSUB V2.4S, V2.4S, V5.4S
-	WORD $0x4ea5d463 // FSUB V3.4S, V3.4S, V5.4S
+	WORD $0x4ea4d400 // FSUB V0.4S, V0.4S, V4.4S
+	WORD $0x4ea4d421 // FSUB V1.4S, V1.4S, V4.4S
+	WORD $0x4ea4d442 // FSUB V2.4S, V2.4S, V4.4S
+	WORD $0x4ea4d463 // FSUB V3.4S, V3.4S, V4.4S
 	ADD R2, R4, R16
 	FSTPQ (F0, F1), 0(R16)
 	FSTPQ (F2, F3), 32(R16)
@@ -16980,18 +16980,18 @@ columns174:
 tail170:
 	CMP R0, R2
 	BGE done171
-	VMOVI $0, V4.B16
+	VMOVI $0, V5.B16
 	ADD R2, R5, R16
 	AND $48, R0, R17
 	ADD R16, R17
 	TBZ $3, R0, one175
-	VLD1.P 8(R17), V4.D[0]
+	VLD1.P 8(R17), V5.D[0]
 	TBZ $2, R0, last176
-	VLD1 (R17), V4.S[2]
+	VLD1 (R17), V5.S[2]
 	B last176
 one175:
 	TBZ $2, R0, last176
-	VLD1 (R17), V4.S[0]
+	VLD1 (R17), V5.S[0]
 last176:
 	VMOVI $0, V1.B16
 	VMOVI $0, V2.B16
@@ -17000,53 +17000,53 @@ last176:
 	TBZ $4, R0, two178
 	FLDPQ (R16), (F0, F1)
 	FMOVQ 32(R16), F2
-	VMOV V4.B16, V3.B16
+	VMOV V5.B16, V3.B16
 	B parts180
 two178:
 	FLDPQ (R16), (F0, F1)
-	VMOV V4.B16, V2.B16
+	VMOV V5.B16, V2.B16
 	B parts180
 low177:
 	TBZ $4, R0, none179
 	FMOVQ (R16), F0
-	VMOV V4.B16, V1.B16
+	VMOV V5.B16, V1.B16
 	B parts180
 none179:
-	VMOV V4.B16, V0.B16
+	VMOV V5.B16, V0.B16
 parts180:
 	WORD $0x4eb4d400 // FSUB V0.4S, V0.4S, V20.4S
 	WORD $0x4eb4d421 // FSUB V1.4S, V1.4S, V20.4S
 	WORD $0x4eb4d442 // FSUB V2.4S, V2.4S, V20.4S
 	WORD $0x4eb4d463 // FSUB V3.4S, V3.4S, V20.4S
-	WORD $0x4ea5d400 // FSUB V0.4S, V0.4S, V5.4S
-	WORD $0x4ea5d421 // FSUB V1.4S, V1.4S, V5.4S
-	WORD $0x4ea5d442 // FSUB V2.4S, V2.4S, V5.4S
-	WORD $0x4ea5d463 // FSUB V3.4S, V3.4S, V5.4S
+	WORD $0x4ea4d400 // FSUB V0.4S, V0.4S, V4.4S
+	WORD $0x4ea4d421 // FSUB V1.4S, V1.4S, V4.4S
+	WORD $0x4ea4d442 // FSUB V2.4S, V2.4S, V4.4S
+	WORD $0x4ea4d463 // FSUB V3.4S, V3.4S, V4.4S
 	ADD R2, R4, R16
 	TBZ $5, R0, low181
 	TBZ $4, R0, two182
-	VMOV V3.B16, V4.B16
+	VMOV V3.B16, V5.B16
 	FSTPQ.P (F0, F1), 32(R16)
 	FMOVQ.P F2, 16(R16)
 	B parts184
 two182:
-	VMOV V2.B16, V4.B16
+	VMOV V2.B16, V5.B16
 	FSTPQ.P (F0, F1), 32(R16)
 	B parts184
 low181:
 	TBZ $4, R0, none183
-	VMOV V1.B16, V4.B16
+	VMOV V1.B16, V5.B16
 	FMOVQ.P F0, 16(R16)
 	B parts184
 none183:
-	VMOV V0.B16, V4.B16
+	VMOV V0.B16, V5.B16
 parts184:
 	TBZ $3, R0, one185
-	FMOVD.P F4, 8(R16)
-	VDUP V4.D[1], V4.D2
+	FMOVD.P F5, 8(R16)
+	VDUP V5.D[1], V5.D2
 one185:
 	TBZ $2, R0, stored186
-	FMOVS F4, (R16)
+	FMOVS F5, (R16)
 stored186:
 done171:
 	MOVD yRow+24(FP), R16
@@ -18584,7 +18584,7 @@ finish2:
 //
 // Requires: ASIMD
 //
-// Vectors: V5 maxima of four rows; V0 logits of the labels, then logit of the label; V1 limit; V20 maximum; V6 Σ and 1/Σ; the others temporary.
+// Vectors: V5 maxima of four rows, then limit, then Σ and 1/Σ; V0 logits of the labels, then logit of the label; V1 limit; V20 maximum; the others temporary.
 // General: R0 cols; R1 full; R2 j; R3 rows; R4 loss; R5 probs; R6 grad; R7 logits; R8 labels; R9 weights; R10 row ahead, then label in bytes, then terms; R11 its row, then row ahead, then label in bytes, then bulk; R12 bulk; R26 the numbers; R16, R17 scratch.
 TEXT ·softmaxCrossEntropyNEON(SB), NOSPLIT, $0-96
 	MOVD $numbers<>(SB), R26
@@ -18768,26 +18768,42 @@ parts29:
 	WORD $0x6e22f405 // FMAXP V5.4S, V0.4S, V2.4S
 four3:
 	MOVD R7, R11
-	MOVW 0(R8), R10
+	MOVWU 0(R8), R10
 	LSL $2, R10
+	CMP R0, R10
+	BLT valid30
+	MOVD $0, R10
+valid30:
 	ADD R10, R11, R16
 	FMOVS 0(R16), F0
 	MOVD logitsRow+64(FP), R16
 	ADD R16, R11
-	MOVW 4(R8), R10
+	MOVWU 4(R8), R10
 	LSL $2, R10
+	CMP R0, R10
+	BLT valid31
+	MOVD $0, R10
+valid31:
 	ADD R10, R11, R16
 	VLD1 (R16), V0.S[1]
 	MOVD logitsRow+64(FP), R16
 	ADD R16, R11
-	MOVW 8(R8), R10
+	MOVWU 8(R8), R10
 	LSL $2, R10
+	CMP R0, R10
+	BLT valid32
+	MOVD $0, R10
+valid32:
 	ADD R10, R11, R16
 	VLD1 (R16), V0.S[2]
 	MOVD logitsRow+64(FP), R16
 	ADD R16, R11
-	MOVW 12(R8), R10
+	MOVWU 12(R8), R10
 	LSL $2, R10
+	CMP R0, R10
+	BLT valid33
+	MOVD $0, R10
+valid33:
 	ADD R10, R11, R16
 	VLD1 (R16), V0.S[3]
 	MOVD logitsRow+64(FP), R16
@@ -18798,36 +18814,36 @@ four3:
 	MOVD R7, R16
 	AND $48, R0, R17
 	ADD R16, R17
-	TBZ $3, R0, one30
+	TBZ $3, R0, one34
 	VLD1.P 8(R17), V2.D[0]
-	TBZ $2, R0, last31
+	TBZ $2, R0, last35
 	VLD1 (R17), V2.S[2]
-	B last31
-one30:
-	TBZ $2, R0, last31
+	B last35
+one34:
+	TBZ $2, R0, last35
 	VLD1 (R17), V2.S[0]
-last31:
+last35:
 	FMOVQ bitsff800000(R26), F4
 	FMOVQ bitsff800000(R26), F6
 	FMOVQ bitsff800000(R26), F7
-	TBZ $5, R0, low32
-	TBZ $4, R0, two33
+	TBZ $5, R0, low36
+	TBZ $4, R0, two37
 	FLDPQ (R16), (F3, F4)
 	FMOVQ 32(R16), F6
 	VMOV V2.B16, V7.B16
-	B parts35
-two33:
+	B parts39
+two37:
 	FLDPQ (R16), (F3, F4)
 	VMOV V2.B16, V6.B16
-	B parts35
-low32:
-	TBZ $4, R0, none34
+	B parts39
+low36:
+	TBZ $4, R0, none38
 	FMOVQ (R16), F3
 	VMOV V2.B16, V4.B16
-	B parts35
-none34:
+	B parts39
+none38:
 	VMOV V2.B16, V3.B16
-parts35:
+parts39:
 	MOVD logitsRow+64(FP), R16
 	ADD R16, R7
 	VDUP V5.S[0], V2.S4
@@ -18843,36 +18859,36 @@ parts35:
 	MOVD R7, R16
 	AND $48, R0, R17
 	ADD R16, R17
-	TBZ $3, R0, one36
+	TBZ $3, R0, one40
 	VLD1.P 8(R17), V8.D[0]
-	TBZ $2, R0, last37
+	TBZ $2, R0, last41
 	VLD1 (R17), V8.S[2]
-	B last37
-one36:
-	TBZ $2, R0, last37
+	B last41
+one40:
+	TBZ $2, R0, last41
 	VLD1 (R17), V8.S[0]
-last37:
+last41:
 	FMOVQ bitsff800000(R26), F10
 	FMOVQ bitsff800000(R26), F11
 	FMOVQ bitsff800000(R26), F12
-	TBZ $5, R0, low38
-	TBZ $4, R0, two39
+	TBZ $5, R0, low42
+	TBZ $4, R0, two43
 	FLDPQ (R16), (F9, F10)
 	FMOVQ 32(R16), F11
 	VMOV V8.B16, V12.B16
-	B parts41
-two39:
+	B parts45
+two43:
 	FLDPQ (R16), (F9, F10)
 	VMOV V8.B16, V11.B16
-	B parts41
-low38:
-	TBZ $4, R0, none40
+	B parts45
+low42:
+	TBZ $4, R0, none44
 	FMOVQ (R16), F9
 	VMOV V8.B16, V10.B16
-	B parts41
-none40:
+	B parts45
+none44:
 	VMOV V8.B16, V9.B16
-parts41:
+parts45:
 	MOVD logitsRow+64(FP), R16
 	ADD R16, R7
 	VDUP V5.S[1], V2.S4
@@ -18888,36 +18904,36 @@ parts41:
 	MOVD R7, R16
 	AND $48, R0, R17
 	ADD R16, R17
-	TBZ $3, R0, one42
+	TBZ $3, R0, one46
 	VLD1.P 8(R17), V8.D[0]
-	TBZ $2, R0, last43
+	TBZ $2, R0, last47
 	VLD1 (R17), V8.S[2]
-	B last43
-one42:
-	TBZ $2, R0, last43
+	B last47
+one46:
+	TBZ $2, R0, last47
 	VLD1 (R17), V8.S[0]
-last43:
+last47:
 	FMOVQ bitsff800000(R26), F14
 	FMOVQ bitsff800000(R26), F15
 	FMOVQ bitsff800000(R26), F16
-	TBZ $5, R0, low44
-	TBZ $4, R0, two45
+	TBZ $5, R0, low48
+	TBZ $4, R0, two49
 	FLDPQ (R16), (F13, F14)
 	FMOVQ 32(R16), F15
 	VMOV V8.B16, V16.B16
-	B parts47
-two45:
+	B parts51
+two49:
 	FLDPQ (R16), (F13, F14)
 	VMOV V8.B16, V15.B16
-	B parts47
-low44:
-	TBZ $4, R0, none46
+	B parts51
+low48:
+	TBZ $4, R0, none50
 	FMOVQ (R16), F13
 	VMOV V8.B16, V14.B16
-	B parts47
-none46:
+	B parts51
+none50:
 	VMOV V8.B16, V13.B16
-parts47:
+parts51:
 	MOVD logitsRow+64(FP), R16
 	ADD R16, R7
 	VDUP V5.S[2], V2.S4
@@ -18933,36 +18949,36 @@ parts47:
 	MOVD R7, R16
 	AND $48, R0, R17
 	ADD R16, R17
-	TBZ $3, R0, one48
+	TBZ $3, R0, one52
 	VLD1.P 8(R17), V8.D[0]
-	TBZ $2, R0, last49
+	TBZ $2, R0, last53
 	VLD1 (R17), V8.S[2]
-	B last49
-one48:
-	TBZ $2, R0, last49
+	B last53
+one52:
+	TBZ $2, R0, last53
 	VLD1 (R17), V8.S[0]
-last49:
+last53:
 	FMOVQ bitsff800000(R26), F18
 	FMOVQ bitsff800000(R26), F19
 	FMOVQ bitsff800000(R26), F20
-	TBZ $5, R0, low50
-	TBZ $4, R0, two51
+	TBZ $5, R0, low54
+	TBZ $4, R0, two55
 	FLDPQ (R16), (F17, F18)
 	FMOVQ 32(R16), F19
 	VMOV V8.B16, V20.B16
-	B parts53
-two51:
+	B parts57
+two55:
 	FLDPQ (R16), (F17, F18)
 	VMOV V8.B16, V19.B16
-	B parts53
-low50:
-	TBZ $4, R0, none52
+	B parts57
+low54:
+	TBZ $4, R0, none56
 	FMOVQ (R16), F17
 	VMOV V8.B16, V18.B16
-	B parts53
-none52:
+	B parts57
+none56:
 	VMOV V8.B16, V17.B16
-parts53:
+parts57:
 	MOVD logitsRow+64(FP), R16
 	ADD R16, R7
 	VDUP V5.S[3], V2.S4
@@ -19318,36 +19334,36 @@ parts53:
 	MOVD R11, R16
 	AND $48, R0, R17
 	ADD R16, R17
-	TBZ $3, R0, one54
+	TBZ $3, R0, one58
 	VLD1.P 8(R17), V1.D[0]
-	TBZ $2, R0, last55
+	TBZ $2, R0, last59
 	VLD1 (R17), V1.S[2]
-	B last55
-one54:
-	TBZ $2, R0, last55
+	B last59
+one58:
+	TBZ $2, R0, last59
 	VLD1 (R17), V1.S[0]
-last55:
+last59:
 	FMOVQ bitsff800000(R26), F18
 	FMOVQ bitsff800000(R26), F19
 	FMOVQ bitsff800000(R26), F20
-	TBZ $5, R0, low56
-	TBZ $4, R0, two57
+	TBZ $5, R0, low60
+	TBZ $4, R0, two61
 	FLDPQ (R16), (F17, F18)
 	FMOVQ 32(R16), F19
 	VMOV V1.B16, V20.B16
-	B parts59
-two57:
+	B parts63
+two61:
 	FLDPQ (R16), (F17, F18)
 	VMOV V1.B16, V19.B16
-	B parts59
-low56:
-	TBZ $4, R0, none58
+	B parts63
+low60:
+	TBZ $4, R0, none62
 	FMOVQ (R16), F17
 	VMOV V1.B16, V18.B16
-	B parts59
-none58:
+	B parts63
+none62:
 	VMOV V1.B16, V17.B16
-parts59:
+parts63:
 	WORD $0x4e33f621 // FMAX V1.4S, V17.4S, V19.4S
 	WORD $0x4e34f657 // FMAX V23.4S, V18.4S, V20.4S
 	WORD $0x4e37f421 // FMAX V1.4S, V1.4S, V23.4S
@@ -19357,36 +19373,36 @@ parts59:
 	MOVD R11, R16
 	AND $48, R0, R17
 	ADD R16, R17
-	TBZ $3, R0, one60
+	TBZ $3, R0, one64
 	VLD1.P 8(R17), V17.D[0]
-	TBZ $2, R0, last61
+	TBZ $2, R0, last65
 	VLD1 (R17), V17.S[2]
-	B last61
-one60:
-	TBZ $2, R0, last61
+	B last65
+one64:
+	TBZ $2, R0, last65
 	VLD1 (R17), V17.S[0]
-last61:
+last65:
 	FMOVQ bitsff800000(R26), F19
 	FMOVQ bitsff800000(R26), F20
 	FMOVQ bitsff800000(R26), F23
-	TBZ $5, R0, low62
-	TBZ $4, R0, two63
+	TBZ $5, R0, low66
+	TBZ $4, R0, two67
 	FLDPQ (R16), (F18, F19)
 	FMOVQ 32(R16), F20
 	VMOV V17.B16, V23.B16
-	B parts65
-two63:
+	B parts69
+two67:
 	FLDPQ (R16), (F18, F19)
 	VMOV V17.B16, V20.B16
-	B parts65
-low62:
-	TBZ $4, R0, none64
+	B parts69
+low66:
+	TBZ $4, R0, none68
 	FMOVQ (R16), F18
 	VMOV V17.B16, V19.B16
-	B parts65
-none64:
+	B parts69
+none68:
 	VMOV V17.B16, V18.B16
-parts65:
+parts69:
 	WORD $0x4e34f651 // FMAX V17.4S, V18.4S, V20.4S
 	WORD $0x4e37f678 // FMAX V24.4S, V19.4S, V23.4S
 	WORD $0x4e38f631 // FMAX V17.4S, V17.4S, V24.4S
@@ -19396,36 +19412,36 @@ parts65:
 	MOVD R11, R16
 	AND $48, R0, R17
 	ADD R16, R17
-	TBZ $3, R0, one66
+	TBZ $3, R0, one70
 	VLD1.P 8(R17), V18.D[0]
-	TBZ $2, R0, last67
+	TBZ $2, R0, last71
 	VLD1 (R17), V18.S[2]
-	B last67
-one66:
-	TBZ $2, R0, last67
+	B last71
+one70:
+	TBZ $2, R0, last71
 	VLD1 (R17), V18.S[0]
-last67:
+last71:
 	FMOVQ bitsff800000(R26), F20
 	FMOVQ bitsff800000(R26), F23
 	FMOVQ bitsff800000(R26), F24
-	TBZ $5, R0, low68
-	TBZ $4, R0, two69
+	TBZ $5, R0, low72
+	TBZ $4, R0, two73
 	FLDPQ (R16), (F19, F20)
 	FMOVQ 32(R16), F23
 	VMOV V18.B16, V24.B16
-	B parts71
-two69:
+	B parts75
+two73:
 	FLDPQ (R16), (F19, F20)
 	VMOV V18.B16, V23.B16
-	B parts71
-low68:
-	TBZ $4, R0, none70
+	B parts75
+low72:
+	TBZ $4, R0, none74
 	FMOVQ (R16), F19
 	VMOV V18.B16, V20.B16
-	B parts71
-none70:
+	B parts75
+none74:
 	VMOV V18.B16, V19.B16
-parts71:
+parts75:
 	WORD $0x4e37f672 // FMAX V18.4S, V19.4S, V23.4S
 	WORD $0x4e38f699 // FMAX V25.4S, V20.4S, V24.4S
 	WORD $0x4e39f652 // FMAX V18.4S, V18.4S, V25.4S
@@ -19435,36 +19451,36 @@ parts71:
 	MOVD R11, R16
 	AND $48, R0, R17
 	ADD R16, R17
-	TBZ $3, R0, one72
+	TBZ $3, R0, one76
 	VLD1.P 8(R17), V19.D[0]
-	TBZ $2, R0, last73
+	TBZ $2, R0, last77
 	VLD1 (R17), V19.S[2]
-	B last73
-one72:
-	TBZ $2, R0, last73
+	B last77
+one76:
+	TBZ $2, R0, last77
 	VLD1 (R17), V19.S[0]
-last73:
+last77:
 	FMOVQ bitsff800000(R26), F23
 	FMOVQ bitsff800000(R26), F24
 	FMOVQ bitsff800000(R26), F25
-	TBZ $5, R0, low74
-	TBZ $4, R0, two75
+	TBZ $5, R0, low78
+	TBZ $4, R0, two79
 	FLDPQ (R16), (F20, F23)
 	FMOVQ 32(R16), F24
 	VMOV V19.B16, V25.B16
-	B parts77
-two75:
+	B parts81
+two79:
 	FLDPQ (R16), (F20, F23)
 	VMOV V19.B16, V24.B16
-	B parts77
-low74:
-	TBZ $4, R0, none76
+	B parts81
+low78:
+	TBZ $4, R0, none80
 	FMOVQ (R16), F20
 	VMOV V19.B16, V23.B16
-	B parts77
-none76:
+	B parts81
+none80:
 	VMOV V19.B16, V20.B16
-parts77:
+parts81:
 	WORD $0x4e38f693 // FMAX V19.4S, V20.4S, V24.4S
 	WORD $0x4e39f6fa // FMAX V26.4S, V23.4S, V25.4S
 	WORD $0x4e3af673 // FMAX V19.4S, V19.4S, V26.4S
@@ -19562,121 +19578,121 @@ last4:
 	WORD $0x6e21ddce // FMUL V14.4S, V14.4S, V1.4S
 	WORD $0x6e21ddef // FMUL V15.4S, V15.4S, V1.4S
 	WORD $0x6e21de10 // FMUL V16.4S, V16.4S, V1.4S
-	CBZ R5, skip78
+	CBZ R5, skip82
 	MOVD R5, R16
-	TBZ $5, R0, low79
-	TBZ $4, R0, two80
+	TBZ $5, R0, low83
+	TBZ $4, R0, two84
 	VMOV V22.B16, V1.B16
 	FSTPQ.P (F2, F8), 32(R16)
 	FMOVQ.P F21, 16(R16)
-	B parts82
-two80:
+	B parts86
+two84:
 	VMOV V21.B16, V1.B16
 	FSTPQ.P (F2, F8), 32(R16)
-	B parts82
-low79:
-	TBZ $4, R0, none81
+	B parts86
+low83:
+	TBZ $4, R0, none85
 	VMOV V8.B16, V1.B16
 	FMOVQ.P F2, 16(R16)
-	B parts82
-none81:
+	B parts86
+none85:
 	VMOV V2.B16, V1.B16
-parts82:
-	TBZ $3, R0, one83
+parts86:
+	TBZ $3, R0, one87
 	FMOVD.P F1, 8(R16)
 	VDUP V1.D[1], V1.D2
-one83:
-	TBZ $2, R0, stored84
+one87:
+	TBZ $2, R0, stored88
 	FMOVS F1, (R16)
-stored84:
+stored88:
 	MOVD probsRow+32(FP), R16
 	ADD R16, R5
 	MOVD R5, R16
-	TBZ $5, R0, low85
-	TBZ $4, R0, two86
+	TBZ $5, R0, low89
+	TBZ $4, R0, two90
 	VMOV V7.B16, V1.B16
 	FSTPQ.P (F3, F4), 32(R16)
 	FMOVQ.P F6, 16(R16)
-	B parts88
-two86:
+	B parts92
+two90:
 	VMOV V6.B16, V1.B16
 	FSTPQ.P (F3, F4), 32(R16)
-	B parts88
-low85:
-	TBZ $4, R0, none87
+	B parts92
+low89:
+	TBZ $4, R0, none91
 	VMOV V4.B16, V1.B16
 	FMOVQ.P F3, 16(R16)
-	B parts88
-none87:
+	B parts92
+none91:
 	VMOV V3.B16, V1.B16
-parts88:
-	TBZ $3, R0, one89
+parts92:
+	TBZ $3, R0, one93
 	FMOVD.P F1, 8(R16)
 	VDUP V1.D[1], V1.D2
-one89:
-	TBZ $2, R0, stored90
+one93:
+	TBZ $2, R0, stored94
 	FMOVS F1, (R16)
-stored90:
+stored94:
 	MOVD probsRow+32(FP), R16
 	ADD R16, R5
 	MOVD R5, R16
-	TBZ $5, R0, low91
-	TBZ $4, R0, two92
+	TBZ $5, R0, low95
+	TBZ $4, R0, two96
 	VMOV V12.B16, V1.B16
 	FSTPQ.P (F9, F10), 32(R16)
 	FMOVQ.P F11, 16(R16)
-	B parts94
-two92:
+	B parts98
+two96:
 	VMOV V11.B16, V1.B16
 	FSTPQ.P (F9, F10), 32(R16)
-	B parts94
-low91:
-	TBZ $4, R0, none93
+	B parts98
+low95:
+	TBZ $4, R0, none97
 	VMOV V10.B16, V1.B16
 	FMOVQ.P F9, 16(R16)
-	B parts94
-none93:
+	B parts98
+none97:
 	VMOV V9.B16, V1.B16
-parts94:
-	TBZ $3, R0, one95
+parts98:
+	TBZ $3, R0, one99
 	FMOVD.P F1, 8(R16)
 	VDUP V1.D[1], V1.D2
-one95:
-	TBZ $2, R0, stored96
+one99:
+	TBZ $2, R0, stored100
 	FMOVS F1, (R16)
-stored96:
+stored100:
 	MOVD probsRow+32(FP), R16
 	ADD R16, R5
 	MOVD R5, R16
-	TBZ $5, R0, low97
-	TBZ $4, R0, two98
+	TBZ $5, R0, low101
+	TBZ $4, R0, two102
 	VMOV V16.B16, V1.B16
 	FSTPQ.P (F13, F14), 32(R16)
 	FMOVQ.P F15, 16(R16)
-	B parts100
-two98:
+	B parts104
+two102:
 	VMOV V15.B16, V1.B16
 	FSTPQ.P (F13, F14), 32(R16)
-	B parts100
-low97:
-	TBZ $4, R0, none99
+	B parts104
+low101:
+	TBZ $4, R0, none103
 	VMOV V14.B16, V1.B16
 	FMOVQ.P F13, 16(R16)
-	B parts100
-none99:
+	B parts104
+none103:
 	VMOV V13.B16, V1.B16
-parts100:
-	TBZ $3, R0, one101
+parts104:
+	TBZ $3, R0, one105
 	FMOVD.P F1, 8(R16)
 	VDUP V1.D[1], V1.D2
-one101:
-	TBZ $2, R0, stored102
+one105:
+	TBZ $2, R0, stored106
 	FMOVS F1, (R16)
-stored102:
+stored106:
 	MOVD probsRow+32(FP), R16
 	ADD R16, R5
-skip78:
-	CBZ R6, skip103
+skip82:
+	CBZ R6, skip107
 	FMOVQ 128(R26), F0
 	FMOVQ 144(R26), F1
 	FMOVQ 160(R26), F17
@@ -19705,31 +19721,31 @@ skip78:
 	WORD $0x6e33deb5 // FMUL V21.4S, V21.4S, V19.4S
 	WORD $0x6e33ded6 // FMUL V22.4S, V22.4S, V19.4S
 	MOVD R6, R16
-	TBZ $5, R0, low104
-	TBZ $4, R0, two105
+	TBZ $5, R0, low108
+	TBZ $4, R0, two109
 	VMOV V22.B16, V0.B16
 	FSTPQ.P (F2, F8), 32(R16)
 	FMOVQ.P F21, 16(R16)
-	B parts107
-two105:
+	B parts111
+two109:
 	VMOV V21.B16, V0.B16
 	FSTPQ.P (F2, F8), 32(R16)
-	B parts107
-low104:
-	TBZ $4, R0, none106
+	B parts111
+low108:
+	TBZ $4, R0, none110
 	VMOV V8.B16, V0.B16
 	FMOVQ.P F2, 16(R16)
-	B parts107
-none106:
+	B parts111
+none110:
 	VMOV V2.B16, V0.B16
-parts107:
-	TBZ $3, R0, one108
+parts111:
+	TBZ $3, R0, one112
 	FMOVD.P F0, 8(R16)
 	VDUP V0.D[1], V0.D2
-one108:
-	TBZ $2, R0, stored109
+one112:
+	TBZ $2, R0, stored113
 	FMOVS F0, (R16)
-stored109:
+stored113:
 	MOVD gradRow+48(FP), R16
 	ADD R16, R6
 	MOVD weightStep+88(FP), R16
@@ -19763,31 +19779,31 @@ stored109:
 	WORD $0x6e33dcc6 // FMUL V6.4S, V6.4S, V19.4S
 	WORD $0x6e33dce7 // FMUL V7.4S, V7.4S, V19.4S
 	MOVD R6, R16
-	TBZ $5, R0, low110
-	TBZ $4, R0, two111
+	TBZ $5, R0, low114
+	TBZ $4, R0, two115
 	VMOV V7.B16, V0.B16
 	FSTPQ.P (F3, F4), 32(R16)
 	FMOVQ.P F6, 16(R16)
-	B parts113
-two111:
+	B parts117
+two115:
 	VMOV V6.B16, V0.B16
 	FSTPQ.P (F3, F4), 32(R16)
-	B parts113
-low110:
-	TBZ $4, R0, none112
+	B parts117
+low114:
+	TBZ $4, R0, none116
 	VMOV V4.B16, V0.B16
 	FMOVQ.P F3, 16(R16)
-	B parts113
-none112:
+	B parts117
+none116:
 	VMOV V3.B16, V0.B16
-parts113:
-	TBZ $3, R0, one114
+parts117:
+	TBZ $3, R0, one118
 	FMOVD.P F0, 8(R16)
 	VDUP V0.D[1], V0.D2
-one114:
-	TBZ $2, R0, stored115
+one118:
+	TBZ $2, R0, stored119
 	FMOVS F0, (R16)
-stored115:
+stored119:
 	MOVD gradRow+48(FP), R16
 	ADD R16, R6
 	MOVD weightStep+88(FP), R16
@@ -19821,31 +19837,31 @@ stored115:
 	WORD $0x6e33dd6b // FMUL V11.4S, V11.4S, V19.4S
 	WORD $0x6e33dd8c // FMUL V12.4S, V12.4S, V19.4S
 	MOVD R6, R16
-	TBZ $5, R0, low116
-	TBZ $4, R0, two117
+	TBZ $5, R0, low120
+	TBZ $4, R0, two121
 	VMOV V12.B16, V0.B16
 	FSTPQ.P (F9, F10), 32(R16)
 	FMOVQ.P F11, 16(R16)
-	B parts119
-two117:
+	B parts123
+two121:
 	VMOV V11.B16, V0.B16
 	FSTPQ.P (F9, F10), 32(R16)
-	B parts119
-low116:
-	TBZ $4, R0, none118
+	B parts123
+low120:
+	TBZ $4, R0, none122
 	VMOV V10.B16, V0.B16
 	FMOVQ.P F9, 16(R16)
-	B parts119
-none118:
+	B parts123
+none122:
 	VMOV V9.B16, V0.B16
-parts119:
-	TBZ $3, R0, one120
+parts123:
+	TBZ $3, R0, one124
 	FMOVD.P F0, 8(R16)
 	VDUP V0.D[1], V0.D2
-one120:
-	TBZ $2, R0, stored121
+one124:
+	TBZ $2, R0, stored125
 	FMOVS F0, (R16)
-stored121:
+stored125:
 	MOVD gradRow+48(FP), R16
 	ADD R16, R6
 	MOVD weightStep+88(FP), R16
@@ -19879,45 +19895,49 @@ stored121:
 	WORD $0x6e33ddef // FMUL V15.4S, V15.4S, V19.4S
 	WORD $0x6e33de10 // FMUL V16.4S, V16.4S, V19.4S
 	MOVD R6, R16
-	TBZ $5, R0, low122
-	TBZ $4, R0, two123
+	TBZ $5, R0, low126
+	TBZ $4, R0, two127
 	VMOV V16.B16, V0.B16
 	FSTPQ.P (F13, F14), 32(R16)
 	FMOVQ.P F15, 16(R16)
-	B parts125
-two123:
+	B parts129
+two127:
 	VMOV V15.B16, V0.B16
 	FSTPQ.P (F13, F14), 32(R16)
-	B parts125
-low122:
-	TBZ $4, R0, none124
+	B parts129
+low126:
+	TBZ $4, R0, none128
 	VMOV V14.B16, V0.B16
 	FMOVQ.P F13, 16(R16)
-	B parts125
-none124:
+	B parts129
+none128:
 	VMOV V13.B16, V0.B16
-parts125:
-	TBZ $3, R0, one126
+parts129:
+	TBZ $3, R0, one130
 	FMOVD.P F0, 8(R16)
 	VDUP V0.D[1], V0.D2
-one126:
-	TBZ $2, R0, stored127
+one130:
+	TBZ $2, R0, stored131
 	FMOVS F0, (R16)
-stored127:
+stored131:
 	MOVD gradRow+48(FP), R16
 	ADD R16, R6
 	MOVD weightStep+88(FP), R16
 	ADD R16, R9
-skip103:
+skip107:
 	ADD $16, R8
 	CMP $4, R3
 	BGE four3
 rest5:
 	CMP $0, R3
-	BLE end129
-row128:
-	MOVW 0(R8), R11
+	BLE end133
+row132:
+	MOVWU 0(R8), R11
 	LSL $2, R11
+	CMP R0, R11
+	BLT valid134
+	MOVD $0, R11
+valid134:
 	ADD R11, R7, R16
 	VLD1R (R16), [V0.S4]
 	FMOVQ bitsc2b00000(R26), F1
@@ -19925,36 +19945,36 @@ row128:
 	MOVD R7, R16
 	AND $48, R0, R17
 	ADD R16, R17
-	TBZ $3, R0, one130
+	TBZ $3, R0, one135
 	VLD1.P 8(R17), V2.D[0]
-	TBZ $2, R0, last131
+	TBZ $2, R0, last136
 	VLD1 (R17), V2.S[2]
-	B last131
-one130:
-	TBZ $2, R0, last131
+	B last136
+one135:
+	TBZ $2, R0, last136
 	VLD1 (R17), V2.S[0]
-last131:
+last136:
 	FMOVQ bitsff800000(R26), F4
 	FMOVQ bitsff800000(R26), F5
 	FMOVQ bitsff800000(R26), F6
-	TBZ $5, R0, low132
-	TBZ $4, R0, two133
+	TBZ $5, R0, low137
+	TBZ $4, R0, two138
 	FLDPQ (R16), (F3, F4)
 	FMOVQ 32(R16), F5
 	VMOV V2.B16, V6.B16
-	B parts135
-two133:
+	B parts140
+two138:
 	FLDPQ (R16), (F3, F4)
 	VMOV V2.B16, V5.B16
-	B parts135
-low132:
-	TBZ $4, R0, none134
+	B parts140
+low137:
+	TBZ $4, R0, none139
 	FMOVQ (R16), F3
 	VMOV V2.B16, V4.B16
-	B parts135
-none134:
+	B parts140
+none139:
 	VMOV V2.B16, V3.B16
-parts135:
+parts140:
 	WORD $0x4e25f462 // FMAX V2.4S, V3.4S, V5.4S
 	WORD $0x4e26f487 // FMAX V7.4S, V4.4S, V6.4S
 	WORD $0x4e27f442 // FMAX V2.4S, V2.4S, V7.4S
@@ -20108,35 +20128,35 @@ parts135:
 	WORD $0x6e21dd08 // FMUL V8.4S, V8.4S, V1.4S
 	WORD $0x6e21dd29 // FMUL V9.4S, V9.4S, V1.4S
 	WORD $0x6e21dd4a // FMUL V10.4S, V10.4S, V1.4S
-	CBZ R5, skip136
+	CBZ R5, skip141
 	MOVD R5, R16
-	TBZ $5, R0, low137
-	TBZ $4, R0, two138
+	TBZ $5, R0, low142
+	TBZ $4, R0, two143
 	VMOV V10.B16, V2.B16
 	FSTPQ.P (F7, F8), 32(R16)
 	FMOVQ.P F9, 16(R16)
-	B parts140
-two138:
+	B parts145
+two143:
 	VMOV V9.B16, V2.B16
 	FSTPQ.P (F7, F8), 32(R16)
-	B parts140
-low137:
-	TBZ $4, R0, none139
+	B parts145
+low142:
+	TBZ $4, R0, none144
 	VMOV V8.B16, V2.B16
 	FMOVQ.P F7, 16(R16)
-	B parts140
-none139:
+	B parts145
+none144:
 	VMOV V7.B16, V2.B16
-parts140:
-	TBZ $3, R0, one141
+parts145:
+	TBZ $3, R0, one146
 	FMOVD.P F2, 8(R16)
 	VDUP V2.D[1], V2.D2
-one141:
-	TBZ $2, R0, stored142
+one146:
+	TBZ $2, R0, stored147
 	FMOVS F2, (R16)
-stored142:
-skip136:
-	CBZ R6, skip143
+stored147:
+skip141:
+	CBZ R6, skip148
 	FMOVQ 128(R26), F2
 	FMOVQ 144(R26), F3
 	FMOVQ 160(R26), F4
@@ -20165,32 +20185,32 @@ skip136:
 	WORD $0x6e26dd29 // FMUL V9.4S, V9.4S, V6.4S
 	WORD $0x6e26dd4a // FMUL V10.4S, V10.4S, V6.4S
 	MOVD R6, R16
-	TBZ $5, R0, low144
-	TBZ $4, R0, two145
+	TBZ $5, R0, low149
+	TBZ $4, R0, two150
 	VMOV V10.B16, V2.B16
 	FSTPQ.P (F7, F8), 32(R16)
 	FMOVQ.P F9, 16(R16)
-	B parts147
-two145:
+	B parts152
+two150:
 	VMOV V9.B16, V2.B16
 	FSTPQ.P (F7, F8), 32(R16)
-	B parts147
-low144:
-	TBZ $4, R0, none146
+	B parts152
+low149:
+	TBZ $4, R0, none151
 	VMOV V8.B16, V2.B16
 	FMOVQ.P F7, 16(R16)
-	B parts147
-none146:
+	B parts152
+none151:
 	VMOV V7.B16, V2.B16
-parts147:
-	TBZ $3, R0, one148
+parts152:
+	TBZ $3, R0, one153
 	FMOVD.P F2, 8(R16)
 	VDUP V2.D[1], V2.D2
-one148:
-	TBZ $2, R0, stored149
+one153:
+	TBZ $2, R0, stored154
 	FMOVS F2, (R16)
-stored149:
-skip143:
+stored154:
+skip148:
 	ADD $4, R4
 	MOVD probsRow+32(FP), R16
 	ADD R16, R5
@@ -20202,13 +20222,13 @@ skip143:
 	MOVD weightStep+88(FP), R16
 	ADD R16, R9
 	ADD $-1, R3
-	CBNZ R3, row128
-end129:
+	CBNZ R3, row132
+end133:
 	B finish2
 wide1:
 	CMP $0, R3
-	BLE end151
-row150:
+	BLE end156
+row155:
 	FMOVQ bitsff800000(R26), F0
 	FMOVQ bitsff800000(R26), F1
 	FMOVQ bitsff800000(R26), F2
@@ -20228,9 +20248,9 @@ row150:
 	MOVD $0, R2
 	MOVD R0, R11
 	AND $-256, R11
-	CBZ R11, rest154
+	CBZ R11, rest159
 	PCALIGN $16
-bulk155:
+bulk160:
 	ADD R2, R7, R16
 	FLDPQ 0(R16), (F16, F17)
 	FLDPQ 32(R16), (F18, F19)
@@ -20261,12 +20281,12 @@ bulk155:
 	WORD $0x4e33f5ef // FMAX V15.4S, V15.4S, V19.4S
 	ADD $256, R2
 	CMP R11, R2
-	BLT bulk155
-rest154:
+	BLT bulk160
+rest159:
 	CMP R1, R2
-	BGE tail152
+	BGE tail157
 	PCALIGN $16
-columns156:
+columns161:
 	ADD R2, R7, R16
 	FLDPQ 0(R16), (F16, F17)
 	FLDPQ 32(R16), (F18, F19)
@@ -20276,49 +20296,49 @@ columns156:
 	WORD $0x4e33f463 // FMAX V3.4S, V3.4S, V19.4S
 	ADD $64, R2
 	CMP R1, R2
-	BLT columns156
-tail152:
+	BLT columns161
+tail157:
 	CMP R0, R2
-	BGE done153
+	BGE done158
 	FMOVQ bitsff800000(R26), F20
 	ADD R2, R7, R16
 	AND $48, R0, R17
 	ADD R16, R17
-	TBZ $3, R0, one157
+	TBZ $3, R0, one162
 	VLD1.P 8(R17), V20.D[0]
-	TBZ $2, R0, last158
+	TBZ $2, R0, last163
 	VLD1 (R17), V20.S[2]
-	B last158
-one157:
-	TBZ $2, R0, last158
+	B last163
+one162:
+	TBZ $2, R0, last163
 	VLD1 (R17), V20.S[0]
-last158:
+last163:
 	FMOVQ bitsff800000(R26), F17
 	FMOVQ bitsff800000(R26), F18
 	FMOVQ bitsff800000(R26), F19
-	TBZ $5, R0, low159
-	TBZ $4, R0, two160
+	TBZ $5, R0, low164
+	TBZ $4, R0, two165
 	FLDPQ (R16), (F16, F17)
 	FMOVQ 32(R16), F18
 	VMOV V20.B16, V19.B16
-	B parts162
-two160:
+	B parts167
+two165:
 	FLDPQ (R16), (F16, F17)
 	VMOV V20.B16, V18.B16
-	B parts162
-low159:
-	TBZ $4, R0, none161
+	B parts167
+low164:
+	TBZ $4, R0, none166
 	FMOVQ (R16), F16
 	VMOV V20.B16, V17.B16
-	B parts162
-none161:
+	B parts167
+none166:
 	VMOV V20.B16, V16.B16
-parts162:
+parts167:
 	WORD $0x4e30f400 // FMAX V0.4S, V0.4S, V16.4S
 	WORD $0x4e31f421 // FMAX V1.4S, V1.4S, V17.4S
 	WORD $0x4e32f442 // FMAX V2.4S, V2.4S, V18.4S
 	WORD $0x4e33f463 // FMAX V3.4S, V3.4S, V19.4S
-done153:
+done158:
 	WORD $0x4e24f400 // FMAX V0.4S, V0.4S, V4.4S
 	WORD $0x4e25f421 // FMAX V1.4S, V1.4S, V5.4S
 	WORD $0x4e26f442 // FMAX V2.4S, V2.4S, V6.4S
@@ -20337,26 +20357,30 @@ done153:
 	VEXT $8, V20.B16, V20.B16, V21.B16
 	WORD $0x4e35f694 // FMAX V20.4S, V20.4S, V21.4S
 	WORD $0x6e34f694 // FMAXP V20.4S, V20.4S, V20.4S
-	MOVW 0(R8), R11
+	MOVWU 0(R8), R11
 	LSL $2, R11
+	CMP R0, R11
+	BLT valid168
+	MOVD $0, R11
+valid168:
 	ADD R11, R7, R16
 	VLD1R (R16), [V0.S4]
 	WORD $0x4eb4d400 // FSUB V0.4S, V0.4S, V20.4S
 	MOVD R5, R10
-	CBNZ R10, found163
+	CBNZ R10, found169
 	MOVD R6, R10
-found163:
-	FMOVQ bitsc2b00000(R26), F1
+found169:
+	VMOVI $0, V1.B16
 	VMOVI $0, V2.B16
 	VMOVI $0, V3.B16
 	VMOVI $0, V4.B16
-	VMOVI $0, V5.B16
+	FMOVQ bitsc2b00000(R26), F5
 	MOVD $0, R2
 	MOVD R0, R12
 	AND $-128, R12
-	CBZ R12, rest166
+	CBZ R12, rest172
 	PCALIGN $16
-bulk167:
+bulk173:
 	ADD R2, R7, R16
 	FLDPQ 0(R16), (F6, F7)
 	FLDPQ 32(R16), (F8, F9)
@@ -20367,18 +20391,18 @@ bulk167:
 	WORD $0x4eb4d4e7 // FSUB V7.4S, V7.4S, V20.4S
 	WORD $0x4eb4d508 // FSUB V8.4S, V8.4S, V20.4S
 	WORD $0x4eb4d529 // FSUB V9.4S, V9.4S, V20.4S
-	WORD $0x4e21f4c6 // FMAX V6.4S, V6.4S, V1.4S
-	WORD $0x4e21f4e7 // FMAX V7.4S, V7.4S, V1.4S
-	WORD $0x4e21f508 // FMAX V8.4S, V8.4S, V1.4S
-	WORD $0x4e21f529 // FMAX V9.4S, V9.4S, V1.4S
+	WORD $0x4e25f4c6 // FMAX V6.4S, V6.4S, V5.4S
+	WORD $0x4e25f4e7 // FMAX V7.4S, V7.4S, V5.4S
+	WORD $0x4e25f508 // FMAX V8.4S, V8.4S, V5.4S
+	WORD $0x4e25f529 // FMAX V9.4S, V9.4S, V5.4S
 	WORD $0x4eb4d54a // FSUB V10.4S, V10.4S, V20.4S
 	WORD $0x4eb4d56b // FSUB V11.4S, V11.4S, V20.4S
 	WORD $0x4eb4d58c // FSUB V12.4S, V12.4S, V20.4S
 	WORD $0x4eb4d5ad // FSUB V13.4S, V13.4S, V20.4S
-	WORD $0x4e21f54a // FMAX V10.4S, V10.4S, V1.4S
-	WORD $0x4e21f56b // FMAX V11.4S, V11.4S, V1.4S
-	WORD $0x4e21f58c // FMAX V12.4S, V12.4S, V1.4S
-	WORD $0x4e21f5ad // FMAX V13.4S, V13.4S, V1.4S
+	WORD $0x4e25f54a // FMAX V10.4S, V10.4S, V5.4S
+	WORD $0x4e25f56b // FMAX V11.4S, V11.4S, V5.4S
+	WORD $0x4e25f58c // FMAX V12.4S, V12.4S, V5.4S
+	WORD $0x4e25f5ad // FMAX V13.4S, V13.4S, V5.4S
 	FMOVQ bits3fb8aa3b(R26), F14
 	FMOVQ bits4b40007f(R26), F15
 	VFMLA V14.S4, V6.S4, V15.S4
@@ -20547,32 +20571,32 @@ bulk167:
 	VFMLA V21.S4, V11.S4, V21.S4
 	VFMLA V22.S4, V12.S4, V22.S4
 	VFMLA V23.S4, V13.S4, V23.S4
-	WORD $0x4e2fd442 // FADD V2.4S, V2.4S, V15.4S
-	WORD $0x4e30d463 // FADD V3.4S, V3.4S, V16.4S
-	WORD $0x4e31d484 // FADD V4.4S, V4.4S, V17.4S
-	WORD $0x4e32d4a5 // FADD V5.4S, V5.4S, V18.4S
-	CBZ R10, skip168
+	WORD $0x4e2fd421 // FADD V1.4S, V1.4S, V15.4S
+	WORD $0x4e30d442 // FADD V2.4S, V2.4S, V16.4S
+	WORD $0x4e31d463 // FADD V3.4S, V3.4S, V17.4S
+	WORD $0x4e32d484 // FADD V4.4S, V4.4S, V18.4S
+	CBZ R10, skip174
 	ADD R2, R10, R16
 	FSTPQ (F15, F16), 0(R16)
 	FSTPQ (F17, F18), 32(R16)
-skip168:
-	WORD $0x4e33d442 // FADD V2.4S, V2.4S, V19.4S
-	WORD $0x4e35d463 // FADD V3.4S, V3.4S, V21.4S
-	WORD $0x4e36d484 // FADD V4.4S, V4.4S, V22.4S
-	WORD $0x4e37d4a5 // FADD V5.4S, V5.4S, V23.4S
-	CBZ R10, skip169
+skip174:
+	WORD $0x4e33d421 // FADD V1.4S, V1.4S, V19.4S
+	WORD $0x4e35d442 // FADD V2.4S, V2.4S, V21.4S
+	WORD $0x4e36d463 // FADD V3.4S, V3.4S, V22.4S
+	WORD $0x4e37d484 // FADD V4.4S, V4.4S, V23.4S
+	CBZ R10, skip175
 	ADD R2, R10, R16
 	FSTPQ (F19, F21), 64(R16)
 	FSTPQ (F22, F23), 96(R16)
-skip169:
+skip175:
 	ADD $128, R2
 	CMP R12, R2
-	BLT bulk167
-rest166:
+	BLT bulk173
+rest172:
 	CMP R1, R2
-	BGE tail164
+	BGE tail170
 	PCALIGN $16
-columns170:
+columns176:
 	ADD R2, R7, R16
 	FLDPQ 0(R16), (F6, F7)
 	FLDPQ 32(R16), (F8, F9)
@@ -20580,10 +20604,10 @@ columns170:
 	WORD $0x4eb4d4e7 // FSUB V7.4S, V7.4S, V20.4S
 	WORD $0x4eb4d508 // FSUB V8.4S, V8.4S, V20.4S
 	WORD $0x4eb4d529 // FSUB V9.4S, V9.4S, V20.4S
-	WORD $0x4e21f4c6 // FMAX V6.4S, V6.4S, V1.4S
-	WORD $0x4e21f4e7 // FMAX V7.4S, V7.4S, V1.4S
-	WORD $0x4e21f508 // FMAX V8.4S, V8.4S, V1.4S
-	WORD $0x4e21f529 // FMAX V9.4S, V9.4S, V1.4S
+	WORD $0x4e25f4c6 // FMAX V6.4S, V6.4S, V5.4S
+	WORD $0x4e25f4e7 // FMAX V7.4S, V7.4S, V5.4S
+	WORD $0x4e25f508 // FMAX V8.4S, V8.4S, V5.4S
+	WORD $0x4e25f529 // FMAX V9.4S, V9.4S, V5.4S
 	FMOVQ bits3fb8aa3b(R26), F10
 	FMOVQ bits4b40007f(R26), F11
 	VFMLA V10.S4, V6.S4, V11.S4
@@ -20668,63 +20692,63 @@ columns170:
 	VFMLA V12.S4, V7.S4, V12.S4
 	VFMLA V13.S4, V8.S4, V13.S4
 	VFMLA V14.S4, V9.S4, V14.S4
-	WORD $0x4e2bd442 // FADD V2.4S, V2.4S, V11.4S
-	WORD $0x4e2cd463 // FADD V3.4S, V3.4S, V12.4S
-	WORD $0x4e2dd484 // FADD V4.4S, V4.4S, V13.4S
-	WORD $0x4e2ed4a5 // FADD V5.4S, V5.4S, V14.4S
-	CBZ R10, skip171
+	WORD $0x4e2bd421 // FADD V1.4S, V1.4S, V11.4S
+	WORD $0x4e2cd442 // FADD V2.4S, V2.4S, V12.4S
+	WORD $0x4e2dd463 // FADD V3.4S, V3.4S, V13.4S
+	WORD $0x4e2ed484 // FADD V4.4S, V4.4S, V14.4S
+	CBZ R10, skip177
 	ADD R2, R10, R16
 	FSTPQ (F11, F12), 0(R16)
 	FSTPQ (F13, F14), 32(R16)
-skip171:
+skip177:
 	ADD $64, R2
 	CMP R1, R2
-	BLT columns170
-tail164:
+	BLT columns176
+tail170:
 	CMP R0, R2
-	BGE done165
+	BGE done171
 	FMOVQ bitsff800000(R26), F6
 	ADD R2, R7, R16
 	AND $48, R0, R17
 	ADD R16, R17
-	TBZ $3, R0, one172
+	TBZ $3, R0, one178
 	VLD1.P 8(R17), V6.D[0]
-	TBZ $2, R0, last173
+	TBZ $2, R0, last179
 	VLD1 (R17), V6.S[2]
-	B last173
-one172:
-	TBZ $2, R0, last173
+	B last179
+one178:
+	TBZ $2, R0, last179
 	VLD1 (R17), V6.S[0]
-last173:
+last179:
 	FMOVQ bitsff800000(R26), F8
 	FMOVQ bitsff800000(R26), F9
 	FMOVQ bitsff800000(R26), F10
-	TBZ $5, R0, low174
-	TBZ $4, R0, two175
+	TBZ $5, R0, low180
+	TBZ $4, R0, two181
 	FLDPQ (R16), (F7, F8)
 	FMOVQ 32(R16), F9
 	VMOV V6.B16, V10.B16
-	B parts177
-two175:
+	B parts183
+two181:
 	FLDPQ (R16), (F7, F8)
 	VMOV V6.B16, V9.B16
-	B parts177
-low174:
-	TBZ $4, R0, none176
+	B parts183
+low180:
+	TBZ $4, R0, none182
 	FMOVQ (R16), F7
 	VMOV V6.B16, V8.B16
-	B parts177
-none176:
+	B parts183
+none182:
 	VMOV V6.B16, V7.B16
-parts177:
+parts183:
 	WORD $0x4eb4d4e7 // FSUB V7.4S, V7.4S, V20.4S
 	WORD $0x4eb4d508 // FSUB V8.4S, V8.4S, V20.4S
 	WORD $0x4eb4d529 // FSUB V9.4S, V9.4S, V20.4S
 	WORD $0x4eb4d54a // FSUB V10.4S, V10.4S, V20.4S
-	WORD $0x4e21f4e7 // FMAX V7.4S, V7.4S, V1.4S
-	WORD $0x4e21f508 // FMAX V8.4S, V8.4S, V1.4S
-	WORD $0x4e21f529 // FMAX V9.4S, V9.4S, V1.4S
-	WORD $0x4e21f54a // FMAX V10.4S, V10.4S, V1.4S
+	WORD $0x4e25f4e7 // FMAX V7.4S, V7.4S, V5.4S
+	WORD $0x4e25f508 // FMAX V8.4S, V8.4S, V5.4S
+	WORD $0x4e25f529 // FMAX V9.4S, V9.4S, V5.4S
+	WORD $0x4e25f54a // FMAX V10.4S, V10.4S, V5.4S
 	FMOVQ bits3fb8aa3b(R26), F6
 	FMOVQ bits4b40007f(R26), F11
 	VFMLA V6.S4, V7.S4, V11.S4
@@ -20809,46 +20833,46 @@ parts177:
 	VFMLA V12.S4, V8.S4, V12.S4
 	VFMLA V13.S4, V9.S4, V13.S4
 	VFMLA V14.S4, V10.S4, V14.S4
-	WORD $0x4e2bd442 // FADD V2.4S, V2.4S, V11.4S
-	WORD $0x4e2cd463 // FADD V3.4S, V3.4S, V12.4S
-	WORD $0x4e2dd484 // FADD V4.4S, V4.4S, V13.4S
-	WORD $0x4e2ed4a5 // FADD V5.4S, V5.4S, V14.4S
-	CBZ R10, skip178
+	WORD $0x4e2bd421 // FADD V1.4S, V1.4S, V11.4S
+	WORD $0x4e2cd442 // FADD V2.4S, V2.4S, V12.4S
+	WORD $0x4e2dd463 // FADD V3.4S, V3.4S, V13.4S
+	WORD $0x4e2ed484 // FADD V4.4S, V4.4S, V14.4S
+	CBZ R10, skip184
 	ADD R2, R10, R16
-	TBZ $5, R0, low179
-	TBZ $4, R0, two180
+	TBZ $5, R0, low185
+	TBZ $4, R0, two186
 	VMOV V14.B16, V6.B16
 	FSTPQ.P (F11, F12), 32(R16)
 	FMOVQ.P F13, 16(R16)
-	B parts182
-two180:
+	B parts188
+two186:
 	VMOV V13.B16, V6.B16
 	FSTPQ.P (F11, F12), 32(R16)
-	B parts182
-low179:
-	TBZ $4, R0, none181
+	B parts188
+low185:
+	TBZ $4, R0, none187
 	VMOV V12.B16, V6.B16
 	FMOVQ.P F11, 16(R16)
-	B parts182
-none181:
+	B parts188
+none187:
 	VMOV V11.B16, V6.B16
-parts182:
-	TBZ $3, R0, one183
+parts188:
+	TBZ $3, R0, one189
 	FMOVD.P F6, 8(R16)
 	VDUP V6.D[1], V6.D2
-one183:
-	TBZ $2, R0, stored184
+one189:
+	TBZ $2, R0, stored190
 	FMOVS F6, (R16)
-stored184:
-skip178:
-done165:
+stored190:
+skip184:
+done171:
+	WORD $0x4e23d425 // FADD V5.4S, V1.4S, V3.4S
 	WORD $0x4e24d446 // FADD V6.4S, V2.4S, V4.4S
-	WORD $0x4e25d467 // FADD V7.4S, V3.4S, V5.4S
-	WORD $0x4e27d4c6 // FADD V6.4S, V6.4S, V7.4S
-	VEXT $8, V6.B16, V6.B16, V7.B16
-	WORD $0x4e27d4c6 // FADD V6.4S, V6.4S, V7.4S
-	WORD $0x6e26d4c6 // FADDP V6.4S, V6.4S, V6.4S
-	VMOV V6.B16, V1.B16
+	WORD $0x4e26d4a5 // FADD V5.4S, V5.4S, V6.4S
+	VEXT $8, V5.B16, V5.B16, V6.B16
+	WORD $0x4e26d4a5 // FADD V5.4S, V5.4S, V6.4S
+	WORD $0x6e25d4a5 // FADDP V5.4S, V5.4S, V5.4S
+	VMOV V5.B16, V1.B16
 	WORD $0x4ea1d422 // FSUB V2.4S, V1.4S, V1.4S
 	FMOVQ bits3f3504f3(R26), F3
 	VSUB V3.S4, V1.S4, V1.S4
@@ -20881,161 +20905,161 @@ done165:
 	WORD $0x6e21dc24 // FMUL V4.4S, V1.4S, V1.4S
 	WORD $0x6e21dc42 // FMUL V2.4S, V2.4S, V1.4S
 	WORD $0x6e24dc42 // FMUL V2.4S, V2.4S, V4.4S
-	FMOVQ bitsb95e8083(R26), F5
-	VFMLA V5.S4, V3.S4, V2.S4
-	FMOVQ bits3f000000(R26), F5
-	VFMLS V5.S4, V4.S4, V2.S4
+	FMOVQ bitsb95e8083(R26), F6
+	VFMLA V6.S4, V3.S4, V2.S4
+	FMOVQ bits3f000000(R26), F6
+	VFMLS V6.S4, V4.S4, V2.S4
 	WORD $0x4e22d421 // FADD V1.4S, V1.4S, V2.4S
-	FMOVQ bits3f318000(R26), F5
-	VFMLA V5.S4, V3.S4, V1.S4
+	FMOVQ bits3f318000(R26), F6
+	VFMLA V6.S4, V3.S4, V1.S4
 	WORD $0x4ea0d421 // FSUB V1.4S, V1.4S, V0.4S
 	FMOVS F1, 0(R4)
 	FMOVQ bits3f800000(R26), F1
-	WORD $0x6e26fc26 // FDIV V6.4S, V1.4S, V6.4S
-	CBZ R10, skip185
+	WORD $0x6e25fc25 // FDIV V5.4S, V1.4S, V5.4S
+	CBZ R10, skip191
 	VLD1R (R9), [V1.S4]
 	ADD R11, R10, R16
 	VLD1R (R16), [V2.S4]
 	MOVD $0, R2
 	CMP R1, R2
-	BGE tail186
+	BGE tail192
 	PCALIGN $16
-columns188:
+columns194:
 	ADD R2, R10, R16
 	FLDPQ 0(R16), (F3, F4)
-	FLDPQ 32(R16), (F5, F7)
-	WORD $0x6e26dc63 // FMUL V3.4S, V3.4S, V6.4S
-	WORD $0x6e26dc84 // FMUL V4.4S, V4.4S, V6.4S
-	WORD $0x6e26dca5 // FMUL V5.4S, V5.4S, V6.4S
-	WORD $0x6e26dce7 // FMUL V7.4S, V7.4S, V6.4S
-	CBZ R5, skip189
+	FLDPQ 32(R16), (F6, F7)
+	WORD $0x6e25dc63 // FMUL V3.4S, V3.4S, V5.4S
+	WORD $0x6e25dc84 // FMUL V4.4S, V4.4S, V5.4S
+	WORD $0x6e25dcc6 // FMUL V6.4S, V6.4S, V5.4S
+	WORD $0x6e25dce7 // FMUL V7.4S, V7.4S, V5.4S
+	CBZ R5, skip195
 	ADD R2, R5, R16
 	FSTPQ (F3, F4), 0(R16)
-	FSTPQ (F5, F7), 32(R16)
-skip189:
-	CBZ R6, skip190
+	FSTPQ (F6, F7), 32(R16)
+skip195:
+	CBZ R6, skip196
 	WORD $0x6e21dc63 // FMUL V3.4S, V3.4S, V1.4S
 	WORD $0x6e21dc84 // FMUL V4.4S, V4.4S, V1.4S
-	WORD $0x6e21dca5 // FMUL V5.4S, V5.4S, V1.4S
+	WORD $0x6e21dcc6 // FMUL V6.4S, V6.4S, V1.4S
 	WORD $0x6e21dce7 // FMUL V7.4S, V7.4S, V1.4S
 	ADD R2, R6, R16
 	FSTPQ (F3, F4), 0(R16)
-	FSTPQ (F5, F7), 32(R16)
-skip190:
+	FSTPQ (F6, F7), 32(R16)
+skip196:
 	ADD $64, R2
 	CMP R1, R2
-	BLT columns188
-tail186:
+	BLT columns194
+tail192:
 	CMP R0, R2
-	BGE done187
+	BGE done193
 	VMOVI $0, V8.B16
 	ADD R2, R10, R16
 	AND $48, R0, R17
 	ADD R16, R17
-	TBZ $3, R0, one191
+	TBZ $3, R0, one197
 	VLD1.P 8(R17), V8.D[0]
-	TBZ $2, R0, last192
+	TBZ $2, R0, last198
 	VLD1 (R17), V8.S[2]
-	B last192
-one191:
-	TBZ $2, R0, last192
+	B last198
+one197:
+	TBZ $2, R0, last198
 	VLD1 (R17), V8.S[0]
-last192:
+last198:
 	VMOVI $0, V4.B16
-	VMOVI $0, V5.B16
+	VMOVI $0, V6.B16
 	VMOVI $0, V7.B16
-	TBZ $5, R0, low193
-	TBZ $4, R0, two194
+	TBZ $5, R0, low199
+	TBZ $4, R0, two200
 	FLDPQ (R16), (F3, F4)
-	FMOVQ 32(R16), F5
+	FMOVQ 32(R16), F6
 	VMOV V8.B16, V7.B16
-	B parts196
-two194:
+	B parts202
+two200:
 	FLDPQ (R16), (F3, F4)
-	VMOV V8.B16, V5.B16
-	B parts196
-low193:
-	TBZ $4, R0, none195
+	VMOV V8.B16, V6.B16
+	B parts202
+low199:
+	TBZ $4, R0, none201
 	FMOVQ (R16), F3
 	VMOV V8.B16, V4.B16
-	B parts196
-none195:
+	B parts202
+none201:
 	VMOV V8.B16, V3.B16
-parts196:
-	WORD $0x6e26dc63 // FMUL V3.4S, V3.4S, V6.4S
-	WORD $0x6e26dc84 // FMUL V4.4S, V4.4S, V6.4S
-	WORD $0x6e26dca5 // FMUL V5.4S, V5.4S, V6.4S
-	WORD $0x6e26dce7 // FMUL V7.4S, V7.4S, V6.4S
-	CBZ R5, skip197
+parts202:
+	WORD $0x6e25dc63 // FMUL V3.4S, V3.4S, V5.4S
+	WORD $0x6e25dc84 // FMUL V4.4S, V4.4S, V5.4S
+	WORD $0x6e25dcc6 // FMUL V6.4S, V6.4S, V5.4S
+	WORD $0x6e25dce7 // FMUL V7.4S, V7.4S, V5.4S
+	CBZ R5, skip203
 	ADD R2, R5, R16
-	TBZ $5, R0, low198
-	TBZ $4, R0, two199
+	TBZ $5, R0, low204
+	TBZ $4, R0, two205
 	VMOV V7.B16, V8.B16
 	FSTPQ.P (F3, F4), 32(R16)
-	FMOVQ.P F5, 16(R16)
-	B parts201
-two199:
-	VMOV V5.B16, V8.B16
+	FMOVQ.P F6, 16(R16)
+	B parts207
+two205:
+	VMOV V6.B16, V8.B16
 	FSTPQ.P (F3, F4), 32(R16)
-	B parts201
-low198:
-	TBZ $4, R0, none200
+	B parts207
+low204:
+	TBZ $4, R0, none206
 	VMOV V4.B16, V8.B16
 	FMOVQ.P F3, 16(R16)
-	B parts201
-none200:
+	B parts207
+none206:
 	VMOV V3.B16, V8.B16
-parts201:
-	TBZ $3, R0, one202
+parts207:
+	TBZ $3, R0, one208
 	FMOVD.P F8, 8(R16)
 	VDUP V8.D[1], V8.D2
-one202:
-	TBZ $2, R0, stored203
+one208:
+	TBZ $2, R0, stored209
 	FMOVS F8, (R16)
-stored203:
-skip197:
-	CBZ R6, skip204
+stored209:
+skip203:
+	CBZ R6, skip210
 	WORD $0x6e21dc63 // FMUL V3.4S, V3.4S, V1.4S
 	WORD $0x6e21dc84 // FMUL V4.4S, V4.4S, V1.4S
-	WORD $0x6e21dca5 // FMUL V5.4S, V5.4S, V1.4S
+	WORD $0x6e21dcc6 // FMUL V6.4S, V6.4S, V1.4S
 	WORD $0x6e21dce7 // FMUL V7.4S, V7.4S, V1.4S
 	ADD R2, R6, R16
-	TBZ $5, R0, low205
-	TBZ $4, R0, two206
+	TBZ $5, R0, low211
+	TBZ $4, R0, two212
 	VMOV V7.B16, V8.B16
 	FSTPQ.P (F3, F4), 32(R16)
-	FMOVQ.P F5, 16(R16)
-	B parts208
-two206:
-	VMOV V5.B16, V8.B16
+	FMOVQ.P F6, 16(R16)
+	B parts214
+two212:
+	VMOV V6.B16, V8.B16
 	FSTPQ.P (F3, F4), 32(R16)
-	B parts208
-low205:
-	TBZ $4, R0, none207
+	B parts214
+low211:
+	TBZ $4, R0, none213
 	VMOV V4.B16, V8.B16
 	FMOVQ.P F3, 16(R16)
-	B parts208
-none207:
+	B parts214
+none213:
 	VMOV V3.B16, V8.B16
-parts208:
-	TBZ $3, R0, one209
+parts214:
+	TBZ $3, R0, one215
 	FMOVD.P F8, 8(R16)
 	VDUP V8.D[1], V8.D2
-one209:
-	TBZ $2, R0, stored210
+one215:
+	TBZ $2, R0, stored216
 	FMOVS F8, (R16)
-stored210:
-skip204:
-done187:
-	CBZ R6, skip211
-	WORD $0x6e26dc42 // FMUL V2.4S, V2.4S, V6.4S
+stored216:
+skip210:
+done193:
+	CBZ R6, skip217
+	WORD $0x6e25dc42 // FMUL V2.4S, V2.4S, V5.4S
 	FMOVQ bits3f800000(R26), F8
 	WORD $0x4ea8d442 // FSUB V2.4S, V2.4S, V8.4S
 	WORD $0x6e21dc42 // FMUL V2.4S, V2.4S, V1.4S
 	ADD R11, R6, R16
 	FMOVS F2, 0(R16)
-skip211:
-skip185:
+skip217:
+skip191:
 	ADD $4, R4
 	MOVD probsRow+32(FP), R16
 	ADD R16, R5
@@ -21047,8 +21071,8 @@ skip185:
 	MOVD weightStep+88(FP), R16
 	ADD R16, R9
 	ADD $-1, R3
-	CBNZ R3, row150
-end151:
+	CBNZ R3, row155
+end156:
 finish2:
 	RET
 
@@ -22001,61 +22025,61 @@ skip72:
 	WORD $0x4e2ed4a5 // FADD V5.4S, V5.4S, V14.4S
 done57:
 	WORD $0x4e24d426 // FADD V6.4S, V1.4S, V4.4S
-	WORD $0x4e25d44f // FADD V15.4S, V2.4S, V5.4S
-	WORD $0x4e2fd4c6 // FADD V6.4S, V6.4S, V15.4S
-	VEXT $8, V6.B16, V6.B16, V15.B16
-	WORD $0x4e2fd4c6 // FADD V6.4S, V6.4S, V15.4S
+	WORD $0x4e25d447 // FADD V7.4S, V2.4S, V5.4S
+	WORD $0x4e27d4c6 // FADD V6.4S, V6.4S, V7.4S
+	VEXT $8, V6.B16, V6.B16, V7.B16
+	WORD $0x4e27d4c6 // FADD V6.4S, V6.4S, V7.4S
 	WORD $0x6e26d4c6 // FADDP V6.4S, V6.4S, V6.4S
-	WORD $0x4e2cd54f // FADD V15.4S, V10.4S, V12.4S
-	WORD $0x4e2dd570 // FADD V16.4S, V11.4S, V13.4S
-	WORD $0x4e30d5ef // FADD V15.4S, V15.4S, V16.4S
-	VEXT $8, V15.B16, V15.B16, V16.B16
-	WORD $0x4e30d5ef // FADD V15.4S, V15.4S, V16.4S
-	WORD $0x6e2fd5ef // FADDP V15.4S, V15.4S, V15.4S
-	VLD1R (R4), [V16.S4]
+	WORD $0x4e2cd547 // FADD V7.4S, V10.4S, V12.4S
+	WORD $0x4e2dd568 // FADD V8.4S, V11.4S, V13.4S
+	WORD $0x4e28d4e7 // FADD V7.4S, V7.4S, V8.4S
+	VEXT $8, V7.B16, V7.B16, V8.B16
+	WORD $0x4e28d4e7 // FADD V7.4S, V7.4S, V8.4S
+	WORD $0x6e27d4e7 // FADDP V7.4S, V7.4S, V7.4S
+	VLD1R (R4), [V8.S4]
 	VMOV V6.B16, V3.B16
-	WORD $0x4ea3d471 // FSUB V17.4S, V3.4S, V3.4S
-	FMOVQ bits3f3504f3(R26), F18
-	VSUB V18.S4, V3.S4, V3.S4
-	WORD $0x4f290472 // SSHR V18.4S, V3.4S, #23
-	WORD $0x4e21da52 // SCVTF V18.4S, V18.4S
-	WORD $0x4e31d652 // FADD V18.4S, V18.4S, V17.4S
-	FMOVQ bits007fffff(R26), F19
-	VAND V19.B16, V3.B16, V3.B16
-	FMOVQ bits3f3504f3(R26), F19
-	VADD V19.S4, V3.S4, V3.S4
-	FMOVQ bits3f800000(R26), F19
-	WORD $0x4eb3d463 // FSUB V3.4S, V3.4S, V19.4S
-	FMOVQ bits3d9021bb(R26), F17
-	FMOVQ bitsbdebd1b8(R26), F19
-	VFMLA V3.S4, V17.S4, V19.S4
-	FMOVQ bits3def251a(R26), F17
-	VFMLA V3.S4, V19.S4, V17.S4
-	FMOVQ bitsbdfe5d4f(R26), F19
-	VFMLA V3.S4, V17.S4, V19.S4
-	FMOVQ bits3e11e9bf(R26), F17
-	VFMLA V3.S4, V19.S4, V17.S4
-	FMOVQ bitsbe2aae50(R26), F19
-	VFMLA V3.S4, V17.S4, V19.S4
-	FMOVQ bits3e4cceac(R26), F17
-	VFMLA V3.S4, V19.S4, V17.S4
-	FMOVQ bitsbe7ffffc(R26), F19
-	VFMLA V3.S4, V17.S4, V19.S4
-	FMOVQ bits3eaaaaaa(R26), F17
-	VFMLA V3.S4, V19.S4, V17.S4
-	WORD $0x6e23dc73 // FMUL V19.4S, V3.4S, V3.4S
-	WORD $0x6e23de31 // FMUL V17.4S, V17.4S, V3.4S
-	WORD $0x6e33de31 // FMUL V17.4S, V17.4S, V19.4S
-	FMOVQ bitsb95e8083(R26), F20
-	VFMLA V20.S4, V18.S4, V17.S4
-	FMOVQ bits3f000000(R26), F20
-	VFMLS V20.S4, V19.S4, V17.S4
-	WORD $0x4e31d463 // FADD V3.4S, V3.4S, V17.4S
-	FMOVQ bits3f318000(R26), F20
-	VFMLA V20.S4, V18.S4, V3.S4
-	WORD $0x6ea0f9f1 // FNEG V17.4S, V15.4S
-	VFMLA V16.S4, V3.S4, V17.S4
-	FMOVS F17, 0(R4)
+	WORD $0x4ea3d469 // FSUB V9.4S, V3.4S, V3.4S
+	FMOVQ bits3f3504f3(R26), F14
+	VSUB V14.S4, V3.S4, V3.S4
+	WORD $0x4f29046e // SSHR V14.4S, V3.4S, #23
+	WORD $0x4e21d9ce // SCVTF V14.4S, V14.4S
+	WORD $0x4e29d5ce // FADD V14.4S, V14.4S, V9.4S
+	FMOVQ bits007fffff(R26), F15
+	VAND V15.B16, V3.B16, V3.B16
+	FMOVQ bits3f3504f3(R26), F15
+	VADD V15.S4, V3.S4, V3.S4
+	FMOVQ bits3f800000(R26), F15
+	WORD $0x4eafd463 // FSUB V3.4S, V3.4S, V15.4S
+	FMOVQ bits3d9021bb(R26), F9
+	FMOVQ bitsbdebd1b8(R26), F15
+	VFMLA V3.S4, V9.S4, V15.S4
+	FMOVQ bits3def251a(R26), F9
+	VFMLA V3.S4, V15.S4, V9.S4
+	FMOVQ bitsbdfe5d4f(R26), F15
+	VFMLA V3.S4, V9.S4, V15.S4
+	FMOVQ bits3e11e9bf(R26), F9
+	VFMLA V3.S4, V15.S4, V9.S4
+	FMOVQ bitsbe2aae50(R26), F15
+	VFMLA V3.S4, V9.S4, V15.S4
+	FMOVQ bits3e4cceac(R26), F9
+	VFMLA V3.S4, V15.S4, V9.S4
+	FMOVQ bitsbe7ffffc(R26), F15
+	VFMLA V3.S4, V9.S4, V15.S4
+	FMOVQ bits3eaaaaaa(R26), F9
+	VFMLA V3.S4, V15.S4, V9.S4
+	WORD $0x6e23dc6f // FMUL V15.4S, V3.4S, V3.4S
+	WORD $0x6e23dd29 // FMUL V9.4S, V9.4S, V3.4S
+	WORD $0x6e2fdd29 // FMUL V9.4S, V9.4S, V15.4S
+	FMOVQ bitsb95e8083(R26), F16
+	VFMLA V16.S4, V14.S4, V9.S4
+	FMOVQ bits3f000000(R26), F16
+	VFMLS V16.S4, V15.S4, V9.S4
+	WORD $0x4e29d463 // FADD V3.4S, V3.4S, V9.4S
+	FMOVQ bits3f318000(R26), F16
+	VFMLA V16.S4, V14.S4, V3.S4
+	WORD $0x6ea0f8e9 // FNEG V9.4S, V7.4S
+	VFMLA V8.S4, V3.S4, V9.S4
+	FMOVS F9, 0(R4)
 	FMOVQ bits3f800000(R26), F3
 	WORD $0x6e26fc66 // FDIV V6.4S, V3.4S, V6.4S
 	CBZ R10, skip79
@@ -22066,12 +22090,12 @@ done57:
 	PCALIGN $16
 columns82:
 	ADD R2, R10, R16
-	FLDPQ 0(R16), (F7, F8)
-	FLDPQ 32(R16), (F9, F14)
-	WORD $0x6e26dce7 // FMUL V7.4S, V7.4S, V6.4S
-	WORD $0x6e26dd08 // FMUL V8.4S, V8.4S, V6.4S
-	WORD $0x6e26dd29 // FMUL V9.4S, V9.4S, V6.4S
+	FLDPQ 0(R16), (F14, F15)
+	FLDPQ 32(R16), (F16, F17)
 	WORD $0x6e26ddce // FMUL V14.4S, V14.4S, V6.4S
+	WORD $0x6e26ddef // FMUL V15.4S, V15.4S, V6.4S
+	WORD $0x6e26de10 // FMUL V16.4S, V16.4S, V6.4S
+	WORD $0x6e26de31 // FMUL V17.4S, V17.4S, V6.4S
 	CBZ R6, skip83
 	ADD R2, R8, R16
 	FLDPQ 0(R16), (F18, F19)
@@ -22079,29 +22103,29 @@ columns82:
 skip83:
 	CBZ R5, skip84
 	ADD R2, R5, R16
-	FSTPQ (F7, F8), 0(R16)
-	FSTPQ (F9, F14), 32(R16)
+	FSTPQ (F14, F15), 0(R16)
+	FSTPQ (F16, F17), 32(R16)
 skip84:
 	CBZ R6, skip85
 	WORD $0x6ea0fa56 // FNEG V22.4S, V18.4S
-	VFMLA V16.S4, V7.S4, V22.S4
-	WORD $0x6ea0fa67 // FNEG V7.4S, V19.4S
-	VFMLA V16.S4, V8.S4, V7.S4
-	WORD $0x6ea0fa88 // FNEG V8.4S, V20.4S
-	VFMLA V16.S4, V9.S4, V8.S4
-	WORD $0x6ea0faa9 // FNEG V9.4S, V21.4S
-	VFMLA V16.S4, V14.S4, V9.S4
+	VFMLA V8.S4, V14.S4, V22.S4
+	WORD $0x6ea0fa6e // FNEG V14.4S, V19.4S
+	VFMLA V8.S4, V15.S4, V14.S4
+	WORD $0x6ea0fa8f // FNEG V15.4S, V20.4S
+	VFMLA V8.S4, V16.S4, V15.S4
+	WORD $0x6ea0fab0 // FNEG V16.4S, V21.4S
+	VFMLA V8.S4, V17.S4, V16.S4
 	WORD $0x6e23ded6 // FMUL V22.4S, V22.4S, V3.4S
-	WORD $0x6e23dce7 // FMUL V7.4S, V7.4S, V3.4S
-	WORD $0x6e23dd08 // FMUL V8.4S, V8.4S, V3.4S
-	WORD $0x6e23dd29 // FMUL V9.4S, V9.4S, V3.4S
+	WORD $0x6e23ddce // FMUL V14.4S, V14.4S, V3.4S
+	WORD $0x6e23ddef // FMUL V15.4S, V15.4S, V3.4S
+	WORD $0x6e23de10 // FMUL V16.4S, V16.4S, V3.4S
 	ADD R2, R6, R16
-	FSTPQ (F22, F7), 0(R16)
-	FSTPQ (F8, F9), 32(R16)
-	VMOV V9.B16, V14.B16
-	VMOV V8.B16, V9.B16
-	VMOV V7.B16, V8.B16
-	VMOV V22.B16, V7.B16
+	FSTPQ (F22, F14), 0(R16)
+	FSTPQ (F15, F16), 32(R16)
+	VMOV V16.B16, V17.B16
+	VMOV V15.B16, V16.B16
+	VMOV V14.B16, V15.B16
+	VMOV V22.B16, V14.B16
 skip85:
 	ADD $64, R2
 	CMP R1, R2
@@ -22122,31 +22146,31 @@ one86:
 	TBZ $2, R0, last87
 	VLD1 (R17), V22.S[0]
 last87:
-	VMOVI $0, V8.B16
-	VMOVI $0, V9.B16
-	VMOVI $0, V14.B16
+	VMOVI $0, V15.B16
+	VMOVI $0, V16.B16
+	VMOVI $0, V17.B16
 	TBZ $5, R0, low88
 	TBZ $4, R0, two89
-	FLDPQ (R16), (F7, F8)
-	FMOVQ 32(R16), F9
-	VMOV V22.B16, V14.B16
+	FLDPQ (R16), (F14, F15)
+	FMOVQ 32(R16), F16
+	VMOV V22.B16, V17.B16
 	B parts91
 two89:
-	FLDPQ (R16), (F7, F8)
-	VMOV V22.B16, V9.B16
+	FLDPQ (R16), (F14, F15)
+	VMOV V22.B16, V16.B16
 	B parts91
 low88:
 	TBZ $4, R0, none90
-	FMOVQ (R16), F7
-	VMOV V22.B16, V8.B16
+	FMOVQ (R16), F14
+	VMOV V22.B16, V15.B16
 	B parts91
 none90:
-	VMOV V22.B16, V7.B16
+	VMOV V22.B16, V14.B16
 parts91:
-	WORD $0x6e26dce7 // FMUL V7.4S, V7.4S, V6.4S
-	WORD $0x6e26dd08 // FMUL V8.4S, V8.4S, V6.4S
-	WORD $0x6e26dd29 // FMUL V9.4S, V9.4S, V6.4S
 	WORD $0x6e26ddce // FMUL V14.4S, V14.4S, V6.4S
+	WORD $0x6e26ddef // FMUL V15.4S, V15.4S, V6.4S
+	WORD $0x6e26de10 // FMUL V16.4S, V16.4S, V6.4S
+	WORD $0x6e26de31 // FMUL V17.4S, V17.4S, V6.4S
 	CBZ R6, skip92
 	VMOVI $0, V22.B16
 	ADD R2, R8, R16
@@ -22187,21 +22211,21 @@ skip92:
 	ADD R2, R5, R16
 	TBZ $5, R0, low100
 	TBZ $4, R0, two101
-	VMOV V14.B16, V22.B16
-	FSTPQ.P (F7, F8), 32(R16)
-	FMOVQ.P F9, 16(R16)
+	VMOV V17.B16, V22.B16
+	FSTPQ.P (F14, F15), 32(R16)
+	FMOVQ.P F16, 16(R16)
 	B parts103
 two101:
-	VMOV V9.B16, V22.B16
-	FSTPQ.P (F7, F8), 32(R16)
+	VMOV V16.B16, V22.B16
+	FSTPQ.P (F14, F15), 32(R16)
 	B parts103
 low100:
 	TBZ $4, R0, none102
-	VMOV V8.B16, V22.B16
-	FMOVQ.P F7, 16(R16)
+	VMOV V15.B16, V22.B16
+	FMOVQ.P F14, 16(R16)
 	B parts103
 none102:
-	VMOV V7.B16, V22.B16
+	VMOV V14.B16, V22.B16
 parts103:
 	TBZ $3, R0, one104
 	FMOVD.P F22, 8(R16)
@@ -22213,47 +22237,47 @@ stored105:
 skip99:
 	CBZ R6, skip106
 	WORD $0x6ea0fa56 // FNEG V22.4S, V18.4S
-	VFMLA V16.S4, V7.S4, V22.S4
-	WORD $0x6ea0fa67 // FNEG V7.4S, V19.4S
-	VFMLA V16.S4, V8.S4, V7.S4
-	WORD $0x6ea0fa88 // FNEG V8.4S, V20.4S
-	VFMLA V16.S4, V9.S4, V8.S4
-	WORD $0x6ea0faa9 // FNEG V9.4S, V21.4S
-	VFMLA V16.S4, V14.S4, V9.S4
+	VFMLA V8.S4, V14.S4, V22.S4
+	WORD $0x6ea0fa6e // FNEG V14.4S, V19.4S
+	VFMLA V8.S4, V15.S4, V14.S4
+	WORD $0x6ea0fa8f // FNEG V15.4S, V20.4S
+	VFMLA V8.S4, V16.S4, V15.S4
+	WORD $0x6ea0fab0 // FNEG V16.4S, V21.4S
+	VFMLA V8.S4, V17.S4, V16.S4
 	WORD $0x6e23ded6 // FMUL V22.4S, V22.4S, V3.4S
-	WORD $0x6e23dce7 // FMUL V7.4S, V7.4S, V3.4S
-	WORD $0x6e23dd08 // FMUL V8.4S, V8.4S, V3.4S
-	WORD $0x6e23dd29 // FMUL V9.4S, V9.4S, V3.4S
+	WORD $0x6e23ddce // FMUL V14.4S, V14.4S, V3.4S
+	WORD $0x6e23ddef // FMUL V15.4S, V15.4S, V3.4S
+	WORD $0x6e23de10 // FMUL V16.4S, V16.4S, V3.4S
 	ADD R2, R6, R16
 	TBZ $5, R0, low107
 	TBZ $4, R0, two108
-	VMOV V9.B16, V14.B16
-	FSTPQ.P (F22, F7), 32(R16)
-	FMOVQ.P F8, 16(R16)
+	VMOV V16.B16, V17.B16
+	FSTPQ.P (F22, F14), 32(R16)
+	FMOVQ.P F15, 16(R16)
 	B parts110
 two108:
-	VMOV V8.B16, V14.B16
-	FSTPQ.P (F22, F7), 32(R16)
+	VMOV V15.B16, V17.B16
+	FSTPQ.P (F22, F14), 32(R16)
 	B parts110
 low107:
 	TBZ $4, R0, none109
-	VMOV V7.B16, V14.B16
+	VMOV V14.B16, V17.B16
 	FMOVQ.P F22, 16(R16)
 	B parts110
 none109:
-	VMOV V22.B16, V14.B16
+	VMOV V22.B16, V17.B16
 parts110:
 	TBZ $3, R0, one111
-	FMOVD.P F14, 8(R16)
-	VDUP V14.D[1], V14.D2
+	FMOVD.P F17, 8(R16)
+	VDUP V17.D[1], V17.D2
 one111:
 	TBZ $2, R0, stored112
-	FMOVS F14, (R16)
+	FMOVS F17, (R16)
 stored112:
-	VMOV V9.B16, V14.B16
-	VMOV V8.B16, V9.B16
-	VMOV V7.B16, V8.B16
-	VMOV V22.B16, V7.B16
+	VMOV V16.B16, V17.B16
+	VMOV V15.B16, V16.B16
+	VMOV V14.B16, V15.B16
+	VMOV V22.B16, V14.B16
 skip106:
 done81:
 skip79:
@@ -22269,7 +22293,7 @@ skip79:
 	MOVD weightStep+96(FP), R16
 	ADD R16, R9
 	ADD $-1, R3
-	VMOV V17.B16, V3.B16
+	VMOV V9.B16, V3.B16
 	CBNZ R3, row31
 end32:
 finish2:
@@ -24267,16 +24291,16 @@ one28:
 stored29:
 skip23:
 done4:
-	WORD $0x4e23d40d // FADD V13.4S, V0.4S, V3.4S
-	WORD $0x4e24d44e // FADD V14.4S, V2.4S, V4.4S
-	WORD $0x4e2ed5ad // FADD V13.4S, V13.4S, V14.4S
-	VEXT $8, V13.B16, V13.B16, V14.B16
-	WORD $0x4e2ed5ad // FADD V13.4S, V13.4S, V14.4S
-	WORD $0x6e2dd5ad // FADDP V13.4S, V13.4S, V13.4S
-	FMOVS n+88(FP), F14
-	VDUP V14.S[0], V14.S4
-	WORD $0x6e2efdad // FDIV V13.4S, V13.4S, V14.4S
-	FMOVS F13, 0(R4)
+	WORD $0x4e23d405 // FADD V5.4S, V0.4S, V3.4S
+	WORD $0x4e24d446 // FADD V6.4S, V2.4S, V4.4S
+	WORD $0x4e26d4a5 // FADD V5.4S, V5.4S, V6.4S
+	VEXT $8, V5.B16, V5.B16, V6.B16
+	WORD $0x4e26d4a5 // FADD V5.4S, V5.4S, V6.4S
+	WORD $0x6e25d4a5 // FADDP V5.4S, V5.4S, V5.4S
+	FMOVS n+88(FP), F6
+	VDUP V6.S[0], V6.S4
+	WORD $0x6e26fca5 // FDIV V5.4S, V5.4S, V6.4S
+	FMOVS F5, 0(R4)
 	ADD $4, R4
 	MOVD gradRow+32(FP), R16
 	ADD R16, R5
@@ -24537,6 +24561,228 @@ one36:
 	FMOVS F12, (R16)
 stored37:
 done2:
+	RET
+
+// func meanSquaredErrorPieceNEON(n int, lanes *float32, grad *float32, pred *float32, targets *float32, weight float32)
+// d = pred[j] - targets[j]; lanes[j%16] += d*d; grad[j] = d * weight
+//
+// Requires: ASIMD
+//
+// Vectors: V0 weight; V1-V4 sum of a lane; the others temporary.
+// General: R0 n; R1 full; R2 j; R3 lanes; R4 grad; R5 pred; R6 targets; R7 bulk; R26 the numbers; R16, R17 scratch.
+TEXT ·meanSquaredErrorPieceNEON(SB), NOSPLIT, $0-44
+	MOVD n+0(FP), R0
+	LSL $2, R0
+	MOVD R0, R1
+	AND $-64, R1
+	MOVD lanes+8(FP), R3
+	MOVD grad+16(FP), R4
+	MOVD pred+24(FP), R5
+	MOVD targets+32(FP), R6
+	FMOVS weight+40(FP), F0
+	VDUP V0.S[0], V0.S4
+	FLDPQ 0(R3), (F1, F2)
+	FLDPQ 32(R3), (F3, F4)
+	MOVD $0, R2
+	MOVD R0, R7
+	AND $-128, R7
+	CBZ R7, rest3
+	PCALIGN $16
+bulk4:
+	ADD R2, R5, R16
+	FLDPQ 0(R16), (F5, F6)
+	FLDPQ 32(R16), (F7, F8)
+	ADD R2, R6, R16
+	FLDPQ 0(R16), (F9, F10)
+	FLDPQ 32(R16), (F11, F12)
+	WORD $0x4ea9d4a5 // FSUB V5.4S, V5.4S, V9.4S
+	WORD $0x4eaad4c6 // FSUB V6.4S, V6.4S, V10.4S
+	WORD $0x4eabd4e7 // FSUB V7.4S, V7.4S, V11.4S
+	WORD $0x4eacd508 // FSUB V8.4S, V8.4S, V12.4S
+	VFMLA V5.S4, V5.S4, V1.S4
+	VFMLA V6.S4, V6.S4, V2.S4
+	VFMLA V7.S4, V7.S4, V3.S4
+	VFMLA V8.S4, V8.S4, V4.S4
+	CBZ R4, skip5
+	WORD $0x6e20dca5 // FMUL V5.4S, V5.4S, V0.4S
+	WORD $0x6e20dcc6 // FMUL V6.4S, V6.4S, V0.4S
+	WORD $0x6e20dce7 // FMUL V7.4S, V7.4S, V0.4S
+	WORD $0x6e20dd08 // FMUL V8.4S, V8.4S, V0.4S
+	ADD R2, R4, R16
+	FSTPQ (F5, F6), 0(R16)
+	FSTPQ (F7, F8), 32(R16)
+skip5:
+	ADD R2, R5, R16
+	FLDPQ 64(R16), (F5, F6)
+	FLDPQ 96(R16), (F7, F8)
+	ADD R2, R6, R16
+	FLDPQ 64(R16), (F9, F10)
+	FLDPQ 96(R16), (F11, F12)
+	WORD $0x4ea9d4a5 // FSUB V5.4S, V5.4S, V9.4S
+	WORD $0x4eaad4c6 // FSUB V6.4S, V6.4S, V10.4S
+	WORD $0x4eabd4e7 // FSUB V7.4S, V7.4S, V11.4S
+	WORD $0x4eacd508 // FSUB V8.4S, V8.4S, V12.4S
+	VFMLA V5.S4, V5.S4, V1.S4
+	VFMLA V6.S4, V6.S4, V2.S4
+	VFMLA V7.S4, V7.S4, V3.S4
+	VFMLA V8.S4, V8.S4, V4.S4
+	CBZ R4, skip6
+	WORD $0x6e20dca5 // FMUL V5.4S, V5.4S, V0.4S
+	WORD $0x6e20dcc6 // FMUL V6.4S, V6.4S, V0.4S
+	WORD $0x6e20dce7 // FMUL V7.4S, V7.4S, V0.4S
+	WORD $0x6e20dd08 // FMUL V8.4S, V8.4S, V0.4S
+	ADD R2, R4, R16
+	FSTPQ (F5, F6), 64(R16)
+	FSTPQ (F7, F8), 96(R16)
+skip6:
+	ADD $128, R2
+	CMP R7, R2
+	BLT bulk4
+rest3:
+	CMP R1, R2
+	BGE tail1
+	PCALIGN $16
+columns7:
+	ADD R2, R5, R16
+	FLDPQ 0(R16), (F5, F6)
+	FLDPQ 32(R16), (F7, F8)
+	ADD R2, R6, R16
+	FLDPQ 0(R16), (F9, F10)
+	FLDPQ 32(R16), (F11, F12)
+	WORD $0x4ea9d4a5 // FSUB V5.4S, V5.4S, V9.4S
+	WORD $0x4eaad4c6 // FSUB V6.4S, V6.4S, V10.4S
+	WORD $0x4eabd4e7 // FSUB V7.4S, V7.4S, V11.4S
+	WORD $0x4eacd508 // FSUB V8.4S, V8.4S, V12.4S
+	VFMLA V5.S4, V5.S4, V1.S4
+	VFMLA V6.S4, V6.S4, V2.S4
+	VFMLA V7.S4, V7.S4, V3.S4
+	VFMLA V8.S4, V8.S4, V4.S4
+	CBZ R4, skip8
+	WORD $0x6e20dca5 // FMUL V5.4S, V5.4S, V0.4S
+	WORD $0x6e20dcc6 // FMUL V6.4S, V6.4S, V0.4S
+	WORD $0x6e20dce7 // FMUL V7.4S, V7.4S, V0.4S
+	WORD $0x6e20dd08 // FMUL V8.4S, V8.4S, V0.4S
+	ADD R2, R4, R16
+	FSTPQ (F5, F6), 0(R16)
+	FSTPQ (F7, F8), 32(R16)
+skip8:
+	ADD $64, R2
+	CMP R1, R2
+	BLT columns7
+tail1:
+	CMP R0, R2
+	BGE done2
+	VMOVI $0, V13.B16
+	ADD R2, R5, R16
+	AND $48, R0, R17
+	ADD R16, R17
+	TBZ $3, R0, one9
+	VLD1.P 8(R17), V13.D[0]
+	TBZ $2, R0, last10
+	VLD1 (R17), V13.S[2]
+	B last10
+one9:
+	TBZ $2, R0, last10
+	VLD1 (R17), V13.S[0]
+last10:
+	VMOVI $0, V6.B16
+	VMOVI $0, V7.B16
+	VMOVI $0, V8.B16
+	TBZ $5, R0, low11
+	TBZ $4, R0, two12
+	FLDPQ (R16), (F5, F6)
+	FMOVQ 32(R16), F7
+	VMOV V13.B16, V8.B16
+	B parts14
+two12:
+	FLDPQ (R16), (F5, F6)
+	VMOV V13.B16, V7.B16
+	B parts14
+low11:
+	TBZ $4, R0, none13
+	FMOVQ (R16), F5
+	VMOV V13.B16, V6.B16
+	B parts14
+none13:
+	VMOV V13.B16, V5.B16
+parts14:
+	VMOVI $0, V13.B16
+	ADD R2, R6, R16
+	AND $48, R0, R17
+	ADD R16, R17
+	TBZ $3, R0, one15
+	VLD1.P 8(R17), V13.D[0]
+	TBZ $2, R0, last16
+	VLD1 (R17), V13.S[2]
+	B last16
+one15:
+	TBZ $2, R0, last16
+	VLD1 (R17), V13.S[0]
+last16:
+	VMOVI $0, V10.B16
+	VMOVI $0, V11.B16
+	VMOVI $0, V12.B16
+	TBZ $5, R0, low17
+	TBZ $4, R0, two18
+	FLDPQ (R16), (F9, F10)
+	FMOVQ 32(R16), F11
+	VMOV V13.B16, V12.B16
+	B parts20
+two18:
+	FLDPQ (R16), (F9, F10)
+	VMOV V13.B16, V11.B16
+	B parts20
+low17:
+	TBZ $4, R0, none19
+	FMOVQ (R16), F9
+	VMOV V13.B16, V10.B16
+	B parts20
+none19:
+	VMOV V13.B16, V9.B16
+parts20:
+	WORD $0x4ea9d4a5 // FSUB V5.4S, V5.4S, V9.4S
+	WORD $0x4eaad4c6 // FSUB V6.4S, V6.4S, V10.4S
+	WORD $0x4eabd4e7 // FSUB V7.4S, V7.4S, V11.4S
+	WORD $0x4eacd508 // FSUB V8.4S, V8.4S, V12.4S
+	VFMLA V5.S4, V5.S4, V1.S4
+	VFMLA V6.S4, V6.S4, V2.S4
+	VFMLA V7.S4, V7.S4, V3.S4
+	VFMLA V8.S4, V8.S4, V4.S4
+	CBZ R4, skip21
+	WORD $0x6e20dca5 // FMUL V5.4S, V5.4S, V0.4S
+	WORD $0x6e20dcc6 // FMUL V6.4S, V6.4S, V0.4S
+	WORD $0x6e20dce7 // FMUL V7.4S, V7.4S, V0.4S
+	WORD $0x6e20dd08 // FMUL V8.4S, V8.4S, V0.4S
+	ADD R2, R4, R16
+	TBZ $5, R0, low22
+	TBZ $4, R0, two23
+	VMOV V8.B16, V13.B16
+	FSTPQ.P (F5, F6), 32(R16)
+	FMOVQ.P F7, 16(R16)
+	B parts25
+two23:
+	VMOV V7.B16, V13.B16
+	FSTPQ.P (F5, F6), 32(R16)
+	B parts25
+low22:
+	TBZ $4, R0, none24
+	VMOV V6.B16, V13.B16
+	FMOVQ.P F5, 16(R16)
+	B parts25
+none24:
+	VMOV V5.B16, V13.B16
+parts25:
+	TBZ $3, R0, one26
+	FMOVD.P F13, 8(R16)
+	VDUP V13.D[1], V13.D2
+one26:
+	TBZ $2, R0, stored27
+	FMOVS F13, (R16)
+stored27:
+skip21:
+done2:
+	FSTPQ (F1, F2), 0(R3)
+	FSTPQ (F3, F4), 32(R3)
 	RET
 
 // func meanAbsoluteErrorNEON(rows, cols int, loss *float32, grad *float32, gradRow int, pred *float32, predRow int, targets *float32, targetsRow int, weights *float32, weightStep int, n float32)
@@ -24863,16 +25109,16 @@ one28:
 stored29:
 skip23:
 done4:
-	WORD $0x4e23d40d // FADD V13.4S, V0.4S, V3.4S
-	WORD $0x4e24d44e // FADD V14.4S, V2.4S, V4.4S
-	WORD $0x4e2ed5ad // FADD V13.4S, V13.4S, V14.4S
-	VEXT $8, V13.B16, V13.B16, V14.B16
-	WORD $0x4e2ed5ad // FADD V13.4S, V13.4S, V14.4S
-	WORD $0x6e2dd5ad // FADDP V13.4S, V13.4S, V13.4S
-	FMOVS n+88(FP), F14
-	VDUP V14.S[0], V14.S4
-	WORD $0x6e2efdad // FDIV V13.4S, V13.4S, V14.4S
-	FMOVS F13, 0(R4)
+	WORD $0x4e23d405 // FADD V5.4S, V0.4S, V3.4S
+	WORD $0x4e24d446 // FADD V6.4S, V2.4S, V4.4S
+	WORD $0x4e26d4a5 // FADD V5.4S, V5.4S, V6.4S
+	VEXT $8, V5.B16, V5.B16, V6.B16
+	WORD $0x4e26d4a5 // FADD V5.4S, V5.4S, V6.4S
+	WORD $0x6e25d4a5 // FADDP V5.4S, V5.4S, V5.4S
+	FMOVS n+88(FP), F6
+	VDUP V6.S[0], V6.S4
+	WORD $0x6e26fca5 // FDIV V5.4S, V5.4S, V6.4S
+	FMOVS F5, 0(R4)
 	ADD $4, R4
 	MOVD gradRow+32(FP), R16
 	ADD R16, R5
@@ -25165,4 +25411,3014 @@ one36:
 	FMOVS F12, (R16)
 stored37:
 done2:
+	RET
+
+// func meanAbsoluteErrorPieceNEON(n int, lanes *float32, grad *float32, pred *float32, targets *float32, weight float32)
+// d = pred[j] - targets[j]; lanes[j%16] += |d|; grad[j] = sign(d) * weight
+//
+// Requires: ASIMD
+//
+// Vectors: V0 weight; V1-V4 sum of a lane; the others temporary.
+// General: R0 n; R1 full; R2 j; R3 lanes; R4 grad; R5 pred; R6 targets; R7 bulk; R26 the numbers; R16, R17 scratch.
+TEXT ·meanAbsoluteErrorPieceNEON(SB), NOSPLIT, $0-44
+	MOVD $numbers<>(SB), R26
+	MOVD n+0(FP), R0
+	LSL $2, R0
+	MOVD R0, R1
+	AND $-64, R1
+	MOVD lanes+8(FP), R3
+	MOVD grad+16(FP), R4
+	MOVD pred+24(FP), R5
+	MOVD targets+32(FP), R6
+	FMOVS weight+40(FP), F0
+	VDUP V0.S[0], V0.S4
+	FLDPQ 0(R3), (F1, F2)
+	FLDPQ 32(R3), (F3, F4)
+	MOVD $0, R2
+	MOVD R0, R7
+	AND $-128, R7
+	CBZ R7, rest3
+	PCALIGN $16
+bulk4:
+	ADD R2, R5, R16
+	FLDPQ 0(R16), (F5, F6)
+	FLDPQ 32(R16), (F7, F8)
+	ADD R2, R6, R16
+	FLDPQ 0(R16), (F9, F10)
+	FLDPQ 32(R16), (F11, F12)
+	WORD $0x4ea9d4a5 // FSUB V5.4S, V5.4S, V9.4S
+	WORD $0x4eaad4c6 // FSUB V6.4S, V6.4S, V10.4S
+	WORD $0x4eabd4e7 // FSUB V7.4S, V7.4S, V11.4S
+	WORD $0x4eacd508 // FSUB V8.4S, V8.4S, V12.4S
+	FMOVQ bits7fffffff(R26), F13
+	VAND V13.B16, V5.B16, V9.B16
+	VAND V13.B16, V6.B16, V10.B16
+	VAND V13.B16, V7.B16, V11.B16
+	VAND V13.B16, V8.B16, V12.B16
+	WORD $0x4e29d421 // FADD V1.4S, V1.4S, V9.4S
+	WORD $0x4e2ad442 // FADD V2.4S, V2.4S, V10.4S
+	WORD $0x4e2bd463 // FADD V3.4S, V3.4S, V11.4S
+	WORD $0x4e2cd484 // FADD V4.4S, V4.4S, V12.4S
+	CBZ R4, skip5
+	FMOVQ bits7fffffff(R26), F13
+	VAND V13.B16, V5.B16, V14.B16
+	VAND V13.B16, V6.B16, V15.B16
+	VAND V13.B16, V7.B16, V16.B16
+	VAND V13.B16, V8.B16, V17.B16
+	VMOVI $0, V13.B16
+	WORD $0x6eade5d2 // FCMGT V18.4S, V14.4S, V13.4S
+	WORD $0x6eade5f3 // FCMGT V19.4S, V15.4S, V13.4S
+	WORD $0x6eade614 // FCMGT V20.4S, V16.4S, V13.4S
+	WORD $0x6eade635 // FCMGT V21.4S, V17.4S, V13.4S
+	FMOVQ bits80000000(R26), F13
+	VAND V13.B16, V5.B16, V14.B16
+	VAND V13.B16, V6.B16, V15.B16
+	VAND V13.B16, V7.B16, V16.B16
+	VAND V13.B16, V8.B16, V17.B16
+	VEOR V0.B16, V14.B16, V14.B16
+	VEOR V0.B16, V15.B16, V15.B16
+	VEOR V0.B16, V16.B16, V16.B16
+	VEOR V0.B16, V17.B16, V17.B16
+	VBIT V18.B16, V14.B16, V5.B16
+	VBIT V19.B16, V15.B16, V6.B16
+	VBIT V20.B16, V16.B16, V7.B16
+	VBIT V21.B16, V17.B16, V8.B16
+	ADD R2, R4, R16
+	FSTPQ (F5, F6), 0(R16)
+	FSTPQ (F7, F8), 32(R16)
+skip5:
+	ADD R2, R5, R16
+	FLDPQ 64(R16), (F5, F6)
+	FLDPQ 96(R16), (F7, F8)
+	ADD R2, R6, R16
+	FLDPQ 64(R16), (F9, F10)
+	FLDPQ 96(R16), (F11, F12)
+	WORD $0x4ea9d4a5 // FSUB V5.4S, V5.4S, V9.4S
+	WORD $0x4eaad4c6 // FSUB V6.4S, V6.4S, V10.4S
+	WORD $0x4eabd4e7 // FSUB V7.4S, V7.4S, V11.4S
+	WORD $0x4eacd508 // FSUB V8.4S, V8.4S, V12.4S
+	FMOVQ bits7fffffff(R26), F13
+	VAND V13.B16, V5.B16, V9.B16
+	VAND V13.B16, V6.B16, V10.B16
+	VAND V13.B16, V7.B16, V11.B16
+	VAND V13.B16, V8.B16, V12.B16
+	WORD $0x4e29d421 // FADD V1.4S, V1.4S, V9.4S
+	WORD $0x4e2ad442 // FADD V2.4S, V2.4S, V10.4S
+	WORD $0x4e2bd463 // FADD V3.4S, V3.4S, V11.4S
+	WORD $0x4e2cd484 // FADD V4.4S, V4.4S, V12.4S
+	CBZ R4, skip6
+	FMOVQ bits7fffffff(R26), F13
+	VAND V13.B16, V5.B16, V14.B16
+	VAND V13.B16, V6.B16, V15.B16
+	VAND V13.B16, V7.B16, V16.B16
+	VAND V13.B16, V8.B16, V17.B16
+	VMOVI $0, V13.B16
+	WORD $0x6eade5d2 // FCMGT V18.4S, V14.4S, V13.4S
+	WORD $0x6eade5f3 // FCMGT V19.4S, V15.4S, V13.4S
+	WORD $0x6eade614 // FCMGT V20.4S, V16.4S, V13.4S
+	WORD $0x6eade635 // FCMGT V21.4S, V17.4S, V13.4S
+	FMOVQ bits80000000(R26), F13
+	VAND V13.B16, V5.B16, V14.B16
+	VAND V13.B16, V6.B16, V15.B16
+	VAND V13.B16, V7.B16, V16.B16
+	VAND V13.B16, V8.B16, V17.B16
+	VEOR V0.B16, V14.B16, V14.B16
+	VEOR V0.B16, V15.B16, V15.B16
+	VEOR V0.B16, V16.B16, V16.B16
+	VEOR V0.B16, V17.B16, V17.B16
+	VBIT V18.B16, V14.B16, V5.B16
+	VBIT V19.B16, V15.B16, V6.B16
+	VBIT V20.B16, V16.B16, V7.B16
+	VBIT V21.B16, V17.B16, V8.B16
+	ADD R2, R4, R16
+	FSTPQ (F5, F6), 64(R16)
+	FSTPQ (F7, F8), 96(R16)
+skip6:
+	ADD $128, R2
+	CMP R7, R2
+	BLT bulk4
+rest3:
+	CMP R1, R2
+	BGE tail1
+	PCALIGN $16
+columns7:
+	ADD R2, R5, R16
+	FLDPQ 0(R16), (F5, F6)
+	FLDPQ 32(R16), (F7, F8)
+	ADD R2, R6, R16
+	FLDPQ 0(R16), (F9, F10)
+	FLDPQ 32(R16), (F11, F12)
+	WORD $0x4ea9d4a5 // FSUB V5.4S, V5.4S, V9.4S
+	WORD $0x4eaad4c6 // FSUB V6.4S, V6.4S, V10.4S
+	WORD $0x4eabd4e7 // FSUB V7.4S, V7.4S, V11.4S
+	WORD $0x4eacd508 // FSUB V8.4S, V8.4S, V12.4S
+	FMOVQ bits7fffffff(R26), F13
+	VAND V13.B16, V5.B16, V9.B16
+	VAND V13.B16, V6.B16, V10.B16
+	VAND V13.B16, V7.B16, V11.B16
+	VAND V13.B16, V8.B16, V12.B16
+	WORD $0x4e29d421 // FADD V1.4S, V1.4S, V9.4S
+	WORD $0x4e2ad442 // FADD V2.4S, V2.4S, V10.4S
+	WORD $0x4e2bd463 // FADD V3.4S, V3.4S, V11.4S
+	WORD $0x4e2cd484 // FADD V4.4S, V4.4S, V12.4S
+	CBZ R4, skip8
+	FMOVQ bits7fffffff(R26), F13
+	VAND V13.B16, V5.B16, V14.B16
+	VAND V13.B16, V6.B16, V15.B16
+	VAND V13.B16, V7.B16, V16.B16
+	VAND V13.B16, V8.B16, V17.B16
+	VMOVI $0, V13.B16
+	WORD $0x6eade5d2 // FCMGT V18.4S, V14.4S, V13.4S
+	WORD $0x6eade5f3 // FCMGT V19.4S, V15.4S, V13.4S
+	WORD $0x6eade614 // FCMGT V20.4S, V16.4S, V13.4S
+	WORD $0x6eade635 // FCMGT V21.4S, V17.4S, V13.4S
+	FMOVQ bits80000000(R26), F13
+	VAND V13.B16, V5.B16, V14.B16
+	VAND V13.B16, V6.B16, V15.B16
+	VAND V13.B16, V7.B16, V16.B16
+	VAND V13.B16, V8.B16, V17.B16
+	VEOR V0.B16, V14.B16, V14.B16
+	VEOR V0.B16, V15.B16, V15.B16
+	VEOR V0.B16, V16.B16, V16.B16
+	VEOR V0.B16, V17.B16, V17.B16
+	VBIT V18.B16, V14.B16, V5.B16
+	VBIT V19.B16, V15.B16, V6.B16
+	VBIT V20.B16, V16.B16, V7.B16
+	VBIT V21.B16, V17.B16, V8.B16
+	ADD R2, R4, R16
+	FSTPQ (F5, F6), 0(R16)
+	FSTPQ (F7, F8), 32(R16)
+skip8:
+	ADD $64, R2
+	CMP R1, R2
+	BLT columns7
+tail1:
+	CMP R0, R2
+	BGE done2
+	VMOVI $0, V13.B16
+	ADD R2, R5, R16
+	AND $48, R0, R17
+	ADD R16, R17
+	TBZ $3, R0, one9
+	VLD1.P 8(R17), V13.D[0]
+	TBZ $2, R0, last10
+	VLD1 (R17), V13.S[2]
+	B last10
+one9:
+	TBZ $2, R0, last10
+	VLD1 (R17), V13.S[0]
+last10:
+	VMOVI $0, V6.B16
+	VMOVI $0, V7.B16
+	VMOVI $0, V8.B16
+	TBZ $5, R0, low11
+	TBZ $4, R0, two12
+	FLDPQ (R16), (F5, F6)
+	FMOVQ 32(R16), F7
+	VMOV V13.B16, V8.B16
+	B parts14
+two12:
+	FLDPQ (R16), (F5, F6)
+	VMOV V13.B16, V7.B16
+	B parts14
+low11:
+	TBZ $4, R0, none13
+	FMOVQ (R16), F5
+	VMOV V13.B16, V6.B16
+	B parts14
+none13:
+	VMOV V13.B16, V5.B16
+parts14:
+	VMOVI $0, V13.B16
+	ADD R2, R6, R16
+	AND $48, R0, R17
+	ADD R16, R17
+	TBZ $3, R0, one15
+	VLD1.P 8(R17), V13.D[0]
+	TBZ $2, R0, last16
+	VLD1 (R17), V13.S[2]
+	B last16
+one15:
+	TBZ $2, R0, last16
+	VLD1 (R17), V13.S[0]
+last16:
+	VMOVI $0, V10.B16
+	VMOVI $0, V11.B16
+	VMOVI $0, V12.B16
+	TBZ $5, R0, low17
+	TBZ $4, R0, two18
+	FLDPQ (R16), (F9, F10)
+	FMOVQ 32(R16), F11
+	VMOV V13.B16, V12.B16
+	B parts20
+two18:
+	FLDPQ (R16), (F9, F10)
+	VMOV V13.B16, V11.B16
+	B parts20
+low17:
+	TBZ $4, R0, none19
+	FMOVQ (R16), F9
+	VMOV V13.B16, V10.B16
+	B parts20
+none19:
+	VMOV V13.B16, V9.B16
+parts20:
+	WORD $0x4ea9d4a5 // FSUB V5.4S, V5.4S, V9.4S
+	WORD $0x4eaad4c6 // FSUB V6.4S, V6.4S, V10.4S
+	WORD $0x4eabd4e7 // FSUB V7.4S, V7.4S, V11.4S
+	WORD $0x4eacd508 // FSUB V8.4S, V8.4S, V12.4S
+	FMOVQ bits7fffffff(R26), F13
+	VAND V13.B16, V5.B16, V9.B16
+	VAND V13.B16, V6.B16, V10.B16
+	VAND V13.B16, V7.B16, V11.B16
+	VAND V13.B16, V8.B16, V12.B16
+	WORD $0x4e29d421 // FADD V1.4S, V1.4S, V9.4S
+	WORD $0x4e2ad442 // FADD V2.4S, V2.4S, V10.4S
+	WORD $0x4e2bd463 // FADD V3.4S, V3.4S, V11.4S
+	WORD $0x4e2cd484 // FADD V4.4S, V4.4S, V12.4S
+	CBZ R4, skip21
+	FMOVQ bits7fffffff(R26), F13
+	VAND V13.B16, V5.B16, V14.B16
+	VAND V13.B16, V6.B16, V15.B16
+	VAND V13.B16, V7.B16, V16.B16
+	VAND V13.B16, V8.B16, V17.B16
+	VMOVI $0, V13.B16
+	WORD $0x6eade5d2 // FCMGT V18.4S, V14.4S, V13.4S
+	WORD $0x6eade5f3 // FCMGT V19.4S, V15.4S, V13.4S
+	WORD $0x6eade614 // FCMGT V20.4S, V16.4S, V13.4S
+	WORD $0x6eade635 // FCMGT V21.4S, V17.4S, V13.4S
+	FMOVQ bits80000000(R26), F13
+	VAND V13.B16, V5.B16, V14.B16
+	VAND V13.B16, V6.B16, V15.B16
+	VAND V13.B16, V7.B16, V16.B16
+	VAND V13.B16, V8.B16, V17.B16
+	VEOR V0.B16, V14.B16, V14.B16
+	VEOR V0.B16, V15.B16, V15.B16
+	VEOR V0.B16, V16.B16, V16.B16
+	VEOR V0.B16, V17.B16, V17.B16
+	VBIT V18.B16, V14.B16, V5.B16
+	VBIT V19.B16, V15.B16, V6.B16
+	VBIT V20.B16, V16.B16, V7.B16
+	VBIT V21.B16, V17.B16, V8.B16
+	ADD R2, R4, R16
+	TBZ $5, R0, low22
+	TBZ $4, R0, two23
+	VMOV V8.B16, V13.B16
+	FSTPQ.P (F5, F6), 32(R16)
+	FMOVQ.P F7, 16(R16)
+	B parts25
+two23:
+	VMOV V7.B16, V13.B16
+	FSTPQ.P (F5, F6), 32(R16)
+	B parts25
+low22:
+	TBZ $4, R0, none24
+	VMOV V6.B16, V13.B16
+	FMOVQ.P F5, 16(R16)
+	B parts25
+none24:
+	VMOV V5.B16, V13.B16
+parts25:
+	TBZ $3, R0, one26
+	FMOVD.P F13, 8(R16)
+	VDUP V13.D[1], V13.D2
+one26:
+	TBZ $2, R0, stored27
+	FMOVS F13, (R16)
+stored27:
+skip21:
+done2:
+	FSTPQ (F1, F2), 0(R3)
+	FSTPQ (F3, F4), 32(R3)
+	RET
+
+// func rowMaxNEON(n int, top *float32, x *float32)
+// top[0] = max(top[0], x[j])
+//
+// Requires: ASIMD
+//
+// Vectors: V20 maximum; the others temporary.
+// General: R0 n; R1 full; R2 j; R3 top; R4 x; R5 bulk; R26 the numbers; R16, R17 scratch.
+TEXT ·rowMaxNEON(SB), NOSPLIT, $0-24
+	MOVD $numbers<>(SB), R26
+	MOVD n+0(FP), R0
+	LSL $2, R0
+	MOVD R0, R1
+	AND $-64, R1
+	MOVD top+8(FP), R3
+	MOVD x+16(FP), R4
+	FMOVQ bitsff800000(R26), F0
+	FMOVQ bitsff800000(R26), F1
+	FMOVQ bitsff800000(R26), F2
+	FMOVQ bitsff800000(R26), F3
+	FMOVQ bitsff800000(R26), F4
+	FMOVQ bitsff800000(R26), F5
+	FMOVQ bitsff800000(R26), F6
+	FMOVQ bitsff800000(R26), F7
+	FMOVQ bitsff800000(R26), F8
+	FMOVQ bitsff800000(R26), F9
+	FMOVQ bitsff800000(R26), F10
+	FMOVQ bitsff800000(R26), F11
+	FMOVQ bitsff800000(R26), F12
+	FMOVQ bitsff800000(R26), F13
+	FMOVQ bitsff800000(R26), F14
+	FMOVQ bitsff800000(R26), F15
+	MOVD $0, R2
+	MOVD R0, R5
+	AND $-256, R5
+	CBZ R5, rest3
+	PCALIGN $16
+bulk4:
+	ADD R2, R4, R16
+	FLDPQ 0(R16), (F16, F17)
+	FLDPQ 32(R16), (F18, F19)
+	WORD $0x4e30f400 // FMAX V0.4S, V0.4S, V16.4S
+	WORD $0x4e31f421 // FMAX V1.4S, V1.4S, V17.4S
+	WORD $0x4e32f442 // FMAX V2.4S, V2.4S, V18.4S
+	WORD $0x4e33f463 // FMAX V3.4S, V3.4S, V19.4S
+	ADD R2, R4, R16
+	FLDPQ 64(R16), (F16, F17)
+	FLDPQ 96(R16), (F18, F19)
+	WORD $0x4e30f484 // FMAX V4.4S, V4.4S, V16.4S
+	WORD $0x4e31f4a5 // FMAX V5.4S, V5.4S, V17.4S
+	WORD $0x4e32f4c6 // FMAX V6.4S, V6.4S, V18.4S
+	WORD $0x4e33f4e7 // FMAX V7.4S, V7.4S, V19.4S
+	ADD R2, R4, R16
+	FLDPQ 128(R16), (F16, F17)
+	FLDPQ 160(R16), (F18, F19)
+	WORD $0x4e30f508 // FMAX V8.4S, V8.4S, V16.4S
+	WORD $0x4e31f529 // FMAX V9.4S, V9.4S, V17.4S
+	WORD $0x4e32f54a // FMAX V10.4S, V10.4S, V18.4S
+	WORD $0x4e33f56b // FMAX V11.4S, V11.4S, V19.4S
+	ADD R2, R4, R16
+	FLDPQ 192(R16), (F16, F17)
+	FLDPQ 224(R16), (F18, F19)
+	WORD $0x4e30f58c // FMAX V12.4S, V12.4S, V16.4S
+	WORD $0x4e31f5ad // FMAX V13.4S, V13.4S, V17.4S
+	WORD $0x4e32f5ce // FMAX V14.4S, V14.4S, V18.4S
+	WORD $0x4e33f5ef // FMAX V15.4S, V15.4S, V19.4S
+	ADD $256, R2
+	CMP R5, R2
+	BLT bulk4
+rest3:
+	CMP R1, R2
+	BGE tail1
+	PCALIGN $16
+columns5:
+	ADD R2, R4, R16
+	FLDPQ 0(R16), (F16, F17)
+	FLDPQ 32(R16), (F18, F19)
+	WORD $0x4e30f400 // FMAX V0.4S, V0.4S, V16.4S
+	WORD $0x4e31f421 // FMAX V1.4S, V1.4S, V17.4S
+	WORD $0x4e32f442 // FMAX V2.4S, V2.4S, V18.4S
+	WORD $0x4e33f463 // FMAX V3.4S, V3.4S, V19.4S
+	ADD $64, R2
+	CMP R1, R2
+	BLT columns5
+tail1:
+	CMP R0, R2
+	BGE done2
+	FMOVQ bitsff800000(R26), F20
+	ADD R2, R4, R16
+	AND $48, R0, R17
+	ADD R16, R17
+	TBZ $3, R0, one6
+	VLD1.P 8(R17), V20.D[0]
+	TBZ $2, R0, last7
+	VLD1 (R17), V20.S[2]
+	B last7
+one6:
+	TBZ $2, R0, last7
+	VLD1 (R17), V20.S[0]
+last7:
+	FMOVQ bitsff800000(R26), F17
+	FMOVQ bitsff800000(R26), F18
+	FMOVQ bitsff800000(R26), F19
+	TBZ $5, R0, low8
+	TBZ $4, R0, two9
+	FLDPQ (R16), (F16, F17)
+	FMOVQ 32(R16), F18
+	VMOV V20.B16, V19.B16
+	B parts11
+two9:
+	FLDPQ (R16), (F16, F17)
+	VMOV V20.B16, V18.B16
+	B parts11
+low8:
+	TBZ $4, R0, none10
+	FMOVQ (R16), F16
+	VMOV V20.B16, V17.B16
+	B parts11
+none10:
+	VMOV V20.B16, V16.B16
+parts11:
+	WORD $0x4e30f400 // FMAX V0.4S, V0.4S, V16.4S
+	WORD $0x4e31f421 // FMAX V1.4S, V1.4S, V17.4S
+	WORD $0x4e32f442 // FMAX V2.4S, V2.4S, V18.4S
+	WORD $0x4e33f463 // FMAX V3.4S, V3.4S, V19.4S
+done2:
+	WORD $0x4e24f400 // FMAX V0.4S, V0.4S, V4.4S
+	WORD $0x4e25f421 // FMAX V1.4S, V1.4S, V5.4S
+	WORD $0x4e26f442 // FMAX V2.4S, V2.4S, V6.4S
+	WORD $0x4e27f463 // FMAX V3.4S, V3.4S, V7.4S
+	WORD $0x4e2cf508 // FMAX V8.4S, V8.4S, V12.4S
+	WORD $0x4e2df529 // FMAX V9.4S, V9.4S, V13.4S
+	WORD $0x4e2ef54a // FMAX V10.4S, V10.4S, V14.4S
+	WORD $0x4e2ff56b // FMAX V11.4S, V11.4S, V15.4S
+	WORD $0x4e28f400 // FMAX V0.4S, V0.4S, V8.4S
+	WORD $0x4e29f421 // FMAX V1.4S, V1.4S, V9.4S
+	WORD $0x4e2af442 // FMAX V2.4S, V2.4S, V10.4S
+	WORD $0x4e2bf463 // FMAX V3.4S, V3.4S, V11.4S
+	WORD $0x4e22f414 // FMAX V20.4S, V0.4S, V2.4S
+	WORD $0x4e23f435 // FMAX V21.4S, V1.4S, V3.4S
+	WORD $0x4e35f694 // FMAX V20.4S, V20.4S, V21.4S
+	VEXT $8, V20.B16, V20.B16, V21.B16
+	WORD $0x4e35f694 // FMAX V20.4S, V20.4S, V21.4S
+	WORD $0x6e34f694 // FMAXP V20.4S, V20.4S, V20.4S
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e20f694 // FMAX V20.4S, V20.4S, V0.4S
+	FMOVS F20, 0(R3)
+	RET
+
+// func expSumNEON(n int, lanes *float32, y *float32, x *float32, m float32)
+// e = exp(x[j]-m); lanes[j%16] += e; y[j] = e unless y is nil
+//
+// Requires: ASIMD
+//
+// Vectors: V0 m; V1-V4 sum of a lane; V5 limit; the others temporary.
+// General: R0 n; R1 full; R2 j; R3 lanes; R4 y; R5 x; R6 bulk; R26 the numbers; R16, R17 scratch.
+TEXT ·expSumNEON(SB), NOSPLIT, $0-36
+	MOVD $numbers<>(SB), R26
+	MOVD n+0(FP), R0
+	LSL $2, R0
+	MOVD R0, R1
+	AND $-64, R1
+	MOVD lanes+8(FP), R3
+	MOVD y+16(FP), R4
+	MOVD x+24(FP), R5
+	FMOVS m+32(FP), F0
+	VDUP V0.S[0], V0.S4
+	FLDPQ 0(R3), (F1, F2)
+	FLDPQ 32(R3), (F3, F4)
+	FMOVQ bitsc2b00000(R26), F5
+	MOVD $0, R2
+	MOVD R0, R6
+	AND $-128, R6
+	CBZ R6, rest3
+	PCALIGN $16
+bulk4:
+	ADD R2, R5, R16
+	FLDPQ 0(R16), (F6, F7)
+	FLDPQ 32(R16), (F8, F9)
+	ADD R2, R5, R16
+	FLDPQ 64(R16), (F10, F11)
+	FLDPQ 96(R16), (F12, F13)
+	WORD $0x4ea0d4c6 // FSUB V6.4S, V6.4S, V0.4S
+	WORD $0x4ea0d4e7 // FSUB V7.4S, V7.4S, V0.4S
+	WORD $0x4ea0d508 // FSUB V8.4S, V8.4S, V0.4S
+	WORD $0x4ea0d529 // FSUB V9.4S, V9.4S, V0.4S
+	WORD $0x4e25f4c6 // FMAX V6.4S, V6.4S, V5.4S
+	WORD $0x4e25f4e7 // FMAX V7.4S, V7.4S, V5.4S
+	WORD $0x4e25f508 // FMAX V8.4S, V8.4S, V5.4S
+	WORD $0x4e25f529 // FMAX V9.4S, V9.4S, V5.4S
+	WORD $0x4ea0d54a // FSUB V10.4S, V10.4S, V0.4S
+	WORD $0x4ea0d56b // FSUB V11.4S, V11.4S, V0.4S
+	WORD $0x4ea0d58c // FSUB V12.4S, V12.4S, V0.4S
+	WORD $0x4ea0d5ad // FSUB V13.4S, V13.4S, V0.4S
+	WORD $0x4e25f54a // FMAX V10.4S, V10.4S, V5.4S
+	WORD $0x4e25f56b // FMAX V11.4S, V11.4S, V5.4S
+	WORD $0x4e25f58c // FMAX V12.4S, V12.4S, V5.4S
+	WORD $0x4e25f5ad // FMAX V13.4S, V13.4S, V5.4S
+	FMOVQ bits3fb8aa3b(R26), F14
+	FMOVQ bits4b40007f(R26), F15
+	VFMLA V14.S4, V6.S4, V15.S4
+	FMOVQ bits4b40007f(R26), F16
+	VFMLA V14.S4, V7.S4, V16.S4
+	FMOVQ bits4b40007f(R26), F17
+	VFMLA V14.S4, V8.S4, V17.S4
+	FMOVQ bits4b40007f(R26), F18
+	VFMLA V14.S4, V9.S4, V18.S4
+	FMOVQ bits3fb8aa3b(R26), F14
+	FMOVQ bits4b40007f(R26), F19
+	VFMLA V14.S4, V10.S4, V19.S4
+	FMOVQ bits4b40007f(R26), F20
+	VFMLA V14.S4, V11.S4, V20.S4
+	FMOVQ bits4b40007f(R26), F21
+	VFMLA V14.S4, V12.S4, V21.S4
+	FMOVQ bits4b40007f(R26), F22
+	VFMLA V14.S4, V13.S4, V22.S4
+	FMOVQ bits4b40007f(R26), F14
+	WORD $0x4eaed5f7 // FSUB V23.4S, V15.4S, V14.4S
+	WORD $0x4eaed618 // FSUB V24.4S, V16.4S, V14.4S
+	WORD $0x4eaed639 // FSUB V25.4S, V17.4S, V14.4S
+	WORD $0x4eaed65a // FSUB V26.4S, V18.4S, V14.4S
+	FMOVQ bits4b40007f(R26), F14
+	WORD $0x4eaed67b // FSUB V27.4S, V19.4S, V14.4S
+	WORD $0x4eaed69c // FSUB V28.4S, V20.4S, V14.4S
+	WORD $0x4eaed6bd // FSUB V29.4S, V21.4S, V14.4S
+	WORD $0x4eaed6de // FSUB V30.4S, V22.4S, V14.4S
+	FMOVQ bits3f318000(R26), F14
+	VFMLS V14.S4, V23.S4, V6.S4
+	VFMLS V14.S4, V24.S4, V7.S4
+	VFMLS V14.S4, V25.S4, V8.S4
+	VFMLS V14.S4, V26.S4, V9.S4
+	VSHL $23, V15.S4, V15.S4
+	VSHL $23, V16.S4, V16.S4
+	VSHL $23, V17.S4, V17.S4
+	VSHL $23, V18.S4, V18.S4
+	FMOVQ bits3f318000(R26), F14
+	VFMLS V14.S4, V27.S4, V10.S4
+	VFMLS V14.S4, V28.S4, V11.S4
+	VFMLS V14.S4, V29.S4, V12.S4
+	VFMLS V14.S4, V30.S4, V13.S4
+	VSHL $23, V19.S4, V19.S4
+	VSHL $23, V20.S4, V20.S4
+	VSHL $23, V21.S4, V21.S4
+	VSHL $23, V22.S4, V22.S4
+	FMOVQ bitsb95e8083(R26), F14
+	VFMLS V14.S4, V23.S4, V6.S4
+	VFMLS V14.S4, V24.S4, V7.S4
+	VFMLS V14.S4, V25.S4, V8.S4
+	VFMLS V14.S4, V26.S4, V9.S4
+	FMOVQ bitsb95e8083(R26), F14
+	VFMLS V14.S4, V27.S4, V10.S4
+	VFMLS V14.S4, V28.S4, V11.S4
+	VFMLS V14.S4, V29.S4, V12.S4
+	VFMLS V14.S4, V30.S4, V13.S4
+	FMOVQ bits39506967(R26), F23
+	FMOVQ bits39506967(R26), F24
+	FMOVQ bits39506967(R26), F25
+	FMOVQ bits39506967(R26), F26
+	FMOVQ bits39506967(R26), F27
+	FMOVQ bits39506967(R26), F28
+	FMOVQ bits39506967(R26), F29
+	FMOVQ bits39506967(R26), F30
+	FMOVQ bits3ab743ce(R26), F14
+	VFMLA V6.S4, V23.S4, V14.S4
+	FMOVQ bits3ab743ce(R26), F23
+	VFMLA V7.S4, V24.S4, V23.S4
+	FMOVQ bits3ab743ce(R26), F24
+	VFMLA V8.S4, V25.S4, V24.S4
+	FMOVQ bits3ab743ce(R26), F25
+	VFMLA V9.S4, V26.S4, V25.S4
+	FMOVQ bits3ab743ce(R26), F26
+	VFMLA V10.S4, V27.S4, V26.S4
+	FMOVQ bits3ab743ce(R26), F27
+	VFMLA V11.S4, V28.S4, V27.S4
+	FMOVQ bits3ab743ce(R26), F28
+	VFMLA V12.S4, V29.S4, V28.S4
+	FMOVQ bits3ab743ce(R26), F29
+	VFMLA V13.S4, V30.S4, V29.S4
+	FMOVQ bits3c088908(R26), F30
+	VFMLA V6.S4, V14.S4, V30.S4
+	FMOVQ bits3c088908(R26), F14
+	VFMLA V7.S4, V23.S4, V14.S4
+	FMOVQ bits3c088908(R26), F23
+	VFMLA V8.S4, V24.S4, V23.S4
+	FMOVQ bits3c088908(R26), F24
+	VFMLA V9.S4, V25.S4, V24.S4
+	FMOVQ bits3c088908(R26), F25
+	VFMLA V10.S4, V26.S4, V25.S4
+	FMOVQ bits3c088908(R26), F26
+	VFMLA V11.S4, V27.S4, V26.S4
+	FMOVQ bits3c088908(R26), F27
+	VFMLA V12.S4, V28.S4, V27.S4
+	FMOVQ bits3c088908(R26), F28
+	VFMLA V13.S4, V29.S4, V28.S4
+	FMOVQ bits3d2aa9c1(R26), F29
+	VFMLA V6.S4, V30.S4, V29.S4
+	FMOVQ bits3d2aa9c1(R26), F30
+	VFMLA V7.S4, V14.S4, V30.S4
+	FMOVQ bits3d2aa9c1(R26), F14
+	VFMLA V8.S4, V23.S4, V14.S4
+	FMOVQ bits3d2aa9c1(R26), F23
+	VFMLA V9.S4, V24.S4, V23.S4
+	FMOVQ bits3d2aa9c1(R26), F24
+	VFMLA V10.S4, V25.S4, V24.S4
+	FMOVQ bits3d2aa9c1(R26), F25
+	VFMLA V11.S4, V26.S4, V25.S4
+	FMOVQ bits3d2aa9c1(R26), F26
+	VFMLA V12.S4, V27.S4, V26.S4
+	FMOVQ bits3d2aa9c1(R26), F27
+	VFMLA V13.S4, V28.S4, V27.S4
+	FMOVQ bits3e2aaaaa(R26), F28
+	VFMLA V6.S4, V29.S4, V28.S4
+	FMOVQ bits3e2aaaaa(R26), F29
+	VFMLA V7.S4, V30.S4, V29.S4
+	FMOVQ bits3e2aaaaa(R26), F30
+	VFMLA V8.S4, V14.S4, V30.S4
+	FMOVQ bits3e2aaaaa(R26), F14
+	VFMLA V9.S4, V23.S4, V14.S4
+	FMOVQ bits3e2aaaaa(R26), F23
+	VFMLA V10.S4, V24.S4, V23.S4
+	FMOVQ bits3e2aaaaa(R26), F24
+	VFMLA V11.S4, V25.S4, V24.S4
+	FMOVQ bits3e2aaaaa(R26), F25
+	VFMLA V12.S4, V26.S4, V25.S4
+	FMOVQ bits3e2aaaaa(R26), F26
+	VFMLA V13.S4, V27.S4, V26.S4
+	FMOVQ bits3f000000(R26), F27
+	VFMLA V6.S4, V28.S4, V27.S4
+	FMOVQ bits3f000000(R26), F28
+	VFMLA V7.S4, V29.S4, V28.S4
+	FMOVQ bits3f000000(R26), F29
+	VFMLA V8.S4, V30.S4, V29.S4
+	FMOVQ bits3f000000(R26), F30
+	VFMLA V9.S4, V14.S4, V30.S4
+	FMOVQ bits3f000000(R26), F14
+	VFMLA V10.S4, V23.S4, V14.S4
+	FMOVQ bits3f000000(R26), F23
+	VFMLA V11.S4, V24.S4, V23.S4
+	FMOVQ bits3f000000(R26), F24
+	VFMLA V12.S4, V25.S4, V24.S4
+	FMOVQ bits3f000000(R26), F25
+	VFMLA V13.S4, V26.S4, V25.S4
+	WORD $0x6e26df7b // FMUL V27.4S, V27.4S, V6.4S
+	WORD $0x6e27df9c // FMUL V28.4S, V28.4S, V7.4S
+	WORD $0x6e28dfbd // FMUL V29.4S, V29.4S, V8.4S
+	WORD $0x6e29dfde // FMUL V30.4S, V30.4S, V9.4S
+	WORD $0x6e2addce // FMUL V14.4S, V14.4S, V10.4S
+	WORD $0x6e2bdef7 // FMUL V23.4S, V23.4S, V11.4S
+	WORD $0x6e2cdf18 // FMUL V24.4S, V24.4S, V12.4S
+	WORD $0x6e2ddf39 // FMUL V25.4S, V25.4S, V13.4S
+	VFMLA V6.S4, V27.S4, V6.S4
+	VFMLA V7.S4, V28.S4, V7.S4
+	VFMLA V8.S4, V29.S4, V8.S4
+	VFMLA V9.S4, V30.S4, V9.S4
+	VFMLA V10.S4, V14.S4, V10.S4
+	VFMLA V11.S4, V23.S4, V11.S4
+	VFMLA V12.S4, V24.S4, V12.S4
+	VFMLA V13.S4, V25.S4, V13.S4
+	VFMLA V15.S4, V6.S4, V15.S4
+	VFMLA V16.S4, V7.S4, V16.S4
+	VFMLA V17.S4, V8.S4, V17.S4
+	VFMLA V18.S4, V9.S4, V18.S4
+	VFMLA V19.S4, V10.S4, V19.S4
+	VFMLA V20.S4, V11.S4, V20.S4
+	VFMLA V21.S4, V12.S4, V21.S4
+	VFMLA V22.S4, V13.S4, V22.S4
+	WORD $0x4e2fd421 // FADD V1.4S, V1.4S, V15.4S
+	WORD $0x4e30d442 // FADD V2.4S, V2.4S, V16.4S
+	WORD $0x4e31d463 // FADD V3.4S, V3.4S, V17.4S
+	WORD $0x4e32d484 // FADD V4.4S, V4.4S, V18.4S
+	CBZ R4, skip5
+	ADD R2, R4, R16
+	FSTPQ (F15, F16), 0(R16)
+	FSTPQ (F17, F18), 32(R16)
+skip5:
+	WORD $0x4e33d421 // FADD V1.4S, V1.4S, V19.4S
+	WORD $0x4e34d442 // FADD V2.4S, V2.4S, V20.4S
+	WORD $0x4e35d463 // FADD V3.4S, V3.4S, V21.4S
+	WORD $0x4e36d484 // FADD V4.4S, V4.4S, V22.4S
+	CBZ R4, skip6
+	ADD R2, R4, R16
+	FSTPQ (F19, F20), 64(R16)
+	FSTPQ (F21, F22), 96(R16)
+skip6:
+	ADD $128, R2
+	CMP R6, R2
+	BLT bulk4
+rest3:
+	CMP R1, R2
+	BGE tail1
+	PCALIGN $16
+columns7:
+	ADD R2, R5, R16
+	FLDPQ 0(R16), (F6, F7)
+	FLDPQ 32(R16), (F8, F9)
+	WORD $0x4ea0d4c6 // FSUB V6.4S, V6.4S, V0.4S
+	WORD $0x4ea0d4e7 // FSUB V7.4S, V7.4S, V0.4S
+	WORD $0x4ea0d508 // FSUB V8.4S, V8.4S, V0.4S
+	WORD $0x4ea0d529 // FSUB V9.4S, V9.4S, V0.4S
+	WORD $0x4e25f4c6 // FMAX V6.4S, V6.4S, V5.4S
+	WORD $0x4e25f4e7 // FMAX V7.4S, V7.4S, V5.4S
+	WORD $0x4e25f508 // FMAX V8.4S, V8.4S, V5.4S
+	WORD $0x4e25f529 // FMAX V9.4S, V9.4S, V5.4S
+	FMOVQ bits3fb8aa3b(R26), F10
+	FMOVQ bits4b40007f(R26), F11
+	VFMLA V10.S4, V6.S4, V11.S4
+	FMOVQ bits4b40007f(R26), F12
+	VFMLA V10.S4, V7.S4, V12.S4
+	FMOVQ bits4b40007f(R26), F13
+	VFMLA V10.S4, V8.S4, V13.S4
+	FMOVQ bits4b40007f(R26), F14
+	VFMLA V10.S4, V9.S4, V14.S4
+	FMOVQ bits4b40007f(R26), F10
+	WORD $0x4eaad56f // FSUB V15.4S, V11.4S, V10.4S
+	WORD $0x4eaad590 // FSUB V16.4S, V12.4S, V10.4S
+	WORD $0x4eaad5b1 // FSUB V17.4S, V13.4S, V10.4S
+	WORD $0x4eaad5d2 // FSUB V18.4S, V14.4S, V10.4S
+	FMOVQ bits3f318000(R26), F10
+	VFMLS V10.S4, V15.S4, V6.S4
+	VFMLS V10.S4, V16.S4, V7.S4
+	VFMLS V10.S4, V17.S4, V8.S4
+	VFMLS V10.S4, V18.S4, V9.S4
+	VSHL $23, V11.S4, V11.S4
+	VSHL $23, V12.S4, V12.S4
+	VSHL $23, V13.S4, V13.S4
+	VSHL $23, V14.S4, V14.S4
+	FMOVQ bitsb95e8083(R26), F10
+	VFMLS V10.S4, V15.S4, V6.S4
+	VFMLS V10.S4, V16.S4, V7.S4
+	VFMLS V10.S4, V17.S4, V8.S4
+	VFMLS V10.S4, V18.S4, V9.S4
+	FMOVQ bits39506967(R26), F15
+	FMOVQ bits39506967(R26), F16
+	FMOVQ bits39506967(R26), F17
+	FMOVQ bits39506967(R26), F18
+	FMOVQ bits3ab743ce(R26), F10
+	VFMLA V6.S4, V15.S4, V10.S4
+	FMOVQ bits3ab743ce(R26), F15
+	VFMLA V7.S4, V16.S4, V15.S4
+	FMOVQ bits3ab743ce(R26), F16
+	VFMLA V8.S4, V17.S4, V16.S4
+	FMOVQ bits3ab743ce(R26), F17
+	VFMLA V9.S4, V18.S4, V17.S4
+	FMOVQ bits3c088908(R26), F18
+	VFMLA V6.S4, V10.S4, V18.S4
+	FMOVQ bits3c088908(R26), F10
+	VFMLA V7.S4, V15.S4, V10.S4
+	FMOVQ bits3c088908(R26), F15
+	VFMLA V8.S4, V16.S4, V15.S4
+	FMOVQ bits3c088908(R26), F16
+	VFMLA V9.S4, V17.S4, V16.S4
+	FMOVQ bits3d2aa9c1(R26), F17
+	VFMLA V6.S4, V18.S4, V17.S4
+	FMOVQ bits3d2aa9c1(R26), F18
+	VFMLA V7.S4, V10.S4, V18.S4
+	FMOVQ bits3d2aa9c1(R26), F10
+	VFMLA V8.S4, V15.S4, V10.S4
+	FMOVQ bits3d2aa9c1(R26), F15
+	VFMLA V9.S4, V16.S4, V15.S4
+	FMOVQ bits3e2aaaaa(R26), F16
+	VFMLA V6.S4, V17.S4, V16.S4
+	FMOVQ bits3e2aaaaa(R26), F17
+	VFMLA V7.S4, V18.S4, V17.S4
+	FMOVQ bits3e2aaaaa(R26), F18
+	VFMLA V8.S4, V10.S4, V18.S4
+	FMOVQ bits3e2aaaaa(R26), F10
+	VFMLA V9.S4, V15.S4, V10.S4
+	FMOVQ bits3f000000(R26), F15
+	VFMLA V6.S4, V16.S4, V15.S4
+	FMOVQ bits3f000000(R26), F16
+	VFMLA V7.S4, V17.S4, V16.S4
+	FMOVQ bits3f000000(R26), F17
+	VFMLA V8.S4, V18.S4, V17.S4
+	FMOVQ bits3f000000(R26), F18
+	VFMLA V9.S4, V10.S4, V18.S4
+	WORD $0x6e26ddef // FMUL V15.4S, V15.4S, V6.4S
+	WORD $0x6e27de10 // FMUL V16.4S, V16.4S, V7.4S
+	WORD $0x6e28de31 // FMUL V17.4S, V17.4S, V8.4S
+	WORD $0x6e29de52 // FMUL V18.4S, V18.4S, V9.4S
+	VFMLA V6.S4, V15.S4, V6.S4
+	VFMLA V7.S4, V16.S4, V7.S4
+	VFMLA V8.S4, V17.S4, V8.S4
+	VFMLA V9.S4, V18.S4, V9.S4
+	VFMLA V11.S4, V6.S4, V11.S4
+	VFMLA V12.S4, V7.S4, V12.S4
+	VFMLA V13.S4, V8.S4, V13.S4
+	VFMLA V14.S4, V9.S4, V14.S4
+	WORD $0x4e2bd421 // FADD V1.4S, V1.4S, V11.4S
+	WORD $0x4e2cd442 // FADD V2.4S, V2.4S, V12.4S
+	WORD $0x4e2dd463 // FADD V3.4S, V3.4S, V13.4S
+	WORD $0x4e2ed484 // FADD V4.4S, V4.4S, V14.4S
+	CBZ R4, skip8
+	ADD R2, R4, R16
+	FSTPQ (F11, F12), 0(R16)
+	FSTPQ (F13, F14), 32(R16)
+skip8:
+	ADD $64, R2
+	CMP R1, R2
+	BLT columns7
+tail1:
+	CMP R0, R2
+	BGE done2
+	FMOVQ bitsff800000(R26), F6
+	ADD R2, R5, R16
+	AND $48, R0, R17
+	ADD R16, R17
+	TBZ $3, R0, one9
+	VLD1.P 8(R17), V6.D[0]
+	TBZ $2, R0, last10
+	VLD1 (R17), V6.S[2]
+	B last10
+one9:
+	TBZ $2, R0, last10
+	VLD1 (R17), V6.S[0]
+last10:
+	FMOVQ bitsff800000(R26), F8
+	FMOVQ bitsff800000(R26), F9
+	FMOVQ bitsff800000(R26), F10
+	TBZ $5, R0, low11
+	TBZ $4, R0, two12
+	FLDPQ (R16), (F7, F8)
+	FMOVQ 32(R16), F9
+	VMOV V6.B16, V10.B16
+	B parts14
+two12:
+	FLDPQ (R16), (F7, F8)
+	VMOV V6.B16, V9.B16
+	B parts14
+low11:
+	TBZ $4, R0, none13
+	FMOVQ (R16), F7
+	VMOV V6.B16, V8.B16
+	B parts14
+none13:
+	VMOV V6.B16, V7.B16
+parts14:
+	WORD $0x4ea0d4e7 // FSUB V7.4S, V7.4S, V0.4S
+	WORD $0x4ea0d508 // FSUB V8.4S, V8.4S, V0.4S
+	WORD $0x4ea0d529 // FSUB V9.4S, V9.4S, V0.4S
+	WORD $0x4ea0d54a // FSUB V10.4S, V10.4S, V0.4S
+	WORD $0x4e25f4e7 // FMAX V7.4S, V7.4S, V5.4S
+	WORD $0x4e25f508 // FMAX V8.4S, V8.4S, V5.4S
+	WORD $0x4e25f529 // FMAX V9.4S, V9.4S, V5.4S
+	WORD $0x4e25f54a // FMAX V10.4S, V10.4S, V5.4S
+	FMOVQ bits3fb8aa3b(R26), F6
+	FMOVQ bits4b40007f(R26), F11
+	VFMLA V6.S4, V7.S4, V11.S4
+	FMOVQ bits4b40007f(R26), F12
+	VFMLA V6.S4, V8.S4, V12.S4
+	FMOVQ bits4b40007f(R26), F13
+	VFMLA V6.S4, V9.S4, V13.S4
+	FMOVQ bits4b40007f(R26), F14
+	VFMLA V6.S4, V10.S4, V14.S4
+	FMOVQ bits4b40007f(R26), F6
+	WORD $0x4ea6d56f // FSUB V15.4S, V11.4S, V6.4S
+	WORD $0x4ea6d590 // FSUB V16.4S, V12.4S, V6.4S
+	WORD $0x4ea6d5b1 // FSUB V17.4S, V13.4S, V6.4S
+	WORD $0x4ea6d5d2 // FSUB V18.4S, V14.4S, V6.4S
+	FMOVQ bits3f318000(R26), F6
+	VFMLS V6.S4, V15.S4, V7.S4
+	VFMLS V6.S4, V16.S4, V8.S4
+	VFMLS V6.S4, V17.S4, V9.S4
+	VFMLS V6.S4, V18.S4, V10.S4
+	VSHL $23, V11.S4, V11.S4
+	VSHL $23, V12.S4, V12.S4
+	VSHL $23, V13.S4, V13.S4
+	VSHL $23, V14.S4, V14.S4
+	FMOVQ bitsb95e8083(R26), F6
+	VFMLS V6.S4, V15.S4, V7.S4
+	VFMLS V6.S4, V16.S4, V8.S4
+	VFMLS V6.S4, V17.S4, V9.S4
+	VFMLS V6.S4, V18.S4, V10.S4
+	FMOVQ bits39506967(R26), F15
+	FMOVQ bits39506967(R26), F16
+	FMOVQ bits39506967(R26), F17
+	FMOVQ bits39506967(R26), F18
+	FMOVQ bits3ab743ce(R26), F6
+	VFMLA V7.S4, V15.S4, V6.S4
+	FMOVQ bits3ab743ce(R26), F15
+	VFMLA V8.S4, V16.S4, V15.S4
+	FMOVQ bits3ab743ce(R26), F16
+	VFMLA V9.S4, V17.S4, V16.S4
+	FMOVQ bits3ab743ce(R26), F17
+	VFMLA V10.S4, V18.S4, V17.S4
+	FMOVQ bits3c088908(R26), F18
+	VFMLA V7.S4, V6.S4, V18.S4
+	FMOVQ bits3c088908(R26), F6
+	VFMLA V8.S4, V15.S4, V6.S4
+	FMOVQ bits3c088908(R26), F15
+	VFMLA V9.S4, V16.S4, V15.S4
+	FMOVQ bits3c088908(R26), F16
+	VFMLA V10.S4, V17.S4, V16.S4
+	FMOVQ bits3d2aa9c1(R26), F17
+	VFMLA V7.S4, V18.S4, V17.S4
+	FMOVQ bits3d2aa9c1(R26), F18
+	VFMLA V8.S4, V6.S4, V18.S4
+	FMOVQ bits3d2aa9c1(R26), F6
+	VFMLA V9.S4, V15.S4, V6.S4
+	FMOVQ bits3d2aa9c1(R26), F15
+	VFMLA V10.S4, V16.S4, V15.S4
+	FMOVQ bits3e2aaaaa(R26), F16
+	VFMLA V7.S4, V17.S4, V16.S4
+	FMOVQ bits3e2aaaaa(R26), F17
+	VFMLA V8.S4, V18.S4, V17.S4
+	FMOVQ bits3e2aaaaa(R26), F18
+	VFMLA V9.S4, V6.S4, V18.S4
+	FMOVQ bits3e2aaaaa(R26), F6
+	VFMLA V10.S4, V15.S4, V6.S4
+	FMOVQ bits3f000000(R26), F15
+	VFMLA V7.S4, V16.S4, V15.S4
+	FMOVQ bits3f000000(R26), F16
+	VFMLA V8.S4, V17.S4, V16.S4
+	FMOVQ bits3f000000(R26), F17
+	VFMLA V9.S4, V18.S4, V17.S4
+	FMOVQ bits3f000000(R26), F18
+	VFMLA V10.S4, V6.S4, V18.S4
+	WORD $0x6e27ddef // FMUL V15.4S, V15.4S, V7.4S
+	WORD $0x6e28de10 // FMUL V16.4S, V16.4S, V8.4S
+	WORD $0x6e29de31 // FMUL V17.4S, V17.4S, V9.4S
+	WORD $0x6e2ade52 // FMUL V18.4S, V18.4S, V10.4S
+	VFMLA V7.S4, V15.S4, V7.S4
+	VFMLA V8.S4, V16.S4, V8.S4
+	VFMLA V9.S4, V17.S4, V9.S4
+	VFMLA V10.S4, V18.S4, V10.S4
+	VFMLA V11.S4, V7.S4, V11.S4
+	VFMLA V12.S4, V8.S4, V12.S4
+	VFMLA V13.S4, V9.S4, V13.S4
+	VFMLA V14.S4, V10.S4, V14.S4
+	WORD $0x4e2bd421 // FADD V1.4S, V1.4S, V11.4S
+	WORD $0x4e2cd442 // FADD V2.4S, V2.4S, V12.4S
+	WORD $0x4e2dd463 // FADD V3.4S, V3.4S, V13.4S
+	WORD $0x4e2ed484 // FADD V4.4S, V4.4S, V14.4S
+	CBZ R4, skip15
+	ADD R2, R4, R16
+	TBZ $5, R0, low16
+	TBZ $4, R0, two17
+	VMOV V14.B16, V6.B16
+	FSTPQ.P (F11, F12), 32(R16)
+	FMOVQ.P F13, 16(R16)
+	B parts19
+two17:
+	VMOV V13.B16, V6.B16
+	FSTPQ.P (F11, F12), 32(R16)
+	B parts19
+low16:
+	TBZ $4, R0, none18
+	VMOV V12.B16, V6.B16
+	FMOVQ.P F11, 16(R16)
+	B parts19
+none18:
+	VMOV V11.B16, V6.B16
+parts19:
+	TBZ $3, R0, one20
+	FMOVD.P F6, 8(R16)
+	VDUP V6.D[1], V6.D2
+one20:
+	TBZ $2, R0, stored21
+	FMOVS F6, (R16)
+stored21:
+skip15:
+done2:
+	FSTPQ (F1, F2), 0(R3)
+	FSTPQ (F3, F4), 32(R3)
+	RET
+
+// func shiftNEON(n int, y *float32, x *float32, a, b float32)
+// y[j] = (x[j]-a) - b
+//
+// Requires: ASIMD
+//
+// Vectors: V0 a; V1 b; the others temporary.
+// General: R0 n; R1 full; R2 j; R3 y; R4 x; R5 bulk; R26 the numbers; R16, R17 scratch.
+TEXT ·shiftNEON(SB), NOSPLIT, $0-32
+	MOVD n+0(FP), R0
+	LSL $2, R0
+	MOVD R0, R1
+	AND $-64, R1
+	MOVD y+8(FP), R3
+	MOVD x+16(FP), R4
+	FMOVS a+24(FP), F0
+	VDUP V0.S[0], V0.S4
+	FMOVS b+28(FP), F1
+	VDUP V1.S[0], V1.S4
+	MOVD $0, R2
+	MOVD R0, R5
+	AND $-256, R5
+	CBZ R5, rest3
+	PCALIGN $16
+bulk4:
+	ADD R2, R4, R16
+	FLDPQ 0(R16), (F2, F3)
+	FLDPQ 32(R16), (F4, F5)
+	WORD $0x4ea0d442 // FSUB V2.4S, V2.4S, V0.4S
+	WORD $0x4ea0d463 // FSUB V3.4S, V3.4S, V0.4S
+	WORD $0x4ea0d484 // FSUB V4.4S, V4.4S, V0.4S
+	WORD $0x4ea0d4a5 // FSUB V5.4S, V5.4S, V0.4S
+	WORD $0x4ea1d442 // FSUB V2.4S, V2.4S, V1.4S
+	WORD $0x4ea1d463 // FSUB V3.4S, V3.4S, V1.4S
+	WORD $0x4ea1d484 // FSUB V4.4S, V4.4S, V1.4S
+	WORD $0x4ea1d4a5 // FSUB V5.4S, V5.4S, V1.4S
+	ADD R2, R3, R16
+	FSTPQ (F2, F3), 0(R16)
+	FSTPQ (F4, F5), 32(R16)
+	ADD R2, R4, R16
+	FLDPQ 64(R16), (F2, F3)
+	FLDPQ 96(R16), (F4, F5)
+	WORD $0x4ea0d442 // FSUB V2.4S, V2.4S, V0.4S
+	WORD $0x4ea0d463 // FSUB V3.4S, V3.4S, V0.4S
+	WORD $0x4ea0d484 // FSUB V4.4S, V4.4S, V0.4S
+	WORD $0x4ea0d4a5 // FSUB V5.4S, V5.4S, V0.4S
+	WORD $0x4ea1d442 // FSUB V2.4S, V2.4S, V1.4S
+	WORD $0x4ea1d463 // FSUB V3.4S, V3.4S, V1.4S
+	WORD $0x4ea1d484 // FSUB V4.4S, V4.4S, V1.4S
+	WORD $0x4ea1d4a5 // FSUB V5.4S, V5.4S, V1.4S
+	ADD R2, R3, R16
+	FSTPQ (F2, F3), 64(R16)
+	FSTPQ (F4, F5), 96(R16)
+	ADD R2, R4, R16
+	FLDPQ 128(R16), (F2, F3)
+	FLDPQ 160(R16), (F4, F5)
+	WORD $0x4ea0d442 // FSUB V2.4S, V2.4S, V0.4S
+	WORD $0x4ea0d463 // FSUB V3.4S, V3.4S, V0.4S
+	WORD $0x4ea0d484 // FSUB V4.4S, V4.4S, V0.4S
+	WORD $0x4ea0d4a5 // FSUB V5.4S, V5.4S, V0.4S
+	WORD $0x4ea1d442 // FSUB V2.4S, V2.4S, V1.4S
+	WORD $0x4ea1d463 // FSUB V3.4S, V3.4S, V1.4S
+	WORD $0x4ea1d484 // FSUB V4.4S, V4.4S, V1.4S
+	WORD $0x4ea1d4a5 // FSUB V5.4S, V5.4S, V1.4S
+	ADD R2, R3, R16
+	FSTPQ (F2, F3), 128(R16)
+	FSTPQ (F4, F5), 160(R16)
+	ADD R2, R4, R16
+	FLDPQ 192(R16), (F2, F3)
+	FLDPQ 224(R16), (F4, F5)
+	WORD $0x4ea0d442 // FSUB V2.4S, V2.4S, V0.4S
+	WORD $0x4ea0d463 // FSUB V3.4S, V3.4S, V0.4S
+	WORD $0x4ea0d484 // FSUB V4.4S, V4.4S, V0.4S
+	WORD $0x4ea0d4a5 // FSUB V5.4S, V5.4S, V0.4S
+	WORD $0x4ea1d442 // FSUB V2.4S, V2.4S, V1.4S
+	WORD $0x4ea1d463 // FSUB V3.4S, V3.4S, V1.4S
+	WORD $0x4ea1d484 // FSUB V4.4S, V4.4S, V1.4S
+	WORD $0x4ea1d4a5 // FSUB V5.4S, V5.4S, V1.4S
+	ADD R2, R3, R16
+	FSTPQ (F2, F3), 192(R16)
+	FSTPQ (F4, F5), 224(R16)
+	ADD $256, R2
+	CMP R5, R2
+	BLT bulk4
+rest3:
+	CMP R1, R2
+	BGE tail1
+	PCALIGN $16
+columns5:
+	ADD R2, R4, R16
+	FLDPQ 0(R16), (F2, F3)
+	FLDPQ 32(R16), (F4, F5)
+	WORD $0x4ea0d442 // FSUB V2.4S, V2.4S, V0.4S
+	WORD $0x4ea0d463 // FSUB V3.4S, V3.4S, V0.4S
+	WORD $0x4ea0d484 // FSUB V4.4S, V4.4S, V0.4S
+	WORD $0x4ea0d4a5 // FSUB V5.4S, V5.4S, V0.4S
+	WORD $0x4ea1d442 // FSUB V2.4S, V2.4S, V1.4S
+	WORD $0x4ea1d463 // FSUB V3.4S, V3.4S, V1.4S
+	WORD $0x4ea1d484 // FSUB V4.4S, V4.4S, V1.4S
+	WORD $0x4ea1d4a5 // FSUB V5.4S, V5.4S, V1.4S
+	ADD R2, R3, R16
+	FSTPQ (F2, F3), 0(R16)
+	FSTPQ (F4, F5), 32(R16)
+	ADD $64, R2
+	CMP R1, R2
+	BLT columns5
+tail1:
+	CMP R0, R2
+	BGE done2
+	VMOVI $0, V6.B16
+	ADD R2, R4, R16
+	AND $48, R0, R17
+	ADD R16, R17
+	TBZ $3, R0, one6
+	VLD1.P 8(R17), V6.D[0]
+	TBZ $2, R0, last7
+	VLD1 (R17), V6.S[2]
+	B last7
+one6:
+	TBZ $2, R0, last7
+	VLD1 (R17), V6.S[0]
+last7:
+	VMOVI $0, V3.B16
+	VMOVI $0, V4.B16
+	VMOVI $0, V5.B16
+	TBZ $5, R0, low8
+	TBZ $4, R0, two9
+	FLDPQ (R16), (F2, F3)
+	FMOVQ 32(R16), F4
+	VMOV V6.B16, V5.B16
+	B parts11
+two9:
+	FLDPQ (R16), (F2, F3)
+	VMOV V6.B16, V4.B16
+	B parts11
+low8:
+	TBZ $4, R0, none10
+	FMOVQ (R16), F2
+	VMOV V6.B16, V3.B16
+	B parts11
+none10:
+	VMOV V6.B16, V2.B16
+parts11:
+	WORD $0x4ea0d442 // FSUB V2.4S, V2.4S, V0.4S
+	WORD $0x4ea0d463 // FSUB V3.4S, V3.4S, V0.4S
+	WORD $0x4ea0d484 // FSUB V4.4S, V4.4S, V0.4S
+	WORD $0x4ea0d4a5 // FSUB V5.4S, V5.4S, V0.4S
+	WORD $0x4ea1d442 // FSUB V2.4S, V2.4S, V1.4S
+	WORD $0x4ea1d463 // FSUB V3.4S, V3.4S, V1.4S
+	WORD $0x4ea1d484 // FSUB V4.4S, V4.4S, V1.4S
+	WORD $0x4ea1d4a5 // FSUB V5.4S, V5.4S, V1.4S
+	ADD R2, R3, R16
+	TBZ $5, R0, low12
+	TBZ $4, R0, two13
+	VMOV V5.B16, V6.B16
+	FSTPQ.P (F2, F3), 32(R16)
+	FMOVQ.P F4, 16(R16)
+	B parts15
+two13:
+	VMOV V4.B16, V6.B16
+	FSTPQ.P (F2, F3), 32(R16)
+	B parts15
+low12:
+	TBZ $4, R0, none14
+	VMOV V3.B16, V6.B16
+	FMOVQ.P F2, 16(R16)
+	B parts15
+none14:
+	VMOV V2.B16, V6.B16
+parts15:
+	TBZ $3, R0, one16
+	FMOVD.P F6, 8(R16)
+	VDUP V6.D[1], V6.D2
+one16:
+	TBZ $2, R0, stored17
+	FMOVS F6, (R16)
+stored17:
+done2:
+	RET
+
+// func dotNEON(n int, lanes *float32, a *float32, b *float32)
+// lanes[j%16] = fma(a[j], b[j], lanes[j%16])
+//
+// Requires: ASIMD
+//
+// Vectors: V0-V3 sum of a lane; the others temporary.
+// General: R0 n; R1 full; R2 j; R3 lanes; R4 a; R5 b; R6 bulk; R26 the numbers; R16, R17 scratch.
+TEXT ·dotNEON(SB), NOSPLIT, $0-32
+	MOVD n+0(FP), R0
+	LSL $2, R0
+	MOVD R0, R1
+	AND $-64, R1
+	MOVD lanes+8(FP), R3
+	MOVD a+16(FP), R4
+	MOVD b+24(FP), R5
+	FLDPQ 0(R3), (F0, F1)
+	FLDPQ 32(R3), (F2, F3)
+	MOVD $0, R2
+	MOVD R0, R6
+	AND $-256, R6
+	CBZ R6, rest3
+	PCALIGN $16
+bulk4:
+	ADD R2, R4, R16
+	FLDPQ 0(R16), (F4, F5)
+	FLDPQ 32(R16), (F6, F7)
+	ADD R2, R5, R16
+	FLDPQ 0(R16), (F8, F9)
+	FLDPQ 32(R16), (F10, F11)
+	VFMLA V8.S4, V4.S4, V0.S4
+	VFMLA V9.S4, V5.S4, V1.S4
+	VFMLA V10.S4, V6.S4, V2.S4
+	VFMLA V11.S4, V7.S4, V3.S4
+	ADD R2, R4, R16
+	FLDPQ 64(R16), (F4, F5)
+	FLDPQ 96(R16), (F6, F7)
+	ADD R2, R5, R16
+	FLDPQ 64(R16), (F8, F9)
+	FLDPQ 96(R16), (F10, F11)
+	VFMLA V8.S4, V4.S4, V0.S4
+	VFMLA V9.S4, V5.S4, V1.S4
+	VFMLA V10.S4, V6.S4, V2.S4
+	VFMLA V11.S4, V7.S4, V3.S4
+	ADD R2, R4, R16
+	FLDPQ 128(R16), (F4, F5)
+	FLDPQ 160(R16), (F6, F7)
+	ADD R2, R5, R16
+	FLDPQ 128(R16), (F8, F9)
+	FLDPQ 160(R16), (F10, F11)
+	VFMLA V8.S4, V4.S4, V0.S4
+	VFMLA V9.S4, V5.S4, V1.S4
+	VFMLA V10.S4, V6.S4, V2.S4
+	VFMLA V11.S4, V7.S4, V3.S4
+	ADD R2, R4, R16
+	FLDPQ 192(R16), (F4, F5)
+	FLDPQ 224(R16), (F6, F7)
+	ADD R2, R5, R16
+	FLDPQ 192(R16), (F8, F9)
+	FLDPQ 224(R16), (F10, F11)
+	VFMLA V8.S4, V4.S4, V0.S4
+	VFMLA V9.S4, V5.S4, V1.S4
+	VFMLA V10.S4, V6.S4, V2.S4
+	VFMLA V11.S4, V7.S4, V3.S4
+	ADD $256, R2
+	CMP R6, R2
+	BLT bulk4
+rest3:
+	CMP R1, R2
+	BGE tail1
+	PCALIGN $16
+columns5:
+	ADD R2, R4, R16
+	FLDPQ 0(R16), (F4, F5)
+	FLDPQ 32(R16), (F6, F7)
+	ADD R2, R5, R16
+	FLDPQ 0(R16), (F8, F9)
+	FLDPQ 32(R16), (F10, F11)
+	VFMLA V8.S4, V4.S4, V0.S4
+	VFMLA V9.S4, V5.S4, V1.S4
+	VFMLA V10.S4, V6.S4, V2.S4
+	VFMLA V11.S4, V7.S4, V3.S4
+	ADD $64, R2
+	CMP R1, R2
+	BLT columns5
+tail1:
+	CMP R0, R2
+	BGE done2
+	VMOVI $0, V12.B16
+	ADD R2, R4, R16
+	AND $48, R0, R17
+	ADD R16, R17
+	TBZ $3, R0, one6
+	VLD1.P 8(R17), V12.D[0]
+	TBZ $2, R0, last7
+	VLD1 (R17), V12.S[2]
+	B last7
+one6:
+	TBZ $2, R0, last7
+	VLD1 (R17), V12.S[0]
+last7:
+	VMOVI $0, V5.B16
+	VMOVI $0, V6.B16
+	VMOVI $0, V7.B16
+	TBZ $5, R0, low8
+	TBZ $4, R0, two9
+	FLDPQ (R16), (F4, F5)
+	FMOVQ 32(R16), F6
+	VMOV V12.B16, V7.B16
+	B parts11
+two9:
+	FLDPQ (R16), (F4, F5)
+	VMOV V12.B16, V6.B16
+	B parts11
+low8:
+	TBZ $4, R0, none10
+	FMOVQ (R16), F4
+	VMOV V12.B16, V5.B16
+	B parts11
+none10:
+	VMOV V12.B16, V4.B16
+parts11:
+	VMOVI $0, V12.B16
+	ADD R2, R5, R16
+	AND $48, R0, R17
+	ADD R16, R17
+	TBZ $3, R0, one12
+	VLD1.P 8(R17), V12.D[0]
+	TBZ $2, R0, last13
+	VLD1 (R17), V12.S[2]
+	B last13
+one12:
+	TBZ $2, R0, last13
+	VLD1 (R17), V12.S[0]
+last13:
+	VMOVI $0, V9.B16
+	VMOVI $0, V10.B16
+	VMOVI $0, V11.B16
+	TBZ $5, R0, low14
+	TBZ $4, R0, two15
+	FLDPQ (R16), (F8, F9)
+	FMOVQ 32(R16), F10
+	VMOV V12.B16, V11.B16
+	B parts17
+two15:
+	FLDPQ (R16), (F8, F9)
+	VMOV V12.B16, V10.B16
+	B parts17
+low14:
+	TBZ $4, R0, none16
+	FMOVQ (R16), F8
+	VMOV V12.B16, V9.B16
+	B parts17
+none16:
+	VMOV V12.B16, V8.B16
+parts17:
+	VFMLA V8.S4, V4.S4, V0.S4
+	VFMLA V9.S4, V5.S4, V1.S4
+	VFMLA V10.S4, V6.S4, V2.S4
+	VFMLA V11.S4, V7.S4, V3.S4
+done2:
+	FSTPQ (F0, F1), 0(R3)
+	FSTPQ (F2, F3), 32(R3)
+	RET
+
+// func softmaxGradPieceNEON(n int, dx *float32, dy *float32, y *float32, dot float32, add int)
+// dx[j] = y[j] * (dy[j] - dot), or dx[j] += that if add is not 0
+//
+// Requires: ASIMD
+//
+// Vectors: V0 dot; the others temporary.
+// General: R0 n; R1 full; R2 j; R3 dx; R4 dy; R5 y; R6 add; R7 bulk; R26 the numbers; R16, R17 scratch.
+TEXT ·softmaxGradPieceNEON(SB), NOSPLIT, $0-48
+	MOVD n+0(FP), R0
+	LSL $2, R0
+	MOVD R0, R1
+	AND $-64, R1
+	MOVD dx+8(FP), R3
+	MOVD dy+16(FP), R4
+	MOVD y+24(FP), R5
+	MOVD add+40(FP), R6
+	FMOVS dot+32(FP), F0
+	VDUP V0.S[0], V0.S4
+	MOVD $0, R2
+	MOVD R0, R7
+	AND $-128, R7
+	CBZ R7, rest3
+	PCALIGN $16
+bulk4:
+	ADD R2, R4, R16
+	FLDPQ 0(R16), (F1, F2)
+	FLDPQ 32(R16), (F3, F4)
+	ADD R2, R5, R16
+	FLDPQ 0(R16), (F5, F6)
+	FLDPQ 32(R16), (F7, F8)
+	WORD $0x4ea0d421 // FSUB V1.4S, V1.4S, V0.4S
+	WORD $0x4ea0d442 // FSUB V2.4S, V2.4S, V0.4S
+	WORD $0x4ea0d463 // FSUB V3.4S, V3.4S, V0.4S
+	WORD $0x4ea0d484 // FSUB V4.4S, V4.4S, V0.4S
+	WORD $0x6e25dc21 // FMUL V1.4S, V1.4S, V5.4S
+	WORD $0x6e26dc42 // FMUL V2.4S, V2.4S, V6.4S
+	WORD $0x6e27dc63 // FMUL V3.4S, V3.4S, V7.4S
+	WORD $0x6e28dc84 // FMUL V4.4S, V4.4S, V8.4S
+	CBZ R6, skip5
+	ADD R2, R3, R16
+	FLDPQ 0(R16), (F5, F6)
+	FLDPQ 32(R16), (F7, F8)
+	WORD $0x4e25d421 // FADD V1.4S, V1.4S, V5.4S
+	WORD $0x4e26d442 // FADD V2.4S, V2.4S, V6.4S
+	WORD $0x4e27d463 // FADD V3.4S, V3.4S, V7.4S
+	WORD $0x4e28d484 // FADD V4.4S, V4.4S, V8.4S
+skip5:
+	ADD R2, R3, R16
+	FSTPQ (F1, F2), 0(R16)
+	FSTPQ (F3, F4), 32(R16)
+	ADD R2, R4, R16
+	FLDPQ 64(R16), (F1, F2)
+	FLDPQ 96(R16), (F3, F4)
+	ADD R2, R5, R16
+	FLDPQ 64(R16), (F5, F6)
+	FLDPQ 96(R16), (F7, F8)
+	WORD $0x4ea0d421 // FSUB V1.4S, V1.4S, V0.4S
+	WORD $0x4ea0d442 // FSUB V2.4S, V2.4S, V0.4S
+	WORD $0x4ea0d463 // FSUB V3.4S, V3.4S, V0.4S
+	WORD $0x4ea0d484 // FSUB V4.4S, V4.4S, V0.4S
+	WORD $0x6e25dc21 // FMUL V1.4S, V1.4S, V5.4S
+	WORD $0x6e26dc42 // FMUL V2.4S, V2.4S, V6.4S
+	WORD $0x6e27dc63 // FMUL V3.4S, V3.4S, V7.4S
+	WORD $0x6e28dc84 // FMUL V4.4S, V4.4S, V8.4S
+	CBZ R6, skip6
+	ADD R2, R3, R16
+	FLDPQ 64(R16), (F5, F6)
+	FLDPQ 96(R16), (F7, F8)
+	WORD $0x4e25d421 // FADD V1.4S, V1.4S, V5.4S
+	WORD $0x4e26d442 // FADD V2.4S, V2.4S, V6.4S
+	WORD $0x4e27d463 // FADD V3.4S, V3.4S, V7.4S
+	WORD $0x4e28d484 // FADD V4.4S, V4.4S, V8.4S
+skip6:
+	ADD R2, R3, R16
+	FSTPQ (F1, F2), 64(R16)
+	FSTPQ (F3, F4), 96(R16)
+	ADD $128, R2
+	CMP R7, R2
+	BLT bulk4
+rest3:
+	CMP R1, R2
+	BGE tail1
+	PCALIGN $16
+columns7:
+	ADD R2, R4, R16
+	FLDPQ 0(R16), (F1, F2)
+	FLDPQ 32(R16), (F3, F4)
+	ADD R2, R5, R16
+	FLDPQ 0(R16), (F5, F6)
+	FLDPQ 32(R16), (F7, F8)
+	WORD $0x4ea0d421 // FSUB V1.4S, V1.4S, V0.4S
+	WORD $0x4ea0d442 // FSUB V2.4S, V2.4S, V0.4S
+	WORD $0x4ea0d463 // FSUB V3.4S, V3.4S, V0.4S
+	WORD $0x4ea0d484 // FSUB V4.4S, V4.4S, V0.4S
+	WORD $0x6e25dc21 // FMUL V1.4S, V1.4S, V5.4S
+	WORD $0x6e26dc42 // FMUL V2.4S, V2.4S, V6.4S
+	WORD $0x6e27dc63 // FMUL V3.4S, V3.4S, V7.4S
+	WORD $0x6e28dc84 // FMUL V4.4S, V4.4S, V8.4S
+	CBZ R6, skip8
+	ADD R2, R3, R16
+	FLDPQ 0(R16), (F5, F6)
+	FLDPQ 32(R16), (F7, F8)
+	WORD $0x4e25d421 // FADD V1.4S, V1.4S, V5.4S
+	WORD $0x4e26d442 // FADD V2.4S, V2.4S, V6.4S
+	WORD $0x4e27d463 // FADD V3.4S, V3.4S, V7.4S
+	WORD $0x4e28d484 // FADD V4.4S, V4.4S, V8.4S
+skip8:
+	ADD R2, R3, R16
+	FSTPQ (F1, F2), 0(R16)
+	FSTPQ (F3, F4), 32(R16)
+	ADD $64, R2
+	CMP R1, R2
+	BLT columns7
+tail1:
+	CMP R0, R2
+	BGE done2
+	VMOVI $0, V9.B16
+	ADD R2, R4, R16
+	AND $48, R0, R17
+	ADD R16, R17
+	TBZ $3, R0, one9
+	VLD1.P 8(R17), V9.D[0]
+	TBZ $2, R0, last10
+	VLD1 (R17), V9.S[2]
+	B last10
+one9:
+	TBZ $2, R0, last10
+	VLD1 (R17), V9.S[0]
+last10:
+	VMOVI $0, V2.B16
+	VMOVI $0, V3.B16
+	VMOVI $0, V4.B16
+	TBZ $5, R0, low11
+	TBZ $4, R0, two12
+	FLDPQ (R16), (F1, F2)
+	FMOVQ 32(R16), F3
+	VMOV V9.B16, V4.B16
+	B parts14
+two12:
+	FLDPQ (R16), (F1, F2)
+	VMOV V9.B16, V3.B16
+	B parts14
+low11:
+	TBZ $4, R0, none13
+	FMOVQ (R16), F1
+	VMOV V9.B16, V2.B16
+	B parts14
+none13:
+	VMOV V9.B16, V1.B16
+parts14:
+	VMOVI $0, V9.B16
+	ADD R2, R5, R16
+	AND $48, R0, R17
+	ADD R16, R17
+	TBZ $3, R0, one15
+	VLD1.P 8(R17), V9.D[0]
+	TBZ $2, R0, last16
+	VLD1 (R17), V9.S[2]
+	B last16
+one15:
+	TBZ $2, R0, last16
+	VLD1 (R17), V9.S[0]
+last16:
+	VMOVI $0, V6.B16
+	VMOVI $0, V7.B16
+	VMOVI $0, V8.B16
+	TBZ $5, R0, low17
+	TBZ $4, R0, two18
+	FLDPQ (R16), (F5, F6)
+	FMOVQ 32(R16), F7
+	VMOV V9.B16, V8.B16
+	B parts20
+two18:
+	FLDPQ (R16), (F5, F6)
+	VMOV V9.B16, V7.B16
+	B parts20
+low17:
+	TBZ $4, R0, none19
+	FMOVQ (R16), F5
+	VMOV V9.B16, V6.B16
+	B parts20
+none19:
+	VMOV V9.B16, V5.B16
+parts20:
+	WORD $0x4ea0d421 // FSUB V1.4S, V1.4S, V0.4S
+	WORD $0x4ea0d442 // FSUB V2.4S, V2.4S, V0.4S
+	WORD $0x4ea0d463 // FSUB V3.4S, V3.4S, V0.4S
+	WORD $0x4ea0d484 // FSUB V4.4S, V4.4S, V0.4S
+	WORD $0x6e25dc21 // FMUL V1.4S, V1.4S, V5.4S
+	WORD $0x6e26dc42 // FMUL V2.4S, V2.4S, V6.4S
+	WORD $0x6e27dc63 // FMUL V3.4S, V3.4S, V7.4S
+	WORD $0x6e28dc84 // FMUL V4.4S, V4.4S, V8.4S
+	CBZ R6, skip21
+	VMOVI $0, V9.B16
+	ADD R2, R3, R16
+	AND $48, R0, R17
+	ADD R16, R17
+	TBZ $3, R0, one22
+	VLD1.P 8(R17), V9.D[0]
+	TBZ $2, R0, last23
+	VLD1 (R17), V9.S[2]
+	B last23
+one22:
+	TBZ $2, R0, last23
+	VLD1 (R17), V9.S[0]
+last23:
+	VMOVI $0, V6.B16
+	VMOVI $0, V7.B16
+	VMOVI $0, V8.B16
+	TBZ $5, R0, low24
+	TBZ $4, R0, two25
+	FLDPQ (R16), (F5, F6)
+	FMOVQ 32(R16), F7
+	VMOV V9.B16, V8.B16
+	B parts27
+two25:
+	FLDPQ (R16), (F5, F6)
+	VMOV V9.B16, V7.B16
+	B parts27
+low24:
+	TBZ $4, R0, none26
+	FMOVQ (R16), F5
+	VMOV V9.B16, V6.B16
+	B parts27
+none26:
+	VMOV V9.B16, V5.B16
+parts27:
+	WORD $0x4e25d421 // FADD V1.4S, V1.4S, V5.4S
+	WORD $0x4e26d442 // FADD V2.4S, V2.4S, V6.4S
+	WORD $0x4e27d463 // FADD V3.4S, V3.4S, V7.4S
+	WORD $0x4e28d484 // FADD V4.4S, V4.4S, V8.4S
+skip21:
+	ADD R2, R3, R16
+	TBZ $5, R0, low28
+	TBZ $4, R0, two29
+	VMOV V4.B16, V9.B16
+	FSTPQ.P (F1, F2), 32(R16)
+	FMOVQ.P F3, 16(R16)
+	B parts31
+two29:
+	VMOV V3.B16, V9.B16
+	FSTPQ.P (F1, F2), 32(R16)
+	B parts31
+low28:
+	TBZ $4, R0, none30
+	VMOV V2.B16, V9.B16
+	FMOVQ.P F1, 16(R16)
+	B parts31
+none30:
+	VMOV V1.B16, V9.B16
+parts31:
+	TBZ $3, R0, one32
+	FMOVD.P F9, 8(R16)
+	VDUP V9.D[1], V9.D2
+one32:
+	TBZ $2, R0, stored33
+	FMOVS F9, (R16)
+stored33:
+done2:
+	RET
+
+// func softCrossEntropyPieceNEON(n int, lanes *float32, dots *float32, terms *float32, logits *float32, targets *float32, m float32)
+// e = exp(logits[j]-m); lanes[j%16] += e; dots[j%16] = fma(targets[j], logits[j]-m, dots[j%16]); terms[j] = e unless terms is nil
+//
+// Requires: ASIMD
+//
+// Vectors: V0 m; V1 limit; V2-V5 sum of a lane; V6-V9 sum of a lane; the others temporary.
+// General: R0 n; R1 full; R2 j; R3 lanes; R4 dots; R5 terms; R6 logits; R7 targets; R26 the numbers; R16, R17 scratch.
+TEXT ·softCrossEntropyPieceNEON(SB), NOSPLIT, $0-52
+	MOVD $numbers<>(SB), R26
+	MOVD n+0(FP), R0
+	LSL $2, R0
+	MOVD R0, R1
+	AND $-64, R1
+	MOVD lanes+8(FP), R3
+	MOVD dots+16(FP), R4
+	MOVD terms+24(FP), R5
+	MOVD logits+32(FP), R6
+	MOVD targets+40(FP), R7
+	FMOVS m+48(FP), F0
+	VDUP V0.S[0], V0.S4
+	FMOVQ bitsc2b00000(R26), F1
+	FLDPQ 0(R3), (F2, F3)
+	FLDPQ 32(R3), (F4, F5)
+	FLDPQ 0(R4), (F6, F7)
+	FLDPQ 32(R4), (F8, F9)
+	MOVD $0, R2
+	CMP R1, R2
+	BGE tail1
+	PCALIGN $16
+columns3:
+	ADD R2, R6, R16
+	FLDPQ 0(R16), (F10, F11)
+	FLDPQ 32(R16), (F12, F13)
+	WORD $0x4ea0d54a // FSUB V10.4S, V10.4S, V0.4S
+	WORD $0x4ea0d56b // FSUB V11.4S, V11.4S, V0.4S
+	WORD $0x4ea0d58c // FSUB V12.4S, V12.4S, V0.4S
+	WORD $0x4ea0d5ad // FSUB V13.4S, V13.4S, V0.4S
+	ADD R2, R7, R16
+	FLDPQ 0(R16), (F14, F15)
+	FLDPQ 32(R16), (F16, F17)
+	VFMLA V10.S4, V14.S4, V6.S4
+	VFMLA V11.S4, V15.S4, V7.S4
+	VFMLA V12.S4, V16.S4, V8.S4
+	VFMLA V13.S4, V17.S4, V9.S4
+	WORD $0x4e21f54a // FMAX V10.4S, V10.4S, V1.4S
+	WORD $0x4e21f56b // FMAX V11.4S, V11.4S, V1.4S
+	WORD $0x4e21f58c // FMAX V12.4S, V12.4S, V1.4S
+	WORD $0x4e21f5ad // FMAX V13.4S, V13.4S, V1.4S
+	FMOVQ bits3fb8aa3b(R26), F14
+	FMOVQ bits4b40007f(R26), F15
+	VFMLA V14.S4, V10.S4, V15.S4
+	FMOVQ bits4b40007f(R26), F16
+	VFMLA V14.S4, V11.S4, V16.S4
+	FMOVQ bits4b40007f(R26), F17
+	VFMLA V14.S4, V12.S4, V17.S4
+	FMOVQ bits4b40007f(R26), F18
+	VFMLA V14.S4, V13.S4, V18.S4
+	FMOVQ bits4b40007f(R26), F14
+	WORD $0x4eaed5f3 // FSUB V19.4S, V15.4S, V14.4S
+	WORD $0x4eaed614 // FSUB V20.4S, V16.4S, V14.4S
+	WORD $0x4eaed635 // FSUB V21.4S, V17.4S, V14.4S
+	WORD $0x4eaed656 // FSUB V22.4S, V18.4S, V14.4S
+	FMOVQ bits3f318000(R26), F14
+	VFMLS V14.S4, V19.S4, V10.S4
+	VFMLS V14.S4, V20.S4, V11.S4
+	VFMLS V14.S4, V21.S4, V12.S4
+	VFMLS V14.S4, V22.S4, V13.S4
+	VSHL $23, V15.S4, V15.S4
+	VSHL $23, V16.S4, V16.S4
+	VSHL $23, V17.S4, V17.S4
+	VSHL $23, V18.S4, V18.S4
+	FMOVQ bitsb95e8083(R26), F14
+	VFMLS V14.S4, V19.S4, V10.S4
+	VFMLS V14.S4, V20.S4, V11.S4
+	VFMLS V14.S4, V21.S4, V12.S4
+	VFMLS V14.S4, V22.S4, V13.S4
+	FMOVQ bits39506967(R26), F19
+	FMOVQ bits39506967(R26), F20
+	FMOVQ bits39506967(R26), F21
+	FMOVQ bits39506967(R26), F22
+	FMOVQ bits3ab743ce(R26), F14
+	VFMLA V10.S4, V19.S4, V14.S4
+	FMOVQ bits3ab743ce(R26), F19
+	VFMLA V11.S4, V20.S4, V19.S4
+	FMOVQ bits3ab743ce(R26), F20
+	VFMLA V12.S4, V21.S4, V20.S4
+	FMOVQ bits3ab743ce(R26), F21
+	VFMLA V13.S4, V22.S4, V21.S4
+	FMOVQ bits3c088908(R26), F22
+	VFMLA V10.S4, V14.S4, V22.S4
+	FMOVQ bits3c088908(R26), F14
+	VFMLA V11.S4, V19.S4, V14.S4
+	FMOVQ bits3c088908(R26), F19
+	VFMLA V12.S4, V20.S4, V19.S4
+	FMOVQ bits3c088908(R26), F20
+	VFMLA V13.S4, V21.S4, V20.S4
+	FMOVQ bits3d2aa9c1(R26), F21
+	VFMLA V10.S4, V22.S4, V21.S4
+	FMOVQ bits3d2aa9c1(R26), F22
+	VFMLA V11.S4, V14.S4, V22.S4
+	FMOVQ bits3d2aa9c1(R26), F14
+	VFMLA V12.S4, V19.S4, V14.S4
+	FMOVQ bits3d2aa9c1(R26), F19
+	VFMLA V13.S4, V20.S4, V19.S4
+	FMOVQ bits3e2aaaaa(R26), F20
+	VFMLA V10.S4, V21.S4, V20.S4
+	FMOVQ bits3e2aaaaa(R26), F21
+	VFMLA V11.S4, V22.S4, V21.S4
+	FMOVQ bits3e2aaaaa(R26), F22
+	VFMLA V12.S4, V14.S4, V22.S4
+	FMOVQ bits3e2aaaaa(R26), F14
+	VFMLA V13.S4, V19.S4, V14.S4
+	FMOVQ bits3f000000(R26), F19
+	VFMLA V10.S4, V20.S4, V19.S4
+	FMOVQ bits3f000000(R26), F20
+	VFMLA V11.S4, V21.S4, V20.S4
+	FMOVQ bits3f000000(R26), F21
+	VFMLA V12.S4, V22.S4, V21.S4
+	FMOVQ bits3f000000(R26), F22
+	VFMLA V13.S4, V14.S4, V22.S4
+	WORD $0x6e2ade73 // FMUL V19.4S, V19.4S, V10.4S
+	WORD $0x6e2bde94 // FMUL V20.4S, V20.4S, V11.4S
+	WORD $0x6e2cdeb5 // FMUL V21.4S, V21.4S, V12.4S
+	WORD $0x6e2dded6 // FMUL V22.4S, V22.4S, V13.4S
+	VFMLA V10.S4, V19.S4, V10.S4
+	VFMLA V11.S4, V20.S4, V11.S4
+	VFMLA V12.S4, V21.S4, V12.S4
+	VFMLA V13.S4, V22.S4, V13.S4
+	VFMLA V15.S4, V10.S4, V15.S4
+	VFMLA V16.S4, V11.S4, V16.S4
+	VFMLA V17.S4, V12.S4, V17.S4
+	VFMLA V18.S4, V13.S4, V18.S4
+	CBZ R5, skip4
+	ADD R2, R5, R16
+	FSTPQ (F15, F16), 0(R16)
+	FSTPQ (F17, F18), 32(R16)
+skip4:
+	WORD $0x4e2fd442 // FADD V2.4S, V2.4S, V15.4S
+	WORD $0x4e30d463 // FADD V3.4S, V3.4S, V16.4S
+	WORD $0x4e31d484 // FADD V4.4S, V4.4S, V17.4S
+	WORD $0x4e32d4a5 // FADD V5.4S, V5.4S, V18.4S
+	ADD $64, R2
+	CMP R1, R2
+	BLT columns3
+tail1:
+	CMP R0, R2
+	BGE done2
+	VMOVI $0, V10.B16
+	ADD R2, R6, R16
+	AND $48, R0, R17
+	ADD R16, R17
+	TBZ $3, R0, one5
+	VLD1.P 8(R17), V10.D[0]
+	TBZ $2, R0, last6
+	VLD1 (R17), V10.S[2]
+	B last6
+one5:
+	TBZ $2, R0, last6
+	VLD1 (R17), V10.S[0]
+last6:
+	VMOVI $0, V16.B16
+	VMOVI $0, V17.B16
+	VMOVI $0, V18.B16
+	TBZ $5, R0, low7
+	TBZ $4, R0, two8
+	FLDPQ (R16), (F15, F16)
+	FMOVQ 32(R16), F17
+	VMOV V10.B16, V18.B16
+	B parts10
+two8:
+	FLDPQ (R16), (F15, F16)
+	VMOV V10.B16, V17.B16
+	B parts10
+low7:
+	TBZ $4, R0, none9
+	FMOVQ (R16), F15
+	VMOV V10.B16, V16.B16
+	B parts10
+none9:
+	VMOV V10.B16, V15.B16
+parts10:
+	WORD $0x4ea0d5ef // FSUB V15.4S, V15.4S, V0.4S
+	WORD $0x4ea0d610 // FSUB V16.4S, V16.4S, V0.4S
+	WORD $0x4ea0d631 // FSUB V17.4S, V17.4S, V0.4S
+	WORD $0x4ea0d652 // FSUB V18.4S, V18.4S, V0.4S
+	VMOVI $0, V10.B16
+	ADD R2, R7, R16
+	AND $48, R0, R17
+	ADD R16, R17
+	TBZ $3, R0, one11
+	VLD1.P 8(R17), V10.D[0]
+	TBZ $2, R0, last12
+	VLD1 (R17), V10.S[2]
+	B last12
+one11:
+	TBZ $2, R0, last12
+	VLD1 (R17), V10.S[0]
+last12:
+	VMOVI $0, V12.B16
+	VMOVI $0, V13.B16
+	VMOVI $0, V14.B16
+	TBZ $5, R0, low13
+	TBZ $4, R0, two14
+	FLDPQ (R16), (F11, F12)
+	FMOVQ 32(R16), F13
+	VMOV V10.B16, V14.B16
+	B parts16
+two14:
+	FLDPQ (R16), (F11, F12)
+	VMOV V10.B16, V13.B16
+	B parts16
+low13:
+	TBZ $4, R0, none15
+	FMOVQ (R16), F11
+	VMOV V10.B16, V12.B16
+	B parts16
+none15:
+	VMOV V10.B16, V11.B16
+parts16:
+	VFMLA V15.S4, V11.S4, V6.S4
+	VFMLA V16.S4, V12.S4, V7.S4
+	VFMLA V17.S4, V13.S4, V8.S4
+	VFMLA V18.S4, V14.S4, V9.S4
+	WORD $0x4e21f5ef // FMAX V15.4S, V15.4S, V1.4S
+	WORD $0x4e21f610 // FMAX V16.4S, V16.4S, V1.4S
+	WORD $0x4e21f631 // FMAX V17.4S, V17.4S, V1.4S
+	WORD $0x4e21f652 // FMAX V18.4S, V18.4S, V1.4S
+	FMOVQ bits3fb8aa3b(R26), F10
+	FMOVQ bits4b40007f(R26), F11
+	VFMLA V10.S4, V15.S4, V11.S4
+	FMOVQ bits4b40007f(R26), F12
+	VFMLA V10.S4, V16.S4, V12.S4
+	FMOVQ bits4b40007f(R26), F13
+	VFMLA V10.S4, V17.S4, V13.S4
+	FMOVQ bits4b40007f(R26), F14
+	VFMLA V10.S4, V18.S4, V14.S4
+	FMOVQ bits4b40007f(R26), F10
+	WORD $0x4eaad573 // FSUB V19.4S, V11.4S, V10.4S
+	WORD $0x4eaad594 // FSUB V20.4S, V12.4S, V10.4S
+	WORD $0x4eaad5b5 // FSUB V21.4S, V13.4S, V10.4S
+	WORD $0x4eaad5d6 // FSUB V22.4S, V14.4S, V10.4S
+	FMOVQ bits3f318000(R26), F10
+	VFMLS V10.S4, V19.S4, V15.S4
+	VFMLS V10.S4, V20.S4, V16.S4
+	VFMLS V10.S4, V21.S4, V17.S4
+	VFMLS V10.S4, V22.S4, V18.S4
+	VSHL $23, V11.S4, V11.S4
+	VSHL $23, V12.S4, V12.S4
+	VSHL $23, V13.S4, V13.S4
+	VSHL $23, V14.S4, V14.S4
+	FMOVQ bitsb95e8083(R26), F10
+	VFMLS V10.S4, V19.S4, V15.S4
+	VFMLS V10.S4, V20.S4, V16.S4
+	VFMLS V10.S4, V21.S4, V17.S4
+	VFMLS V10.S4, V22.S4, V18.S4
+	FMOVQ bits39506967(R26), F19
+	FMOVQ bits39506967(R26), F20
+	FMOVQ bits39506967(R26), F21
+	FMOVQ bits39506967(R26), F22
+	FMOVQ bits3ab743ce(R26), F10
+	VFMLA V15.S4, V19.S4, V10.S4
+	FMOVQ bits3ab743ce(R26), F19
+	VFMLA V16.S4, V20.S4, V19.S4
+	FMOVQ bits3ab743ce(R26), F20
+	VFMLA V17.S4, V21.S4, V20.S4
+	FMOVQ bits3ab743ce(R26), F21
+	VFMLA V18.S4, V22.S4, V21.S4
+	FMOVQ bits3c088908(R26), F22
+	VFMLA V15.S4, V10.S4, V22.S4
+	FMOVQ bits3c088908(R26), F10
+	VFMLA V16.S4, V19.S4, V10.S4
+	FMOVQ bits3c088908(R26), F19
+	VFMLA V17.S4, V20.S4, V19.S4
+	FMOVQ bits3c088908(R26), F20
+	VFMLA V18.S4, V21.S4, V20.S4
+	FMOVQ bits3d2aa9c1(R26), F21
+	VFMLA V15.S4, V22.S4, V21.S4
+	FMOVQ bits3d2aa9c1(R26), F22
+	VFMLA V16.S4, V10.S4, V22.S4
+	FMOVQ bits3d2aa9c1(R26), F10
+	VFMLA V17.S4, V19.S4, V10.S4
+	FMOVQ bits3d2aa9c1(R26), F19
+	VFMLA V18.S4, V20.S4, V19.S4
+	FMOVQ bits3e2aaaaa(R26), F20
+	VFMLA V15.S4, V21.S4, V20.S4
+	FMOVQ bits3e2aaaaa(R26), F21
+	VFMLA V16.S4, V22.S4, V21.S4
+	FMOVQ bits3e2aaaaa(R26), F22
+	VFMLA V17.S4, V10.S4, V22.S4
+	FMOVQ bits3e2aaaaa(R26), F10
+	VFMLA V18.S4, V19.S4, V10.S4
+	FMOVQ bits3f000000(R26), F19
+	VFMLA V15.S4, V20.S4, V19.S4
+	FMOVQ bits3f000000(R26), F20
+	VFMLA V16.S4, V21.S4, V20.S4
+	FMOVQ bits3f000000(R26), F21
+	VFMLA V17.S4, V22.S4, V21.S4
+	FMOVQ bits3f000000(R26), F22
+	VFMLA V18.S4, V10.S4, V22.S4
+	WORD $0x6e2fde73 // FMUL V19.4S, V19.4S, V15.4S
+	WORD $0x6e30de94 // FMUL V20.4S, V20.4S, V16.4S
+	WORD $0x6e31deb5 // FMUL V21.4S, V21.4S, V17.4S
+	WORD $0x6e32ded6 // FMUL V22.4S, V22.4S, V18.4S
+	VFMLA V15.S4, V19.S4, V15.S4
+	VFMLA V16.S4, V20.S4, V16.S4
+	VFMLA V17.S4, V21.S4, V17.S4
+	VFMLA V18.S4, V22.S4, V18.S4
+	VFMLA V11.S4, V15.S4, V11.S4
+	VFMLA V12.S4, V16.S4, V12.S4
+	VFMLA V13.S4, V17.S4, V13.S4
+	VFMLA V14.S4, V18.S4, V14.S4
+	AND $60, R0, R16
+	SUB R16, R26, R16
+	FMOVQ 64(R16), F10
+	VAND V10.B16, V11.B16, V11.B16
+	FMOVQ 80(R16), F10
+	VAND V10.B16, V12.B16, V12.B16
+	FMOVQ 96(R16), F10
+	VAND V10.B16, V13.B16, V13.B16
+	FMOVQ 112(R16), F10
+	VAND V10.B16, V14.B16, V14.B16
+	CBZ R5, skip17
+	ADD R2, R5, R16
+	TBZ $5, R0, low18
+	TBZ $4, R0, two19
+	VMOV V14.B16, V10.B16
+	FSTPQ.P (F11, F12), 32(R16)
+	FMOVQ.P F13, 16(R16)
+	B parts21
+two19:
+	VMOV V13.B16, V10.B16
+	FSTPQ.P (F11, F12), 32(R16)
+	B parts21
+low18:
+	TBZ $4, R0, none20
+	VMOV V12.B16, V10.B16
+	FMOVQ.P F11, 16(R16)
+	B parts21
+none20:
+	VMOV V11.B16, V10.B16
+parts21:
+	TBZ $3, R0, one22
+	FMOVD.P F10, 8(R16)
+	VDUP V10.D[1], V10.D2
+one22:
+	TBZ $2, R0, stored23
+	FMOVS F10, (R16)
+stored23:
+skip17:
+	WORD $0x4e2bd442 // FADD V2.4S, V2.4S, V11.4S
+	WORD $0x4e2cd463 // FADD V3.4S, V3.4S, V12.4S
+	WORD $0x4e2dd484 // FADD V4.4S, V4.4S, V13.4S
+	WORD $0x4e2ed4a5 // FADD V5.4S, V5.4S, V14.4S
+done2:
+	FSTPQ (F6, F7), 0(R4)
+	FSTPQ (F8, F9), 32(R4)
+	FSTPQ (F2, F3), 0(R3)
+	FSTPQ (F4, F5), 32(R3)
+	RET
+
+// func softCrossEntropyGradPieceNEON(n int, probs *float32, grad *float32, terms *float32, targets *float32, r, mass, weight float32)
+// p = terms[j] * r; probs[j] = p; grad[j] = fma(p, mass, -targets[j]) * weight
+//
+// Requires: ASIMD
+//
+// Vectors: V0 r; V1 mass; V2 weight; the others temporary.
+// General: R0 n; R1 full; R2 j; R3 probs; R4 grad; R5 terms; R6 targets; R26 the numbers; R16, R17 scratch.
+TEXT ·softCrossEntropyGradPieceNEON(SB), NOSPLIT, $0-52
+	MOVD n+0(FP), R0
+	LSL $2, R0
+	MOVD R0, R1
+	AND $-64, R1
+	MOVD probs+8(FP), R3
+	MOVD grad+16(FP), R4
+	MOVD terms+24(FP), R5
+	MOVD targets+32(FP), R6
+	FMOVS r+40(FP), F0
+	VDUP V0.S[0], V0.S4
+	FMOVS mass+44(FP), F1
+	VDUP V1.S[0], V1.S4
+	FMOVS weight+48(FP), F2
+	VDUP V2.S[0], V2.S4
+	MOVD $0, R2
+	CMP R1, R2
+	BGE tail1
+	PCALIGN $16
+columns3:
+	ADD R2, R5, R16
+	FLDPQ 0(R16), (F3, F4)
+	FLDPQ 32(R16), (F5, F6)
+	WORD $0x6e20dc63 // FMUL V3.4S, V3.4S, V0.4S
+	WORD $0x6e20dc84 // FMUL V4.4S, V4.4S, V0.4S
+	WORD $0x6e20dca5 // FMUL V5.4S, V5.4S, V0.4S
+	WORD $0x6e20dcc6 // FMUL V6.4S, V6.4S, V0.4S
+	CBZ R4, skip4
+	ADD R2, R6, R16
+	FLDPQ 0(R16), (F7, F8)
+	FLDPQ 32(R16), (F9, F10)
+skip4:
+	CBZ R3, skip5
+	ADD R2, R3, R16
+	FSTPQ (F3, F4), 0(R16)
+	FSTPQ (F5, F6), 32(R16)
+skip5:
+	CBZ R4, skip6
+	WORD $0x6ea0f8eb // FNEG V11.4S, V7.4S
+	VFMLA V1.S4, V3.S4, V11.S4
+	WORD $0x6ea0f903 // FNEG V3.4S, V8.4S
+	VFMLA V1.S4, V4.S4, V3.S4
+	WORD $0x6ea0f924 // FNEG V4.4S, V9.4S
+	VFMLA V1.S4, V5.S4, V4.S4
+	WORD $0x6ea0f945 // FNEG V5.4S, V10.4S
+	VFMLA V1.S4, V6.S4, V5.S4
+	WORD $0x6e22dd6b // FMUL V11.4S, V11.4S, V2.4S
+	WORD $0x6e22dc63 // FMUL V3.4S, V3.4S, V2.4S
+	WORD $0x6e22dc84 // FMUL V4.4S, V4.4S, V2.4S
+	WORD $0x6e22dca5 // FMUL V5.4S, V5.4S, V2.4S
+	ADD R2, R4, R16
+	FSTPQ (F11, F3), 0(R16)
+	FSTPQ (F4, F5), 32(R16)
+	VMOV V5.B16, V6.B16
+	VMOV V4.B16, V5.B16
+	VMOV V3.B16, V4.B16
+	VMOV V11.B16, V3.B16
+skip6:
+	ADD $64, R2
+	CMP R1, R2
+	BLT columns3
+tail1:
+	CMP R0, R2
+	BGE done2
+	VMOVI $0, V11.B16
+	ADD R2, R5, R16
+	AND $48, R0, R17
+	ADD R16, R17
+	TBZ $3, R0, one7
+	VLD1.P 8(R17), V11.D[0]
+	TBZ $2, R0, last8
+	VLD1 (R17), V11.S[2]
+	B last8
+one7:
+	TBZ $2, R0, last8
+	VLD1 (R17), V11.S[0]
+last8:
+	VMOVI $0, V4.B16
+	VMOVI $0, V5.B16
+	VMOVI $0, V6.B16
+	TBZ $5, R0, low9
+	TBZ $4, R0, two10
+	FLDPQ (R16), (F3, F4)
+	FMOVQ 32(R16), F5
+	VMOV V11.B16, V6.B16
+	B parts12
+two10:
+	FLDPQ (R16), (F3, F4)
+	VMOV V11.B16, V5.B16
+	B parts12
+low9:
+	TBZ $4, R0, none11
+	FMOVQ (R16), F3
+	VMOV V11.B16, V4.B16
+	B parts12
+none11:
+	VMOV V11.B16, V3.B16
+parts12:
+	WORD $0x6e20dc63 // FMUL V3.4S, V3.4S, V0.4S
+	WORD $0x6e20dc84 // FMUL V4.4S, V4.4S, V0.4S
+	WORD $0x6e20dca5 // FMUL V5.4S, V5.4S, V0.4S
+	WORD $0x6e20dcc6 // FMUL V6.4S, V6.4S, V0.4S
+	CBZ R4, skip13
+	VMOVI $0, V11.B16
+	ADD R2, R6, R16
+	AND $48, R0, R17
+	ADD R16, R17
+	TBZ $3, R0, one14
+	VLD1.P 8(R17), V11.D[0]
+	TBZ $2, R0, last15
+	VLD1 (R17), V11.S[2]
+	B last15
+one14:
+	TBZ $2, R0, last15
+	VLD1 (R17), V11.S[0]
+last15:
+	VMOVI $0, V8.B16
+	VMOVI $0, V9.B16
+	VMOVI $0, V10.B16
+	TBZ $5, R0, low16
+	TBZ $4, R0, two17
+	FLDPQ (R16), (F7, F8)
+	FMOVQ 32(R16), F9
+	VMOV V11.B16, V10.B16
+	B parts19
+two17:
+	FLDPQ (R16), (F7, F8)
+	VMOV V11.B16, V9.B16
+	B parts19
+low16:
+	TBZ $4, R0, none18
+	FMOVQ (R16), F7
+	VMOV V11.B16, V8.B16
+	B parts19
+none18:
+	VMOV V11.B16, V7.B16
+parts19:
+skip13:
+	CBZ R3, skip20
+	ADD R2, R3, R16
+	TBZ $5, R0, low21
+	TBZ $4, R0, two22
+	VMOV V6.B16, V11.B16
+	FSTPQ.P (F3, F4), 32(R16)
+	FMOVQ.P F5, 16(R16)
+	B parts24
+two22:
+	VMOV V5.B16, V11.B16
+	FSTPQ.P (F3, F4), 32(R16)
+	B parts24
+low21:
+	TBZ $4, R0, none23
+	VMOV V4.B16, V11.B16
+	FMOVQ.P F3, 16(R16)
+	B parts24
+none23:
+	VMOV V3.B16, V11.B16
+parts24:
+	TBZ $3, R0, one25
+	FMOVD.P F11, 8(R16)
+	VDUP V11.D[1], V11.D2
+one25:
+	TBZ $2, R0, stored26
+	FMOVS F11, (R16)
+stored26:
+skip20:
+	CBZ R4, skip27
+	WORD $0x6ea0f8eb // FNEG V11.4S, V7.4S
+	VFMLA V1.S4, V3.S4, V11.S4
+	WORD $0x6ea0f903 // FNEG V3.4S, V8.4S
+	VFMLA V1.S4, V4.S4, V3.S4
+	WORD $0x6ea0f924 // FNEG V4.4S, V9.4S
+	VFMLA V1.S4, V5.S4, V4.S4
+	WORD $0x6ea0f945 // FNEG V5.4S, V10.4S
+	VFMLA V1.S4, V6.S4, V5.S4
+	WORD $0x6e22dd6b // FMUL V11.4S, V11.4S, V2.4S
+	WORD $0x6e22dc63 // FMUL V3.4S, V3.4S, V2.4S
+	WORD $0x6e22dc84 // FMUL V4.4S, V4.4S, V2.4S
+	WORD $0x6e22dca5 // FMUL V5.4S, V5.4S, V2.4S
+	ADD R2, R4, R16
+	TBZ $5, R0, low28
+	TBZ $4, R0, two29
+	VMOV V5.B16, V6.B16
+	FSTPQ.P (F11, F3), 32(R16)
+	FMOVQ.P F4, 16(R16)
+	B parts31
+two29:
+	VMOV V4.B16, V6.B16
+	FSTPQ.P (F11, F3), 32(R16)
+	B parts31
+low28:
+	TBZ $4, R0, none30
+	VMOV V3.B16, V6.B16
+	FMOVQ.P F11, 16(R16)
+	B parts31
+none30:
+	VMOV V11.B16, V6.B16
+parts31:
+	TBZ $3, R0, one32
+	FMOVD.P F6, 8(R16)
+	VDUP V6.D[1], V6.D2
+one32:
+	TBZ $2, R0, stored33
+	FMOVS F6, (R16)
+stored33:
+	VMOV V5.B16, V6.B16
+	VMOV V4.B16, V5.B16
+	VMOV V3.B16, V4.B16
+	VMOV V11.B16, V3.B16
+skip27:
+done2:
+	RET
+
+// func binaryCrossEntropyPieceNEON(n int, lanes *float32, probs *float32, grad *float32, logits *float32, targets *float32, weight float32)
+// z, t = logits[j], targets[j]; lanes[j%16] += max(z,0) - z*t + log1p(exp(-|z|)); probs[j] = sigmoid(z); grad[j] = (sigmoid(z) - t) * weight
+//
+// Requires: ASIMD
+//
+// Vectors: V0 weight; V1 limit; V2-V5 sum of a lane; the others temporary.
+// General: R0 n; R1 full; R2 j; R3 lanes; R4 probs; R5 grad; R6 logits; R7 targets; R26 the numbers; R16, R17 scratch.
+TEXT ·binaryCrossEntropyPieceNEON(SB), NOSPLIT, $0-52
+	MOVD $numbers<>(SB), R26
+	MOVD n+0(FP), R0
+	LSL $2, R0
+	MOVD R0, R1
+	AND $-64, R1
+	MOVD lanes+8(FP), R3
+	MOVD probs+16(FP), R4
+	MOVD grad+24(FP), R5
+	MOVD logits+32(FP), R6
+	MOVD targets+40(FP), R7
+	FMOVS weight+48(FP), F0
+	VDUP V0.S[0], V0.S4
+	FMOVQ bits42b00000(R26), F1
+	FLDPQ 0(R3), (F2, F3)
+	FLDPQ 32(R3), (F4, F5)
+	MOVD $0, R2
+	CMP R1, R2
+	BGE tail1
+	PCALIGN $16
+columns3:
+	ADD R2, R6, R16
+	FLDPQ 0(R16), (F6, F7)
+	FLDPQ 32(R16), (F8, F9)
+	FMOVQ bits7fffffff(R26), F10
+	VAND V10.B16, V6.B16, V11.B16
+	VAND V10.B16, V7.B16, V12.B16
+	VAND V10.B16, V8.B16, V13.B16
+	VAND V10.B16, V9.B16, V14.B16
+	WORD $0x4ea1f56b // FMIN V11.4S, V11.4S, V1.4S
+	WORD $0x4ea1f58c // FMIN V12.4S, V12.4S, V1.4S
+	WORD $0x4ea1f5ad // FMIN V13.4S, V13.4S, V1.4S
+	WORD $0x4ea1f5ce // FMIN V14.4S, V14.4S, V1.4S
+	FMOVQ bits4b40007f(R26), F10
+	FMOVQ bits4b40007f(R26), F15
+	FMOVQ bits4b40007f(R26), F16
+	FMOVQ bits4b40007f(R26), F17
+	FMOVQ bits3fb8aa3b(R26), F18
+	VFMLS V18.S4, V11.S4, V10.S4
+	VFMLS V18.S4, V12.S4, V15.S4
+	VFMLS V18.S4, V13.S4, V16.S4
+	VFMLS V18.S4, V14.S4, V17.S4
+	FMOVQ bits4b40007f(R26), F18
+	WORD $0x4eb2d553 // FSUB V19.4S, V10.4S, V18.4S
+	WORD $0x4eb2d5f4 // FSUB V20.4S, V15.4S, V18.4S
+	WORD $0x4eb2d615 // FSUB V21.4S, V16.4S, V18.4S
+	WORD $0x4eb2d636 // FSUB V22.4S, V17.4S, V18.4S
+	FMOVQ bits3f318000(R26), F18
+	VFMLA V18.S4, V19.S4, V11.S4
+	VFMLA V18.S4, V20.S4, V12.S4
+	VFMLA V18.S4, V21.S4, V13.S4
+	VFMLA V18.S4, V22.S4, V14.S4
+	VSHL $23, V10.S4, V10.S4
+	VSHL $23, V15.S4, V15.S4
+	VSHL $23, V16.S4, V16.S4
+	VSHL $23, V17.S4, V17.S4
+	FMOVQ bitsb95e8083(R26), F18
+	VFMLA V18.S4, V19.S4, V11.S4
+	VFMLA V18.S4, V20.S4, V12.S4
+	VFMLA V18.S4, V21.S4, V13.S4
+	VFMLA V18.S4, V22.S4, V14.S4
+	FMOVQ bits39506967(R26), F19
+	FMOVQ bits39506967(R26), F20
+	FMOVQ bits39506967(R26), F21
+	FMOVQ bits39506967(R26), F22
+	FMOVQ bits3ab743ce(R26), F18
+	VFMLA V11.S4, V19.S4, V18.S4
+	FMOVQ bits3ab743ce(R26), F19
+	VFMLA V12.S4, V20.S4, V19.S4
+	FMOVQ bits3ab743ce(R26), F20
+	VFMLA V13.S4, V21.S4, V20.S4
+	FMOVQ bits3ab743ce(R26), F21
+	VFMLA V14.S4, V22.S4, V21.S4
+	FMOVQ bits3c088908(R26), F22
+	VFMLA V11.S4, V18.S4, V22.S4
+	FMOVQ bits3c088908(R26), F18
+	VFMLA V12.S4, V19.S4, V18.S4
+	FMOVQ bits3c088908(R26), F19
+	VFMLA V13.S4, V20.S4, V19.S4
+	FMOVQ bits3c088908(R26), F20
+	VFMLA V14.S4, V21.S4, V20.S4
+	FMOVQ bits3d2aa9c1(R26), F21
+	VFMLA V11.S4, V22.S4, V21.S4
+	FMOVQ bits3d2aa9c1(R26), F22
+	VFMLA V12.S4, V18.S4, V22.S4
+	FMOVQ bits3d2aa9c1(R26), F18
+	VFMLA V13.S4, V19.S4, V18.S4
+	FMOVQ bits3d2aa9c1(R26), F19
+	VFMLA V14.S4, V20.S4, V19.S4
+	FMOVQ bits3e2aaaaa(R26), F20
+	VFMLA V11.S4, V21.S4, V20.S4
+	FMOVQ bits3e2aaaaa(R26), F21
+	VFMLA V12.S4, V22.S4, V21.S4
+	FMOVQ bits3e2aaaaa(R26), F22
+	VFMLA V13.S4, V18.S4, V22.S4
+	FMOVQ bits3e2aaaaa(R26), F18
+	VFMLA V14.S4, V19.S4, V18.S4
+	FMOVQ bits3f000000(R26), F19
+	VFMLA V11.S4, V20.S4, V19.S4
+	FMOVQ bits3f000000(R26), F20
+	VFMLA V12.S4, V21.S4, V20.S4
+	FMOVQ bits3f000000(R26), F21
+	VFMLA V13.S4, V22.S4, V21.S4
+	FMOVQ bits3f000000(R26), F22
+	VFMLA V14.S4, V18.S4, V22.S4
+	WORD $0x6e2bde73 // FMUL V19.4S, V19.4S, V11.4S
+	WORD $0x6e2cde94 // FMUL V20.4S, V20.4S, V12.4S
+	WORD $0x6e2ddeb5 // FMUL V21.4S, V21.4S, V13.4S
+	WORD $0x6e2eded6 // FMUL V22.4S, V22.4S, V14.4S
+	VFMLA V11.S4, V19.S4, V11.S4
+	VFMLA V12.S4, V20.S4, V12.S4
+	VFMLA V13.S4, V21.S4, V13.S4
+	VFMLA V14.S4, V22.S4, V14.S4
+	WORD $0x4e2ad573 // FADD V19.4S, V11.4S, V10.4S
+	WORD $0x4e2fd594 // FADD V20.4S, V12.4S, V15.4S
+	WORD $0x4e30d5b5 // FADD V21.4S, V13.4S, V16.4S
+	WORD $0x4e31d5d6 // FADD V22.4S, V14.4S, V17.4S
+	FMOVQ bits3f800000(R26), F18
+	WORD $0x4e32d66b // FADD V11.4S, V19.4S, V18.4S
+	WORD $0x4e32d68c // FADD V12.4S, V20.4S, V18.4S
+	WORD $0x4e32d6ad // FADD V13.4S, V21.4S, V18.4S
+	WORD $0x4e32d6ce // FADD V14.4S, V22.4S, V18.4S
+	FMOVQ bits3f800000(R26), F18
+	WORD $0x4eb2d577 // FSUB V23.4S, V11.4S, V18.4S
+	WORD $0x4eb2d598 // FSUB V24.4S, V12.4S, V18.4S
+	WORD $0x4eb2d5b9 // FSUB V25.4S, V13.4S, V18.4S
+	WORD $0x4eb2d5da // FSUB V26.4S, V14.4S, V18.4S
+	WORD $0x4eb7d673 // FSUB V19.4S, V19.4S, V23.4S
+	WORD $0x4eb8d694 // FSUB V20.4S, V20.4S, V24.4S
+	WORD $0x4eb9d6b5 // FSUB V21.4S, V21.4S, V25.4S
+	WORD $0x4ebad6d6 // FSUB V22.4S, V22.4S, V26.4S
+	FMOVQ bits3f800000(R26), F23
+	FMOVQ bits3f800000(R26), F24
+	FMOVQ bits3f800000(R26), F25
+	FMOVQ bits3f800000(R26), F26
+	WORD $0x6e2bfef7 // FDIV V23.4S, V23.4S, V11.4S
+	WORD $0x6e2cff18 // FDIV V24.4S, V24.4S, V12.4S
+	WORD $0x6e2dff39 // FDIV V25.4S, V25.4S, V13.4S
+	WORD $0x6e2eff5a // FDIV V26.4S, V26.4S, V14.4S
+	WORD $0x6e37de73 // FMUL V19.4S, V19.4S, V23.4S
+	WORD $0x6e38de94 // FMUL V20.4S, V20.4S, V24.4S
+	WORD $0x6e39deb5 // FMUL V21.4S, V21.4S, V25.4S
+	WORD $0x6e3aded6 // FMUL V22.4S, V22.4S, V26.4S
+	VFMLS V19.S4, V23.S4, V23.S4
+	VFMLS V20.S4, V24.S4, V24.S4
+	VFMLS V21.S4, V25.S4, V25.S4
+	VFMLS V22.S4, V26.S4, V26.S4
+	WORD $0x6e2adeeb // FMUL V11.4S, V23.4S, V10.4S
+	WORD $0x6e2fdf0c // FMUL V12.4S, V24.4S, V15.4S
+	WORD $0x6e30df2d // FMUL V13.4S, V25.4S, V16.4S
+	WORD $0x6e31df4e // FMUL V14.4S, V26.4S, V17.4S
+	FMOVQ bits3f800000(R26), F10
+	FMOVQ bits3f800000(R26), F15
+	FMOVQ bits3f800000(R26), F16
+	FMOVQ bits3f800000(R26), F17
+	WORD $0x4eabd54a // FSUB V10.4S, V10.4S, V11.4S
+	WORD $0x4eacd5ef // FSUB V15.4S, V15.4S, V12.4S
+	WORD $0x4eadd610 // FSUB V16.4S, V16.4S, V13.4S
+	WORD $0x4eaed631 // FSUB V17.4S, V17.4S, V14.4S
+	ADD R2, R7, R16
+	FLDPQ 0(R16), (F18, F19)
+	FLDPQ 32(R16), (F20, F21)
+	WORD $0x4f2104d6 // SSHR V22.4S, V6.4S, #31
+	VBSL V10.B16, V11.B16, V22.B16
+	WORD $0x4f2104f7 // SSHR V23.4S, V7.4S, #31
+	VBSL V15.B16, V12.B16, V23.B16
+	WORD $0x4f210518 // SSHR V24.4S, V8.4S, #31
+	VBSL V16.B16, V13.B16, V24.B16
+	WORD $0x4f210539 // SSHR V25.4S, V9.4S, #31
+	VBSL V17.B16, V14.B16, V25.B16
+	CBZ R4, skip4
+	ADD R2, R4, R16
+	FSTPQ (F22, F23), 0(R16)
+	FSTPQ (F24, F25), 32(R16)
+skip4:
+	CBZ R5, skip5
+	WORD $0x4eb2d6d6 // FSUB V22.4S, V22.4S, V18.4S
+	WORD $0x4eb3d6f7 // FSUB V23.4S, V23.4S, V19.4S
+	WORD $0x4eb4d718 // FSUB V24.4S, V24.4S, V20.4S
+	WORD $0x4eb5d739 // FSUB V25.4S, V25.4S, V21.4S
+	WORD $0x6e20ded6 // FMUL V22.4S, V22.4S, V0.4S
+	WORD $0x6e20def7 // FMUL V23.4S, V23.4S, V0.4S
+	WORD $0x6e20df18 // FMUL V24.4S, V24.4S, V0.4S
+	WORD $0x6e20df39 // FMUL V25.4S, V25.4S, V0.4S
+	ADD R2, R5, R16
+	FSTPQ (F22, F23), 0(R16)
+	FSTPQ (F24, F25), 32(R16)
+skip5:
+	VMOVI $0, V26.B16
+	WORD $0x4e3af4d6 // FMAX V22.4S, V6.4S, V26.4S
+	WORD $0x4e3af4f7 // FMAX V23.4S, V7.4S, V26.4S
+	WORD $0x4e3af518 // FMAX V24.4S, V8.4S, V26.4S
+	WORD $0x4e3af539 // FMAX V25.4S, V9.4S, V26.4S
+	VFMLS V18.S4, V6.S4, V22.S4
+	VFMLS V19.S4, V7.S4, V23.S4
+	VFMLS V20.S4, V8.S4, V24.S4
+	VFMLS V21.S4, V9.S4, V25.S4
+	FMOVQ bits3f800000(R26), F18
+	FMOVQ bits3f800000(R26), F19
+	FMOVQ bits3f800000(R26), F20
+	FMOVQ bits3f800000(R26), F21
+	WORD $0x4eaad652 // FSUB V18.4S, V18.4S, V10.4S
+	WORD $0x4eafd673 // FSUB V19.4S, V19.4S, V15.4S
+	WORD $0x4eb0d694 // FSUB V20.4S, V20.4S, V16.4S
+	WORD $0x4eb1d6b5 // FSUB V21.4S, V21.4S, V17.4S
+	WORD $0x4eabd652 // FSUB V18.4S, V18.4S, V11.4S
+	WORD $0x4eacd673 // FSUB V19.4S, V19.4S, V12.4S
+	WORD $0x4eadd694 // FSUB V20.4S, V20.4S, V13.4S
+	WORD $0x4eaed6b5 // FSUB V21.4S, V21.4S, V14.4S
+	VMOV V18.B16, V6.B16
+	VFMLA V11.S4, V18.S4, V6.S4
+	VMOV V19.B16, V7.B16
+	VFMLA V12.S4, V19.S4, V7.S4
+	VMOV V20.B16, V8.B16
+	VFMLA V13.S4, V20.S4, V8.S4
+	VMOV V21.B16, V9.B16
+	VFMLA V14.S4, V21.S4, V9.S4
+	WORD $0x4eaad54b // FSUB V11.4S, V10.4S, V10.4S
+	WORD $0x4eafd5ec // FSUB V12.4S, V15.4S, V15.4S
+	WORD $0x4eb0d60d // FSUB V13.4S, V16.4S, V16.4S
+	WORD $0x4eb1d62e // FSUB V14.4S, V17.4S, V17.4S
+	FMOVQ bits3f3504f3(R26), F18
+	VSUB V18.S4, V10.S4, V10.S4
+	VSUB V18.S4, V15.S4, V15.S4
+	VSUB V18.S4, V16.S4, V16.S4
+	VSUB V18.S4, V17.S4, V17.S4
+	WORD $0x4f290552 // SSHR V18.4S, V10.4S, #23
+	WORD $0x4f2905f3 // SSHR V19.4S, V15.4S, #23
+	WORD $0x4f290614 // SSHR V20.4S, V16.4S, #23
+	WORD $0x4f290635 // SSHR V21.4S, V17.4S, #23
+	WORD $0x4e21da52 // SCVTF V18.4S, V18.4S
+	WORD $0x4e21da73 // SCVTF V19.4S, V19.4S
+	WORD $0x4e21da94 // SCVTF V20.4S, V20.4S
+	WORD $0x4e21dab5 // SCVTF V21.4S, V21.4S
+	WORD $0x4e2bd652 // FADD V18.4S, V18.4S, V11.4S
+	WORD $0x4e2cd673 // FADD V19.4S, V19.4S, V12.4S
+	WORD $0x4e2dd694 // FADD V20.4S, V20.4S, V13.4S
+	WORD $0x4e2ed6b5 // FADD V21.4S, V21.4S, V14.4S
+	FMOVQ bits007fffff(R26), F26
+	VAND V26.B16, V10.B16, V10.B16
+	VAND V26.B16, V15.B16, V15.B16
+	VAND V26.B16, V16.B16, V16.B16
+	VAND V26.B16, V17.B16, V17.B16
+	FMOVQ bits3f3504f3(R26), F26
+	VADD V26.S4, V10.S4, V10.S4
+	VADD V26.S4, V15.S4, V15.S4
+	VADD V26.S4, V16.S4, V16.S4
+	VADD V26.S4, V17.S4, V17.S4
+	FMOVQ bits3f800000(R26), F26
+	WORD $0x4ebad54a // FSUB V10.4S, V10.4S, V26.4S
+	WORD $0x4ebad5ef // FSUB V15.4S, V15.4S, V26.4S
+	WORD $0x4ebad610 // FSUB V16.4S, V16.4S, V26.4S
+	WORD $0x4ebad631 // FSUB V17.4S, V17.4S, V26.4S
+	FMOVQ bits3d9021bb(R26), F11
+	FMOVQ bits3d9021bb(R26), F12
+	FMOVQ bits3d9021bb(R26), F13
+	FMOVQ bits3d9021bb(R26), F14
+	FMOVQ bitsbdebd1b8(R26), F26
+	VFMLA V10.S4, V11.S4, V26.S4
+	FMOVQ bitsbdebd1b8(R26), F11
+	VFMLA V15.S4, V12.S4, V11.S4
+	FMOVQ bitsbdebd1b8(R26), F12
+	VFMLA V16.S4, V13.S4, V12.S4
+	FMOVQ bitsbdebd1b8(R26), F13
+	VFMLA V17.S4, V14.S4, V13.S4
+	FMOVQ bits3def251a(R26), F14
+	VFMLA V10.S4, V26.S4, V14.S4
+	FMOVQ bits3def251a(R26), F26
+	VFMLA V15.S4, V11.S4, V26.S4
+	FMOVQ bits3def251a(R26), F11
+	VFMLA V16.S4, V12.S4, V11.S4
+	FMOVQ bits3def251a(R26), F12
+	VFMLA V17.S4, V13.S4, V12.S4
+	FMOVQ bitsbdfe5d4f(R26), F13
+	VFMLA V10.S4, V14.S4, V13.S4
+	FMOVQ bitsbdfe5d4f(R26), F14
+	VFMLA V15.S4, V26.S4, V14.S4
+	FMOVQ bitsbdfe5d4f(R26), F26
+	VFMLA V16.S4, V11.S4, V26.S4
+	FMOVQ bitsbdfe5d4f(R26), F11
+	VFMLA V17.S4, V12.S4, V11.S4
+	FMOVQ bits3e11e9bf(R26), F12
+	VFMLA V10.S4, V13.S4, V12.S4
+	FMOVQ bits3e11e9bf(R26), F13
+	VFMLA V15.S4, V14.S4, V13.S4
+	FMOVQ bits3e11e9bf(R26), F14
+	VFMLA V16.S4, V26.S4, V14.S4
+	FMOVQ bits3e11e9bf(R26), F26
+	VFMLA V17.S4, V11.S4, V26.S4
+	FMOVQ bitsbe2aae50(R26), F11
+	VFMLA V10.S4, V12.S4, V11.S4
+	FMOVQ bitsbe2aae50(R26), F12
+	VFMLA V15.S4, V13.S4, V12.S4
+	FMOVQ bitsbe2aae50(R26), F13
+	VFMLA V16.S4, V14.S4, V13.S4
+	FMOVQ bitsbe2aae50(R26), F14
+	VFMLA V17.S4, V26.S4, V14.S4
+	FMOVQ bits3e4cceac(R26), F26
+	VFMLA V10.S4, V11.S4, V26.S4
+	FMOVQ bits3e4cceac(R26), F11
+	VFMLA V15.S4, V12.S4, V11.S4
+	FMOVQ bits3e4cceac(R26), F12
+	VFMLA V16.S4, V13.S4, V12.S4
+	FMOVQ bits3e4cceac(R26), F13
+	VFMLA V17.S4, V14.S4, V13.S4
+	FMOVQ bitsbe7ffffc(R26), F14
+	VFMLA V10.S4, V26.S4, V14.S4
+	FMOVQ bitsbe7ffffc(R26), F26
+	VFMLA V15.S4, V11.S4, V26.S4
+	FMOVQ bitsbe7ffffc(R26), F11
+	VFMLA V16.S4, V12.S4, V11.S4
+	FMOVQ bitsbe7ffffc(R26), F12
+	VFMLA V17.S4, V13.S4, V12.S4
+	FMOVQ bits3eaaaaaa(R26), F13
+	VFMLA V10.S4, V14.S4, V13.S4
+	FMOVQ bits3eaaaaaa(R26), F14
+	VFMLA V15.S4, V26.S4, V14.S4
+	FMOVQ bits3eaaaaaa(R26), F26
+	VFMLA V16.S4, V11.S4, V26.S4
+	FMOVQ bits3eaaaaaa(R26), F11
+	VFMLA V17.S4, V12.S4, V11.S4
+	WORD $0x6e2add4c // FMUL V12.4S, V10.4S, V10.4S
+	WORD $0x6e2fddfb // FMUL V27.4S, V15.4S, V15.4S
+	WORD $0x6e30de1c // FMUL V28.4S, V16.4S, V16.4S
+	WORD $0x6e31de3d // FMUL V29.4S, V17.4S, V17.4S
+	WORD $0x6e2addad // FMUL V13.4S, V13.4S, V10.4S
+	WORD $0x6e2fddce // FMUL V14.4S, V14.4S, V15.4S
+	WORD $0x6e30df5a // FMUL V26.4S, V26.4S, V16.4S
+	WORD $0x6e31dd6b // FMUL V11.4S, V11.4S, V17.4S
+	WORD $0x6e2cddad // FMUL V13.4S, V13.4S, V12.4S
+	WORD $0x6e3bddce // FMUL V14.4S, V14.4S, V27.4S
+	WORD $0x6e3cdf5a // FMUL V26.4S, V26.4S, V28.4S
+	WORD $0x6e3ddd6b // FMUL V11.4S, V11.4S, V29.4S
+	FMOVQ bitsb95e8083(R26), F30
+	VFMLA V30.S4, V18.S4, V13.S4
+	VFMLA V30.S4, V19.S4, V14.S4
+	VFMLA V30.S4, V20.S4, V26.S4
+	VFMLA V30.S4, V21.S4, V11.S4
+	FMOVQ bits3f000000(R26), F30
+	VFMLS V30.S4, V12.S4, V13.S4
+	VFMLS V30.S4, V27.S4, V14.S4
+	VFMLS V30.S4, V28.S4, V26.S4
+	VFMLS V30.S4, V29.S4, V11.S4
+	WORD $0x4e2dd54a // FADD V10.4S, V10.4S, V13.4S
+	WORD $0x4e2ed5ef // FADD V15.4S, V15.4S, V14.4S
+	WORD $0x4e3ad610 // FADD V16.4S, V16.4S, V26.4S
+	WORD $0x4e2bd631 // FADD V17.4S, V17.4S, V11.4S
+	FMOVQ bits3f318000(R26), F30
+	VFMLA V30.S4, V18.S4, V10.S4
+	VFMLA V30.S4, V19.S4, V15.S4
+	VFMLA V30.S4, V20.S4, V16.S4
+	VFMLA V30.S4, V21.S4, V17.S4
+	WORD $0x4e26d54a // FADD V10.4S, V10.4S, V6.4S
+	WORD $0x4e27d5ef // FADD V15.4S, V15.4S, V7.4S
+	WORD $0x4e28d610 // FADD V16.4S, V16.4S, V8.4S
+	WORD $0x4e29d631 // FADD V17.4S, V17.4S, V9.4S
+	WORD $0x4eaad6d6 // FSUB V22.4S, V22.4S, V10.4S
+	WORD $0x4eafd6f7 // FSUB V23.4S, V23.4S, V15.4S
+	WORD $0x4eb0d718 // FSUB V24.4S, V24.4S, V16.4S
+	WORD $0x4eb1d739 // FSUB V25.4S, V25.4S, V17.4S
+	WORD $0x4e36d442 // FADD V2.4S, V2.4S, V22.4S
+	WORD $0x4e37d463 // FADD V3.4S, V3.4S, V23.4S
+	WORD $0x4e38d484 // FADD V4.4S, V4.4S, V24.4S
+	WORD $0x4e39d4a5 // FADD V5.4S, V5.4S, V25.4S
+	ADD $64, R2
+	CMP R1, R2
+	BLT columns3
+tail1:
+	CMP R0, R2
+	BGE done2
+	VMOVI $0, V6.B16
+	ADD R2, R6, R16
+	AND $48, R0, R17
+	ADD R16, R17
+	TBZ $3, R0, one6
+	VLD1.P 8(R17), V6.D[0]
+	TBZ $2, R0, last7
+	VLD1 (R17), V6.S[2]
+	B last7
+one6:
+	TBZ $2, R0, last7
+	VLD1 (R17), V6.S[0]
+last7:
+	VMOVI $0, V8.B16
+	VMOVI $0, V9.B16
+	VMOVI $0, V10.B16
+	TBZ $5, R0, low8
+	TBZ $4, R0, two9
+	FLDPQ (R16), (F7, F8)
+	FMOVQ 32(R16), F9
+	VMOV V6.B16, V10.B16
+	B parts11
+two9:
+	FLDPQ (R16), (F7, F8)
+	VMOV V6.B16, V9.B16
+	B parts11
+low8:
+	TBZ $4, R0, none10
+	FMOVQ (R16), F7
+	VMOV V6.B16, V8.B16
+	B parts11
+none10:
+	VMOV V6.B16, V7.B16
+parts11:
+	FMOVQ bits7fffffff(R26), F6
+	VAND V6.B16, V7.B16, V11.B16
+	VAND V6.B16, V8.B16, V12.B16
+	VAND V6.B16, V9.B16, V13.B16
+	VAND V6.B16, V10.B16, V14.B16
+	WORD $0x4ea1f56b // FMIN V11.4S, V11.4S, V1.4S
+	WORD $0x4ea1f58c // FMIN V12.4S, V12.4S, V1.4S
+	WORD $0x4ea1f5ad // FMIN V13.4S, V13.4S, V1.4S
+	WORD $0x4ea1f5ce // FMIN V14.4S, V14.4S, V1.4S
+	FMOVQ bits4b40007f(R26), F6
+	FMOVQ bits4b40007f(R26), F15
+	FMOVQ bits4b40007f(R26), F16
+	FMOVQ bits4b40007f(R26), F17
+	FMOVQ bits3fb8aa3b(R26), F18
+	VFMLS V18.S4, V11.S4, V6.S4
+	VFMLS V18.S4, V12.S4, V15.S4
+	VFMLS V18.S4, V13.S4, V16.S4
+	VFMLS V18.S4, V14.S4, V17.S4
+	FMOVQ bits4b40007f(R26), F18
+	WORD $0x4eb2d4d3 // FSUB V19.4S, V6.4S, V18.4S
+	WORD $0x4eb2d5f4 // FSUB V20.4S, V15.4S, V18.4S
+	WORD $0x4eb2d615 // FSUB V21.4S, V16.4S, V18.4S
+	WORD $0x4eb2d636 // FSUB V22.4S, V17.4S, V18.4S
+	FMOVQ bits3f318000(R26), F18
+	VFMLA V18.S4, V19.S4, V11.S4
+	VFMLA V18.S4, V20.S4, V12.S4
+	VFMLA V18.S4, V21.S4, V13.S4
+	VFMLA V18.S4, V22.S4, V14.S4
+	VSHL $23, V6.S4, V6.S4
+	VSHL $23, V15.S4, V15.S4
+	VSHL $23, V16.S4, V16.S4
+	VSHL $23, V17.S4, V17.S4
+	FMOVQ bitsb95e8083(R26), F18
+	VFMLA V18.S4, V19.S4, V11.S4
+	VFMLA V18.S4, V20.S4, V12.S4
+	VFMLA V18.S4, V21.S4, V13.S4
+	VFMLA V18.S4, V22.S4, V14.S4
+	FMOVQ bits39506967(R26), F19
+	FMOVQ bits39506967(R26), F20
+	FMOVQ bits39506967(R26), F21
+	FMOVQ bits39506967(R26), F22
+	FMOVQ bits3ab743ce(R26), F18
+	VFMLA V11.S4, V19.S4, V18.S4
+	FMOVQ bits3ab743ce(R26), F19
+	VFMLA V12.S4, V20.S4, V19.S4
+	FMOVQ bits3ab743ce(R26), F20
+	VFMLA V13.S4, V21.S4, V20.S4
+	FMOVQ bits3ab743ce(R26), F21
+	VFMLA V14.S4, V22.S4, V21.S4
+	FMOVQ bits3c088908(R26), F22
+	VFMLA V11.S4, V18.S4, V22.S4
+	FMOVQ bits3c088908(R26), F18
+	VFMLA V12.S4, V19.S4, V18.S4
+	FMOVQ bits3c088908(R26), F19
+	VFMLA V13.S4, V20.S4, V19.S4
+	FMOVQ bits3c088908(R26), F20
+	VFMLA V14.S4, V21.S4, V20.S4
+	FMOVQ bits3d2aa9c1(R26), F21
+	VFMLA V11.S4, V22.S4, V21.S4
+	FMOVQ bits3d2aa9c1(R26), F22
+	VFMLA V12.S4, V18.S4, V22.S4
+	FMOVQ bits3d2aa9c1(R26), F18
+	VFMLA V13.S4, V19.S4, V18.S4
+	FMOVQ bits3d2aa9c1(R26), F19
+	VFMLA V14.S4, V20.S4, V19.S4
+	FMOVQ bits3e2aaaaa(R26), F20
+	VFMLA V11.S4, V21.S4, V20.S4
+	FMOVQ bits3e2aaaaa(R26), F21
+	VFMLA V12.S4, V22.S4, V21.S4
+	FMOVQ bits3e2aaaaa(R26), F22
+	VFMLA V13.S4, V18.S4, V22.S4
+	FMOVQ bits3e2aaaaa(R26), F18
+	VFMLA V14.S4, V19.S4, V18.S4
+	FMOVQ bits3f000000(R26), F19
+	VFMLA V11.S4, V20.S4, V19.S4
+	FMOVQ bits3f000000(R26), F20
+	VFMLA V12.S4, V21.S4, V20.S4
+	FMOVQ bits3f000000(R26), F21
+	VFMLA V13.S4, V22.S4, V21.S4
+	FMOVQ bits3f000000(R26), F22
+	VFMLA V14.S4, V18.S4, V22.S4
+	WORD $0x6e2bde73 // FMUL V19.4S, V19.4S, V11.4S
+	WORD $0x6e2cde94 // FMUL V20.4S, V20.4S, V12.4S
+	WORD $0x6e2ddeb5 // FMUL V21.4S, V21.4S, V13.4S
+	WORD $0x6e2eded6 // FMUL V22.4S, V22.4S, V14.4S
+	VFMLA V11.S4, V19.S4, V11.S4
+	VFMLA V12.S4, V20.S4, V12.S4
+	VFMLA V13.S4, V21.S4, V13.S4
+	VFMLA V14.S4, V22.S4, V14.S4
+	WORD $0x4e26d573 // FADD V19.4S, V11.4S, V6.4S
+	WORD $0x4e2fd594 // FADD V20.4S, V12.4S, V15.4S
+	WORD $0x4e30d5b5 // FADD V21.4S, V13.4S, V16.4S
+	WORD $0x4e31d5d6 // FADD V22.4S, V14.4S, V17.4S
+	FMOVQ bits3f800000(R26), F18
+	WORD $0x4e32d66b // FADD V11.4S, V19.4S, V18.4S
+	WORD $0x4e32d68c // FADD V12.4S, V20.4S, V18.4S
+	WORD $0x4e32d6ad // FADD V13.4S, V21.4S, V18.4S
+	WORD $0x4e32d6ce // FADD V14.4S, V22.4S, V18.4S
+	FMOVQ bits3f800000(R26), F18
+	WORD $0x4eb2d577 // FSUB V23.4S, V11.4S, V18.4S
+	WORD $0x4eb2d598 // FSUB V24.4S, V12.4S, V18.4S
+	WORD $0x4eb2d5b9 // FSUB V25.4S, V13.4S, V18.4S
+	WORD $0x4eb2d5da // FSUB V26.4S, V14.4S, V18.4S
+	WORD $0x4eb7d673 // FSUB V19.4S, V19.4S, V23.4S
+	WORD $0x4eb8d694 // FSUB V20.4S, V20.4S, V24.4S
+	WORD $0x4eb9d6b5 // FSUB V21.4S, V21.4S, V25.4S
+	WORD $0x4ebad6d6 // FSUB V22.4S, V22.4S, V26.4S
+	FMOVQ bits3f800000(R26), F23
+	FMOVQ bits3f800000(R26), F24
+	FMOVQ bits3f800000(R26), F25
+	FMOVQ bits3f800000(R26), F26
+	WORD $0x6e2bfef7 // FDIV V23.4S, V23.4S, V11.4S
+	WORD $0x6e2cff18 // FDIV V24.4S, V24.4S, V12.4S
+	WORD $0x6e2dff39 // FDIV V25.4S, V25.4S, V13.4S
+	WORD $0x6e2eff5a // FDIV V26.4S, V26.4S, V14.4S
+	WORD $0x6e37de73 // FMUL V19.4S, V19.4S, V23.4S
+	WORD $0x6e38de94 // FMUL V20.4S, V20.4S, V24.4S
+	WORD $0x6e39deb5 // FMUL V21.4S, V21.4S, V25.4S
+	WORD $0x6e3aded6 // FMUL V22.4S, V22.4S, V26.4S
+	VFMLS V19.S4, V23.S4, V23.S4
+	VFMLS V20.S4, V24.S4, V24.S4
+	VFMLS V21.S4, V25.S4, V25.S4
+	VFMLS V22.S4, V26.S4, V26.S4
+	WORD $0x6e26deeb // FMUL V11.4S, V23.4S, V6.4S
+	WORD $0x6e2fdf0c // FMUL V12.4S, V24.4S, V15.4S
+	WORD $0x6e30df2d // FMUL V13.4S, V25.4S, V16.4S
+	WORD $0x6e31df4e // FMUL V14.4S, V26.4S, V17.4S
+	FMOVQ bits3f800000(R26), F6
+	FMOVQ bits3f800000(R26), F15
+	FMOVQ bits3f800000(R26), F16
+	FMOVQ bits3f800000(R26), F17
+	WORD $0x4eabd4c6 // FSUB V6.4S, V6.4S, V11.4S
+	WORD $0x4eacd5ef // FSUB V15.4S, V15.4S, V12.4S
+	WORD $0x4eadd610 // FSUB V16.4S, V16.4S, V13.4S
+	WORD $0x4eaed631 // FSUB V17.4S, V17.4S, V14.4S
+	VMOVI $0, V18.B16
+	ADD R2, R7, R16
+	AND $48, R0, R17
+	ADD R16, R17
+	TBZ $3, R0, one12
+	VLD1.P 8(R17), V18.D[0]
+	TBZ $2, R0, last13
+	VLD1 (R17), V18.S[2]
+	B last13
+one12:
+	TBZ $2, R0, last13
+	VLD1 (R17), V18.S[0]
+last13:
+	VMOVI $0, V20.B16
+	VMOVI $0, V21.B16
+	VMOVI $0, V22.B16
+	TBZ $5, R0, low14
+	TBZ $4, R0, two15
+	FLDPQ (R16), (F19, F20)
+	FMOVQ 32(R16), F21
+	VMOV V18.B16, V22.B16
+	B parts17
+two15:
+	FLDPQ (R16), (F19, F20)
+	VMOV V18.B16, V21.B16
+	B parts17
+low14:
+	TBZ $4, R0, none16
+	FMOVQ (R16), F19
+	VMOV V18.B16, V20.B16
+	B parts17
+none16:
+	VMOV V18.B16, V19.B16
+parts17:
+	WORD $0x4f2104f2 // SSHR V18.4S, V7.4S, #31
+	VBSL V6.B16, V11.B16, V18.B16
+	WORD $0x4f210517 // SSHR V23.4S, V8.4S, #31
+	VBSL V15.B16, V12.B16, V23.B16
+	WORD $0x4f210538 // SSHR V24.4S, V9.4S, #31
+	VBSL V16.B16, V13.B16, V24.B16
+	WORD $0x4f210559 // SSHR V25.4S, V10.4S, #31
+	VBSL V17.B16, V14.B16, V25.B16
+	CBZ R4, skip18
+	ADD R2, R4, R16
+	TBZ $5, R0, low19
+	TBZ $4, R0, two20
+	VMOV V25.B16, V26.B16
+	FSTPQ.P (F18, F23), 32(R16)
+	FMOVQ.P F24, 16(R16)
+	B parts22
+two20:
+	VMOV V24.B16, V26.B16
+	FSTPQ.P (F18, F23), 32(R16)
+	B parts22
+low19:
+	TBZ $4, R0, none21
+	VMOV V23.B16, V26.B16
+	FMOVQ.P F18, 16(R16)
+	B parts22
+none21:
+	VMOV V18.B16, V26.B16
+parts22:
+	TBZ $3, R0, one23
+	FMOVD.P F26, 8(R16)
+	VDUP V26.D[1], V26.D2
+one23:
+	TBZ $2, R0, stored24
+	FMOVS F26, (R16)
+stored24:
+skip18:
+	CBZ R5, skip25
+	WORD $0x4eb3d652 // FSUB V18.4S, V18.4S, V19.4S
+	WORD $0x4eb4d6f7 // FSUB V23.4S, V23.4S, V20.4S
+	WORD $0x4eb5d718 // FSUB V24.4S, V24.4S, V21.4S
+	WORD $0x4eb6d739 // FSUB V25.4S, V25.4S, V22.4S
+	WORD $0x6e20de52 // FMUL V18.4S, V18.4S, V0.4S
+	WORD $0x6e20def7 // FMUL V23.4S, V23.4S, V0.4S
+	WORD $0x6e20df18 // FMUL V24.4S, V24.4S, V0.4S
+	WORD $0x6e20df39 // FMUL V25.4S, V25.4S, V0.4S
+	ADD R2, R5, R16
+	TBZ $5, R0, low26
+	TBZ $4, R0, two27
+	VMOV V25.B16, V26.B16
+	FSTPQ.P (F18, F23), 32(R16)
+	FMOVQ.P F24, 16(R16)
+	B parts29
+two27:
+	VMOV V24.B16, V26.B16
+	FSTPQ.P (F18, F23), 32(R16)
+	B parts29
+low26:
+	TBZ $4, R0, none28
+	VMOV V23.B16, V26.B16
+	FMOVQ.P F18, 16(R16)
+	B parts29
+none28:
+	VMOV V18.B16, V26.B16
+parts29:
+	TBZ $3, R0, one30
+	FMOVD.P F26, 8(R16)
+	VDUP V26.D[1], V26.D2
+one30:
+	TBZ $2, R0, stored31
+	FMOVS F26, (R16)
+stored31:
+skip25:
+	VMOVI $0, V26.B16
+	WORD $0x4e3af4f2 // FMAX V18.4S, V7.4S, V26.4S
+	WORD $0x4e3af517 // FMAX V23.4S, V8.4S, V26.4S
+	WORD $0x4e3af538 // FMAX V24.4S, V9.4S, V26.4S
+	WORD $0x4e3af559 // FMAX V25.4S, V10.4S, V26.4S
+	VFMLS V19.S4, V7.S4, V18.S4
+	VFMLS V20.S4, V8.S4, V23.S4
+	VFMLS V21.S4, V9.S4, V24.S4
+	VFMLS V22.S4, V10.S4, V25.S4
+	FMOVQ bits3f800000(R26), F19
+	FMOVQ bits3f800000(R26), F20
+	FMOVQ bits3f800000(R26), F21
+	FMOVQ bits3f800000(R26), F22
+	WORD $0x4ea6d673 // FSUB V19.4S, V19.4S, V6.4S
+	WORD $0x4eafd694 // FSUB V20.4S, V20.4S, V15.4S
+	WORD $0x4eb0d6b5 // FSUB V21.4S, V21.4S, V16.4S
+	WORD $0x4eb1d6d6 // FSUB V22.4S, V22.4S, V17.4S
+	WORD $0x4eabd673 // FSUB V19.4S, V19.4S, V11.4S
+	WORD $0x4eacd694 // FSUB V20.4S, V20.4S, V12.4S
+	WORD $0x4eadd6b5 // FSUB V21.4S, V21.4S, V13.4S
+	WORD $0x4eaed6d6 // FSUB V22.4S, V22.4S, V14.4S
+	VMOV V19.B16, V7.B16
+	VFMLA V11.S4, V19.S4, V7.S4
+	VMOV V20.B16, V8.B16
+	VFMLA V12.S4, V20.S4, V8.S4
+	VMOV V21.B16, V9.B16
+	VFMLA V13.S4, V21.S4, V9.S4
+	VMOV V22.B16, V10.B16
+	VFMLA V14.S4, V22.S4, V10.S4
+	WORD $0x4ea6d4cb // FSUB V11.4S, V6.4S, V6.4S
+	WORD $0x4eafd5ec // FSUB V12.4S, V15.4S, V15.4S
+	WORD $0x4eb0d60d // FSUB V13.4S, V16.4S, V16.4S
+	WORD $0x4eb1d62e // FSUB V14.4S, V17.4S, V17.4S
+	FMOVQ bits3f3504f3(R26), F19
+	VSUB V19.S4, V6.S4, V6.S4
+	VSUB V19.S4, V15.S4, V15.S4
+	VSUB V19.S4, V16.S4, V16.S4
+	VSUB V19.S4, V17.S4, V17.S4
+	WORD $0x4f2904d3 // SSHR V19.4S, V6.4S, #23
+	WORD $0x4f2905f4 // SSHR V20.4S, V15.4S, #23
+	WORD $0x4f290615 // SSHR V21.4S, V16.4S, #23
+	WORD $0x4f290636 // SSHR V22.4S, V17.4S, #23
+	WORD $0x4e21da73 // SCVTF V19.4S, V19.4S
+	WORD $0x4e21da94 // SCVTF V20.4S, V20.4S
+	WORD $0x4e21dab5 // SCVTF V21.4S, V21.4S
+	WORD $0x4e21dad6 // SCVTF V22.4S, V22.4S
+	WORD $0x4e2bd673 // FADD V19.4S, V19.4S, V11.4S
+	WORD $0x4e2cd694 // FADD V20.4S, V20.4S, V12.4S
+	WORD $0x4e2dd6b5 // FADD V21.4S, V21.4S, V13.4S
+	WORD $0x4e2ed6d6 // FADD V22.4S, V22.4S, V14.4S
+	FMOVQ bits007fffff(R26), F26
+	VAND V26.B16, V6.B16, V6.B16
+	VAND V26.B16, V15.B16, V15.B16
+	VAND V26.B16, V16.B16, V16.B16
+	VAND V26.B16, V17.B16, V17.B16
+	FMOVQ bits3f3504f3(R26), F26
+	VADD V26.S4, V6.S4, V6.S4
+	VADD V26.S4, V15.S4, V15.S4
+	VADD V26.S4, V16.S4, V16.S4
+	VADD V26.S4, V17.S4, V17.S4
+	FMOVQ bits3f800000(R26), F26
+	WORD $0x4ebad4c6 // FSUB V6.4S, V6.4S, V26.4S
+	WORD $0x4ebad5ef // FSUB V15.4S, V15.4S, V26.4S
+	WORD $0x4ebad610 // FSUB V16.4S, V16.4S, V26.4S
+	WORD $0x4ebad631 // FSUB V17.4S, V17.4S, V26.4S
+	FMOVQ bits3d9021bb(R26), F11
+	FMOVQ bits3d9021bb(R26), F12
+	FMOVQ bits3d9021bb(R26), F13
+	FMOVQ bits3d9021bb(R26), F14
+	FMOVQ bitsbdebd1b8(R26), F26
+	VFMLA V6.S4, V11.S4, V26.S4
+	FMOVQ bitsbdebd1b8(R26), F11
+	VFMLA V15.S4, V12.S4, V11.S4
+	FMOVQ bitsbdebd1b8(R26), F12
+	VFMLA V16.S4, V13.S4, V12.S4
+	FMOVQ bitsbdebd1b8(R26), F13
+	VFMLA V17.S4, V14.S4, V13.S4
+	FMOVQ bits3def251a(R26), F14
+	VFMLA V6.S4, V26.S4, V14.S4
+	FMOVQ bits3def251a(R26), F26
+	VFMLA V15.S4, V11.S4, V26.S4
+	FMOVQ bits3def251a(R26), F11
+	VFMLA V16.S4, V12.S4, V11.S4
+	FMOVQ bits3def251a(R26), F12
+	VFMLA V17.S4, V13.S4, V12.S4
+	FMOVQ bitsbdfe5d4f(R26), F13
+	VFMLA V6.S4, V14.S4, V13.S4
+	FMOVQ bitsbdfe5d4f(R26), F14
+	VFMLA V15.S4, V26.S4, V14.S4
+	FMOVQ bitsbdfe5d4f(R26), F26
+	VFMLA V16.S4, V11.S4, V26.S4
+	FMOVQ bitsbdfe5d4f(R26), F11
+	VFMLA V17.S4, V12.S4, V11.S4
+	FMOVQ bits3e11e9bf(R26), F12
+	VFMLA V6.S4, V13.S4, V12.S4
+	FMOVQ bits3e11e9bf(R26), F13
+	VFMLA V15.S4, V14.S4, V13.S4
+	FMOVQ bits3e11e9bf(R26), F14
+	VFMLA V16.S4, V26.S4, V14.S4
+	FMOVQ bits3e11e9bf(R26), F26
+	VFMLA V17.S4, V11.S4, V26.S4
+	FMOVQ bitsbe2aae50(R26), F11
+	VFMLA V6.S4, V12.S4, V11.S4
+	FMOVQ bitsbe2aae50(R26), F12
+	VFMLA V15.S4, V13.S4, V12.S4
+	FMOVQ bitsbe2aae50(R26), F13
+	VFMLA V16.S4, V14.S4, V13.S4
+	FMOVQ bitsbe2aae50(R26), F14
+	VFMLA V17.S4, V26.S4, V14.S4
+	FMOVQ bits3e4cceac(R26), F26
+	VFMLA V6.S4, V11.S4, V26.S4
+	FMOVQ bits3e4cceac(R26), F11
+	VFMLA V15.S4, V12.S4, V11.S4
+	FMOVQ bits3e4cceac(R26), F12
+	VFMLA V16.S4, V13.S4, V12.S4
+	FMOVQ bits3e4cceac(R26), F13
+	VFMLA V17.S4, V14.S4, V13.S4
+	FMOVQ bitsbe7ffffc(R26), F14
+	VFMLA V6.S4, V26.S4, V14.S4
+	FMOVQ bitsbe7ffffc(R26), F26
+	VFMLA V15.S4, V11.S4, V26.S4
+	FMOVQ bitsbe7ffffc(R26), F11
+	VFMLA V16.S4, V12.S4, V11.S4
+	FMOVQ bitsbe7ffffc(R26), F12
+	VFMLA V17.S4, V13.S4, V12.S4
+	FMOVQ bits3eaaaaaa(R26), F13
+	VFMLA V6.S4, V14.S4, V13.S4
+	FMOVQ bits3eaaaaaa(R26), F14
+	VFMLA V15.S4, V26.S4, V14.S4
+	FMOVQ bits3eaaaaaa(R26), F26
+	VFMLA V16.S4, V11.S4, V26.S4
+	FMOVQ bits3eaaaaaa(R26), F11
+	VFMLA V17.S4, V12.S4, V11.S4
+	WORD $0x6e26dccc // FMUL V12.4S, V6.4S, V6.4S
+	WORD $0x6e2fddfb // FMUL V27.4S, V15.4S, V15.4S
+	WORD $0x6e30de1c // FMUL V28.4S, V16.4S, V16.4S
+	WORD $0x6e31de3d // FMUL V29.4S, V17.4S, V17.4S
+	WORD $0x6e26ddad // FMUL V13.4S, V13.4S, V6.4S
+	WORD $0x6e2fddce // FMUL V14.4S, V14.4S, V15.4S
+	WORD $0x6e30df5a // FMUL V26.4S, V26.4S, V16.4S
+	WORD $0x6e31dd6b // FMUL V11.4S, V11.4S, V17.4S
+	WORD $0x6e2cddad // FMUL V13.4S, V13.4S, V12.4S
+	WORD $0x6e3bddce // FMUL V14.4S, V14.4S, V27.4S
+	WORD $0x6e3cdf5a // FMUL V26.4S, V26.4S, V28.4S
+	WORD $0x6e3ddd6b // FMUL V11.4S, V11.4S, V29.4S
+	FMOVQ bitsb95e8083(R26), F30
+	VFMLA V30.S4, V19.S4, V13.S4
+	VFMLA V30.S4, V20.S4, V14.S4
+	VFMLA V30.S4, V21.S4, V26.S4
+	VFMLA V30.S4, V22.S4, V11.S4
+	FMOVQ bits3f000000(R26), F30
+	VFMLS V30.S4, V12.S4, V13.S4
+	VFMLS V30.S4, V27.S4, V14.S4
+	VFMLS V30.S4, V28.S4, V26.S4
+	VFMLS V30.S4, V29.S4, V11.S4
+	WORD $0x4e2dd4c6 // FADD V6.4S, V6.4S, V13.4S
+	WORD $0x4e2ed5ef // FADD V15.4S, V15.4S, V14.4S
+	WORD $0x4e3ad610 // FADD V16.4S, V16.4S, V26.4S
+	WORD $0x4e2bd631 // FADD V17.4S, V17.4S, V11.4S
+	FMOVQ bits3f318000(R26), F30
+	VFMLA V30.S4, V19.S4, V6.S4
+	VFMLA V30.S4, V20.S4, V15.S4
+	VFMLA V30.S4, V21.S4, V16.S4
+	VFMLA V30.S4, V22.S4, V17.S4
+	WORD $0x4e27d4c6 // FADD V6.4S, V6.4S, V7.4S
+	WORD $0x4e28d5ef // FADD V15.4S, V15.4S, V8.4S
+	WORD $0x4e29d610 // FADD V16.4S, V16.4S, V9.4S
+	WORD $0x4e2ad631 // FADD V17.4S, V17.4S, V10.4S
+	WORD $0x4ea6d652 // FSUB V18.4S, V18.4S, V6.4S
+	WORD $0x4eafd6f7 // FSUB V23.4S, V23.4S, V15.4S
+	WORD $0x4eb0d718 // FSUB V24.4S, V24.4S, V16.4S
+	WORD $0x4eb1d739 // FSUB V25.4S, V25.4S, V17.4S
+	AND $60, R0, R16
+	SUB R16, R26, R16
+	FMOVQ 64(R16), F6
+	VAND V6.B16, V18.B16, V18.B16
+	FMOVQ 80(R16), F6
+	VAND V6.B16, V23.B16, V23.B16
+	FMOVQ 96(R16), F6
+	VAND V6.B16, V24.B16, V24.B16
+	FMOVQ 112(R16), F6
+	VAND V6.B16, V25.B16, V25.B16
+	WORD $0x4e32d442 // FADD V2.4S, V2.4S, V18.4S
+	WORD $0x4e37d463 // FADD V3.4S, V3.4S, V23.4S
+	WORD $0x4e38d484 // FADD V4.4S, V4.4S, V24.4S
+	WORD $0x4e39d4a5 // FADD V5.4S, V5.4S, V25.4S
+done2:
+	FSTPQ (F2, F3), 0(R3)
+	FSTPQ (F4, F5), 32(R3)
 	RET

@@ -72,8 +72,35 @@ func (m Matrix) RowRange(from, to int) Matrix {
 // Contiguous reports whether the rows follow each other without a gap.
 func (m Matrix) Contiguous() bool { return m.Stride == m.Cols || m.Rows <= 1 }
 
-// absent reports whether m is the zero Matrix, by which a caller skips a result.
+// absent reports whether m stands for a result that the caller skips: no data and no elements.
 func (m *Matrix) absent() bool { return m.Data == nil && m.Rows == 0 && m.Cols == 0 }
+
+// skipped is absent, and makes m the zero Matrix if it is: a stride would move the pointer that stands for no result.
+func (m *Matrix) skipped() bool {
+	if !m.absent() {
+		return false
+	}
+	m.Stride = 0
+	return true
+}
+
+// part returns the rows from (included) to (excluded) of a result, or the zero Matrix if it is skipped or not wanted.
+func (m *Matrix) part(from, to int, wanted bool) Matrix {
+	if m.Data == nil || !wanted {
+		return Matrix{}
+	}
+	return m.RowRange(from, to)
+}
+
+// over reports whether m lies on one of the others.
+func (m *Matrix) over(others ...*Matrix) bool {
+	for _, o := range others {
+		if m.Data != nil && unsafe.SliceData(m.Data) == unsafe.SliceData(o.Data) {
+			return true
+		}
+	}
+	return false
+}
 
 // flatten turns matrices of one shape into single long rows if all of them are
 // contiguous, and leaves them as they are otherwise.
@@ -87,13 +114,6 @@ func flatten(ms ...*Matrix) {
 		m.Rows, m.Cols = 1, m.Rows*m.Cols
 		m.Stride = m.Cols
 	}
-}
-
-// there lets a matrix stay on the caller's stack: behind a variable the compiler cannot see that no kernel keeps it. A
-// copy would cost more than a small kernel, since it reads wider words than were just written.
-func there(m *Matrix) *Matrix {
-	p := uintptr(unsafe.Pointer(m))
-	return *(**Matrix)(unsafe.Pointer(&p))
 }
 
 // operand is a matrix under the name it has in an error message.

@@ -5,7 +5,7 @@ import "fmt"
 // PackedB is the weights of a dense layer with their bias, laid out for the products of one [Table]. The zero value is
 // ready for [Table.Pack]. It does not change afterwards, so any number of goroutines may use it.
 type PackedB struct {
-	isa        ISA
+	level      *level // whose products read it
 	rows, cols int
 	panel      int       // columns that lie beside each other: all of them on Generic
 	data       []float32 // panel after panel, the last one filled up with zeros
@@ -14,6 +14,9 @@ type PackedB struct {
 
 // Pack copies w [k, n] and bias, of n elements or nil, into dst, reusing its memory.
 func (t *Table) Pack(dst *PackedB, w Matrix, bias []float32) error {
+	if t.err != nil {
+		return t.err
+	}
 	const kernel = "Pack"
 	if err := (operand{"w", w}).check(kernel); err != nil {
 		return err
@@ -24,11 +27,11 @@ func (t *Table) Pack(dst *PackedB, w Matrix, bias []float32) error {
 		}
 	}
 	panel := max(w.Cols, 1)
-	if t.tiles != nil {
-		panel = t.tiles.panel
+	if t.level != nil {
+		panel = t.level.panel
 	}
 	panels := (w.Cols + panel - 1) / panel
-	*dst = PackedB{isa: t.ISA, rows: w.Rows, cols: w.Cols, panel: panel, data: grow(dst.data, panels*w.Rows*panel), bias: dst.bias}
+	*dst = PackedB{level: t.level, rows: w.Rows, cols: w.Cols, panel: panel, data: grow(dst.data, panels*w.Rows*panel), bias: dst.bias}
 	pack(dst.data, w, panel)
 	if bias == nil {
 		dst.bias = nil
@@ -50,17 +53,20 @@ func pack(dst []float32, b Matrix, panel int) {
 	}
 }
 
-// Dense computes y = act(x·w + bias) for x [m, k] and w packed by a table of the same ISA. y must not share memory with
+// Dense computes y = act(x·w + bias) for x [m, k] and w packed by the same table. y must not share memory with
 // x. The result has the bits of [Table.Gemm].
 func (t *Table) Dense(s *Scratch, y, x Matrix, w *PackedB, act Activation) error {
-	if !y.Valid() || !x.Valid() || w.isa != t.ISA || x.Cols != w.rows || y.Rows != x.Rows || y.Cols != w.cols || act > Tanh {
+	if t.err != nil {
+		return t.err
+	}
+	if !y.Valid() || !x.Valid() || w == nil || w.level != t.level || x.Cols != w.rows || y.Rows != x.Rows || y.Cols != w.cols || act > Tanh {
 		return t.checkDense(y, x, w, act)
 	}
 	raceProduct(y, x, vector(w.data), w.bias)
-	if t.tiles == nil {
+	if t.level == nil {
 		gemmGeneric(y, x.Data, x.Stride, 1, MatrixOf(w.data, w.rows, w.cols), Epilogue{Bias: w.bias, Act: act})
 	} else {
-		t.tiles.dense(s, &y, &x, w, act)
+		t.level.dense(s, &y, &x, w, act)
 	}
 	return nil
 }
@@ -75,8 +81,10 @@ func (t *Table) checkDense(y, x Matrix, w *PackedB, act Activation) error {
 		return err
 	}
 	switch {
-	case w.isa != t.ISA:
-		return fmt.Errorf("kernels: Dense: w is packed for %s, the table is %s", w.isa, t.ISA)
+	case w == nil:
+		return fmt.Errorf("kernels: Dense: w is nil: use Table.Pack")
+	case w.level != t.level:
+		return fmt.Errorf("kernels: Dense: w is packed for %s, the table is %s", w.level.name(), t.level.name())
 	case x.Cols != w.rows:
 		return shapeError(kernel, "w is %dx%d, x has %d columns", w.rows, w.cols, x.Cols)
 	case y.Rows != x.Rows || y.Cols != w.cols:

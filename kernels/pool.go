@@ -10,6 +10,8 @@ import (
 // have the same bits with any number of workers. Any number of goroutines may use one Pool: it shares one call at a time,
 // and a caller that finds it busy does the work alone, as it does what no worker has time to begin.
 //
+// The zero Pool has one worker, the caller.
+//
 // Workers watch for work for some microseconds after the last one and sleep then, so a Pool that is not used costs
 // nothing.
 type Pool struct {
@@ -36,11 +38,11 @@ func NewPool(workers int) *Pool {
 }
 
 // Workers returns how many workers share a call, the caller included.
-func (p *Pool) Workers() int { return p.workers }
+func (p *Pool) Workers() int { return max(1, p.workers) }
 
 // Close ends the goroutines of p. Later calls are done by their callers.
 func (p *Pool) Close() {
-	if p.closed.CompareAndSwap(false, true) {
+	if p.closed.CompareAndSwap(false, true) && p.stop != nil {
 		close(p.stop)
 	}
 }
@@ -48,7 +50,7 @@ func (p *Pool) Close() {
 // Do calls do for each part from 0 to parts-1, once, on several goroutines, and returns when all are done. do
 // must not panic.
 func (p *Pool) Do(parts int, do func(part int)) {
-	if parts <= 1 || p.workers == 1 || p.closed.Load() || !p.busy.TryLock() {
+	if parts <= 1 || p.workers <= 1 || p.closed.Load() || !p.busy.TryLock() {
 		for i := range parts {
 			do(i)
 		}

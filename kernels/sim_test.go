@@ -30,7 +30,7 @@ var assembly = sync.OnceValues(func() (*asmsim.Program, error) {
 
 // simulated returns the kernels of a level with every assembly function in it run by the simulator, so that a machine
 // that lacks the level can test it. They may touch nothing but mem, or everything if it is nil.
-func simulated(t testing.TB, v simd, mem *asmsim.Memory) *Table {
+func simulated(t testing.TB, v level, mem *asmsim.Memory) *Table {
 	t.Helper()
 	program, err := assembly()
 	require.NoError(t, err)
@@ -83,7 +83,7 @@ func nativeAVX2(t testing.TB) *Table {
 // Both levels run in the simulator, and give the bits that AVX2 gives on the machine.
 func TestSimulatedGemm(t *testing.T) {
 	native := nativeAVX2(t)
-	for _, level := range []simd{avx2, avx512} {
+	for _, level := range []level{avx2, avx512} {
 		t.Run("isa="+level.isa.String(), func(t *testing.T) {
 			table := simulated(t, level, nil)
 			r := rand.New(rand.NewPCG(1, 2))
@@ -187,7 +187,7 @@ func TestSimulatedGemmBounds(t *testing.T) {
 	program, err := assembly()
 	require.NoError(t, err)
 	r := rand.New(rand.NewPCG(3, 4))
-	for _, level := range []simd{avx2, avx512} {
+	for _, level := range []level{avx2, avx512} {
 		for i, original := range slices.Concat(level.byRows, level.ofNarrow[min(len(level.byRows), len(level.ofNarrow)):]) {
 			rows, name := i+1, symbol(reflect.ValueOf(original))
 			for try := range 140 {
@@ -254,7 +254,7 @@ func TestSimulatedCalls(t *testing.T) {
 	if os.Getenv("ESPALIER_LONG") != "" {
 		seeds *= uint64(len(specials)) // each of them
 	}
-	for _, level := range []simd{avx2, avx512} {
+	for _, level := range []level{avx2, avx512} {
 		var mem asmsim.Memory
 		table := simulated(t, level, &mem)
 		for _, c := range calls() {

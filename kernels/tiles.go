@@ -24,28 +24,22 @@ type tileCall struct {
 
 type gemmTile = func(call *tileCall)
 
-// onStack lets a call stay on the stack: behind a variable the compiler cannot see that no gemmTile keeps it.
-func onStack(call *tileCall) *tileCall {
-	p := uintptr(unsafe.Pointer(call))
-	return *(**tileCall)(unsafe.Pointer(&p))
-}
-
 // tiles is how a SIMD level multiplies matrices.
 type tiles struct {
 	panel     int                                                                      // columns of a panel of B
 	wide      int                                                                      // columns of the widest tile
 	byRows    []gemmTile                                                               // byRows[i] computes i+1 rows
-	narrow    int                                                                      // up to so many columns there are
-	ofNarrow  []gemmTile                                                               // higher tiles
+	narrow    int                                                                      // the columns for which ofNarrow is there
+	ofNarrow  []gemmTile                                                               // byRows and higher tiles
 	transpose func(rows, cols int, dst *float32, dstRow int, src *float32, srcRow int) // up to 16 rows to columns
 	deepest   int                                                                      // rows of B per pass: a panel of them stays in the first cache
 	block     int                                                                      // floats of A that stay in the second cache meanwhile
-	copy      activateFunc
-	activate  func(y, x *Matrix, bias []float32, act Activation) // what a tile cannot: sigmoid and tanh
 }
 
 const (
 	maxCall   = 1 << 18 // multiply-adds in a call, which is not preempted: a few microseconds
+	maxMoved  = 1 << 15 // floats that a call reads and writes, should they come from main memory
+	maxBlocks = 1 << 7  // blocks of rows in a call, should there be next to nothing to compute
 	shareFrom = 1 << 20 // multiply-adds of a product that is worth sharing: it takes tens of microseconds
 	inPlace   = 1 << 15 // floats of an operand that are read where they lie
 )
@@ -74,7 +68,7 @@ func (p *product) begin(bias []float32, act Activation, accumulate bool) {
 // Products and matrices are filled field by field: a composite literal is made elsewhere and copied by wider loads than the
 // stores it waits for, which costs as much as a small product.
 
-func (g *tiles) gemm(s *Scratch, c *Matrix, a *float32, aRow, aCol int, b *Matrix, e *Epilogue) {
+func (g *level) gemm(s *Scratch, c *Matrix, a *float32, aRow, aCol int, b *Matrix, e *Epilogue) {
 	var p product
 	p.rows, p.n, p.k = c.Rows, c.Cols, b.Rows
 	p.a, p.aRow, p.aCol = a, 4*aRow, 4*aCol
@@ -89,7 +83,7 @@ func (g *tiles) gemm(s *Scratch, c *Matrix, a *float32, aRow, aCol int, b *Matri
 }
 
 // gemmNT transposes B into panels: for the weights of a layer that costs less than a row or two of the product.
-func (g *tiles) gemmNT(s *Scratch, c, a, b *Matrix, e *Epilogue) {
+func (g *level) gemmNT(s *Scratch, c, a, b *Matrix, e *Epilogue) {
 	var p product
 	p.rows, p.n, p.k = c.Rows, c.Cols, b.Cols
 	p.a, p.aRow, p.aCol = unsafe.SliceData(a.Data), 4*a.Stride, 4
@@ -101,7 +95,7 @@ func (g *tiles) gemmNT(s *Scratch, c, a, b *Matrix, e *Epilogue) {
 	g.finish(c, c.Rows, e.Act)
 }
 
-func (g *tiles) dense(s *Scratch, y, x *Matrix, w *PackedB, act Activation) {
+func (g *level) dense(s *Scratch, y, x *Matrix, w *PackedB, act Activation) {
 	var p product
 	g.prepare(&p, y, x, w, act)
 	g.run(s, &p)
@@ -109,45 +103,48 @@ func (g *tiles) dense(s *Scratch, y, x *Matrix, w *PackedB, act Activation) {
 }
 
 // finish applies the activations that a tile cannot to the first rows.
-func (g *tiles) finish(c *Matrix, rows int, act Activation) {
+func (g *level) finish(c *Matrix, rows int, act Activation) {
 	if act > ReLU {
 		var m Matrix
 		m.Data, m.Rows, m.Cols, m.Stride = c.Data, rows, c.Cols, c.Stride
 		flatten(&m)
-		g.activate(there(&m), there(&m), nil, act)
+		g.activateColumns(&m, &m, nil, act)
 	}
 }
 
 // of returns the tiles for a product of n columns, by rows.
-func (g *tiles) of(n int) []gemmTile {
+func (g *level) of(n int) []gemmTile {
 	if n <= g.narrow {
 		return g.ofNarrow
 	}
 	return g.byRows
 }
 
-func (g *tiles) run(s *Scratch, p *product) {
+func (g *level) run(s *Scratch, p *product) {
 	if p.k == 0 { // A and B have no memory to point into
 		p.aRow, p.aCol, p.bRow, p.bCol, p.bPanel = 0, 0, 0, 0, 0
 	}
 	switch {
 	case p.rows == 0 || p.n == 0:
-	case p.rows <= len(g.of(p.n)) && p.k <= g.deepest && p.rows*p.n*p.k <= maxCall && !p.copyB:
+	case p.rows <= len(g.of(p.n)) && p.k <= g.deepest && p.rows*p.n*p.k <= maxCall && p.moved() <= maxMoved && !p.copyB:
 		p.blocks = 1
-		g.of(p.n)[p.rows-1](onStack(&p.tileCall))
+		g.of(p.n)[p.rows-1](noescape(&p.tileCall))
 	case s != nil && s.Pool != nil && p.rows*p.n*p.k >= shareFrom:
 		g.share(s, p)
-	case p.k <= g.deepest && p.rows*p.k <= inPlace/4 && !p.copyB:
+	case p.k <= g.deepest && p.rows*p.k <= inPlace/4 && (p.rows > 3 || p.k*g.wide <= maxMoved) && !p.copyB:
 		g.allColumns(p)
 	default:
 		g.blocked(s, p)
 	}
 }
 
+// moved returns how many floats a call for all of the product reads and writes.
+func (p *product) moved() int { return p.k*p.n + p.rows*(p.k+2*p.n) }
+
 // A shared product is computed in parts by the workers of a pool: each has some of the columns, and so its own part of B,
 // or some of the rows if there are few columns.
 type shared struct {
-	tiles     *tiles
+	level     *level
 	product   product
 	rows      int // of a part
 	cols      int
@@ -155,15 +152,15 @@ type shared struct {
 	part      func(part int) // is made once
 }
 
-func (g *tiles) share(s *Scratch, p *product) {
+func (g *level) share(s *Scratch, p *product) {
 	if s.shared == nil {
 		s.shared = new(shared)
 		s.shared.part = s.shared.compute
 	}
 	sh := s.shared
-	sh.tiles, sh.product = g, *p
+	sh.level, sh.product = g, *p
 	sh.rows, sh.cols = p.rows, p.n
-	parts := 2 * s.Pool.workers // a late worker leaves more to the others
+	parts := 2 * s.Pool.Workers() // a late worker leaves more to the others
 	if p.n >= 2*parts*g.panel || p.n > p.rows {
 		sh.cols = ((p.n+parts-1)/parts + g.panel - 1) / g.panel * g.panel
 		parts = (p.n + sh.cols - 1) / sh.cols
@@ -188,7 +185,7 @@ func (sh *shared) compute(part int) {
 	p.rows, p.n = min(sh.rows, p.rows-row), min(sh.cols, p.n-col)
 	p.a = offset(p.a, row*p.aRow)
 	if p.bCol == 4 {
-		p.b = offset(p.b, col/sh.tiles.panel*p.bPanel)
+		p.b = offset(p.b, col/sh.level.panel*p.bPanel)
 	} else {
 		p.b = offset(p.b, col*p.bCol)
 	}
@@ -196,18 +193,22 @@ func (sh *shared) compute(part int) {
 	if p.init != nil {
 		p.init = offset(p.init, row*p.initRow+4*col)
 	}
-	sh.tiles.blocked(&sh.scratches[part], &p)
+	sh.level.blocked(&sh.scratches[part], &p)
 }
 
 // blocked goes through blocks of k, then blocks of rows, then panels: a panel of B waits in the first cache while the
 // block of A passes by from the second one. Blocks of both are copied where they lie in too many pages and too few sets
 // of the caches.
-func (g *tiles) blocked(s *Scratch, p *product) {
+func (g *level) blocked(s *Scratch, p *product) {
 	if s == nil && p.copyB {
 		s = new(Scratch)
 	}
 	whole := *p
-	passes := max(1, (p.k+g.deepest-1)/g.deepest)
+	deepest := g.deepest
+	if p.rows <= 3 {
+		deepest = min(deepest, maxMoved/g.wide)
+	}
+	passes := max(1, (p.k+deepest-1)/deepest)
 	deep := max(1, (p.k+passes-1)/passes)
 	for from := 0; from == 0 || from < whole.k; from += deep {
 		p.k = min(deep, whole.k-from)
@@ -238,26 +239,28 @@ func (g *tiles) blocked(s *Scratch, p *product) {
 }
 
 // allColumns computes a block of rows.
-func (g *tiles) allColumns(p *product) {
+func (g *level) allColumns(p *product) {
 	a, b, c, init, n := p.a, p.b, p.c, p.init, p.n
-	width := n
-	switch {
-	case p.rows <= 3:
-		width = max(g.wide, maxCall/(p.rows*max(p.k, 1))/g.wide*g.wide)
-	case p.k > 32 && p.k*n > 1<<12: // with few sums it is C that passes by, in the order of its memory
-		width = g.panel
-	}
 	tiles := g.of(n)
 	most := len(tiles)
 	blocks := (p.rows + most - 1) / most
+	tallest := (p.rows + blocks - 1) / blocks // even blocks are faster than full ones and a small rest
+	width := n
+	switch {
+	case p.k > 32 && p.k*n > 1<<12 && p.rows > 3: // with few sums it is C that passes by, in the order of its memory
+		width = g.panel
+	case tallest*n*p.k > maxCall || p.k*n+2*tallest*n > maxMoved:
+		width = min(maxCall/(tallest*max(p.k, 1)), maxMoved/(p.k+2*tallest))
+		width = max(g.wide, width/g.wide*g.wide)
+	}
 	for j := 0; j < n; j += width {
 		p.n = min(width, n-j)
 		p.b = offset(b, j/g.panel*p.bPanel)
-		height := (p.rows + blocks - 1) / blocks // even blocks are faster than full ones and a small rest
-		less := height*blocks - p.rows           // blocks that have one row less
-		perCall := blocks
-		if blocks*height*p.n*p.k > maxCall {
-			perCall = max(1, maxCall/(height*p.n*p.k))
+		height := tallest
+		less := height*blocks - p.rows // blocks that have one row less
+		perCall := min(blocks, maxBlocks)
+		if blocks*height*p.n*p.k > maxCall || blocks*height*(2*p.n+p.k) > maxMoved {
+			perCall = max(1, min(perCall, maxCall/(height*p.n*max(p.k, 1)), maxMoved/(height*(2*p.n+p.k))))
 		}
 		for i, left := 0, blocks; left > 0; {
 			if left == less {
@@ -270,7 +273,10 @@ func (g *tiles) allColumns(p *product) {
 			if init != nil {
 				p.init = offset(init, i*p.initRow+4*j)
 			}
-			tiles[height-1](onStack(&p.tileCall))
+			if i+j > 0 {
+				safePoint()
+			}
+			tiles[height-1](noescape(&p.tileCall))
 			left -= count
 			i += count * height
 		}
@@ -280,28 +286,46 @@ func (g *tiles) allColumns(p *product) {
 
 // panels copies k rows of B into panels. It reads memory in order: rows of B as they are, or 16 rows of its transpose at a
 // time.
-func (g *tiles) panels(s *Scratch, p *product) {
+func (g *level) panels(s *Scratch, p *product) {
 	panel := p.k*g.panel + 16 // a cache line more than needed keeps panels from falling into the same sets
 	s.b = grow(s.b, (p.n+g.panel-1)/g.panel*panel)
 	src, row := p.b, p.bRow
 	p.b, p.bRow, p.bPanel = unsafe.SliceData(s.b), 4*g.panel, 4*panel
 	if p.bCol != 4 {
 		for j := 0; j < p.n && p.k > 0; j += 16 {
-			g.transpose(min(16, p.n-j), p.k, &s.b[j/g.panel*panel+j%g.panel], p.bRow, offset(src, j*p.bCol), p.bCol)
+			g.columnsOf(min(16, p.n-j), p.k, &s.b[j/g.panel*panel+j%g.panel], p.bRow, offset(src, j*p.bCol), p.bCol)
 		}
 		return
 	}
 	whole, rest := p.n/g.panel, p.n%g.panel
 	for i := range p.k {
-		g.copy(whole, g.panel, &s.b[i*g.panel], p.bPanel, offset(src, i*row), p.bRow, nil)
+		for from, n := range parts(whole, flatCall/g.panel) {
+			g.copy(n, g.panel, &s.b[i*g.panel+from*panel], p.bPanel, offset(src, i*row+from*p.bRow), p.bRow)
+		}
+		safePoint()
 	}
 	if rest > 0 {
-		g.copy(p.k, rest, &s.b[whole*panel], p.bRow, offset(src, whole*p.bRow), row, nil)
+		for from, n := range parts(p.k, flatCall/g.panel) {
+			g.copy(n, rest, &s.b[whole*panel+from*g.panel], p.bRow, offset(src, whole*p.bRow+from*row), row)
+		}
+	}
+}
+
+// copy copies rows.
+func (g *level) copy(rows, cols int, dst *float32, dstRow int, src *float32, srcRow int) {
+	g.functions.activate[Linear](rows, cols, dst, dstRow, src, srcRow, nil)
+}
+
+// columnsOf makes up to 16 rows columns.
+func (g *level) columnsOf(rows, cols int, dst *float32, dstRow int, src *float32, srcRow int) {
+	safePoint()
+	for from, n := range parts(cols, rowCall/16) {
+		g.transpose(rows, n, offset(dst, from*dstRow), dstRow, offset(src, 4*from), srcRow)
 	}
 }
 
 // copyA copies a block of A, by rows, if there are enough columns to make that pay.
-func (g *tiles) copyA(s *Scratch, p *product) {
+func (g *level) copyA(s *Scratch, p *product) {
 	row := (p.k+15)&^15 + 16
 	switch {
 	case s == nil:
@@ -309,12 +333,13 @@ func (g *tiles) copyA(s *Scratch, p *product) {
 	case p.aCol != 4 && p.n >= 4*g.panel && p.rows*p.k > inPlace/4:
 		s.a = grow(s.a, p.rows*row)
 		for k := 0; k < p.k; k += 16 {
-			g.transpose(min(16, p.k-k), p.rows, &s.a[k], 4*row, offset(p.a, k*p.aCol), p.aCol)
+			g.columnsOf(min(16, p.k-k), p.rows, &s.a[k], 4*row, offset(p.a, k*p.aCol), p.aCol)
 		}
 	case p.aCol == 4 && p.aRow >= 2048 && p.rows >= 32 && p.n >= 8*g.panel:
 		s.a = grow(s.a, p.rows*row)
 		for i := 0; i < p.rows; i += 16 {
-			g.copy(min(16, p.rows-i), p.k, &s.a[i*row], 4*row, offset(p.a, i*p.aRow), p.aRow, nil)
+			safePoint()
+			g.copy(min(16, p.rows-i), p.k, &s.a[i*row], 4*row, offset(p.a, i*p.aRow), p.aRow)
 		}
 	default:
 		return

@@ -1,0 +1,23 @@
+//go:build !purego
+
+package kernels
+
+//go:generate go run -C ../gen .
+
+var neon = level{
+	isa: NEON,
+	tiles: tiles{
+		panel:     16,
+		wide:      64,
+		byRows:    []gemmTile{gemm1x16NEON, gemm2x16NEON, gemm3x16NEON, gemm4x16NEON, gemm5x16NEON, gemm6x16NEON},
+		transpose: transpose16NEON,
+		deepest:   256,
+		block:     32 << 10,
+	},
+	functions: functionsNEON,
+}
+
+// archTables returns the tables of this architecture in ascending order.
+func archTables() []*Table { return arm64Tables }
+
+var arm64Tables = []*Table{neon.table()}
