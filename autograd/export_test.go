@@ -22,3 +22,6 @@ func (t *Tape) Values() []kernels.Matrix {
 	}
 	return values
 }
+
+// RowsPerSum is how many rows one chain of additions takes.
+const RowsPerSum = rowsPerSum

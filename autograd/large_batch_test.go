@@ -1,0 +1,65 @@
+package autograd_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/espalier-ml/espalier/autograd"
+	"github.com/espalier-ml/espalier/kernels"
+)
+
+// A sum over the rows of a batch does not stand still once it is large: each row counts. The first row brings the sum to
+// 2²⁴, where a chain of float32 additions ignores every further 1.
+func TestLargeBatch(t *testing.T) {
+	const rows = 2*autograd.RowsPerSum + 1
+	first, want := float32(1<<24), float64(1<<24+autograd.RowsPerSum)
+	up := kernels.NewMatrix(rows, 1)
+	for i := range up.Data {
+		up.Data[i] = 1
+	}
+	up.Data[0] = first
+	weighted := func(tape *autograd.Tape, y *autograd.Tensor) *autograd.Tensor {
+		return tape.Sum(tape.Multiply(y, tape.Const(up)))
+	}
+	eachTable(t, func(t *testing.T, table *kernels.Table) {
+		x := kernels.NewMatrix(rows, 1)
+		require.NoError(t, table.Fill(x, 1))
+		tape := autograd.NewTape(table)
+		w, b := tape.Param(kernels.NewMatrix(1, 1)), tape.Param(kernels.NewMatrix(1, 1))
+		require.NoError(t, tape.Backward(weighted(tape, tape.Dense(tape.Const(x), w, b, kernels.Linear))))
+		require.InDelta(t, want, w.Grad().Data[0], 100)
+		require.InDelta(t, want, b.Grad().Data[0], 100)
+
+		tape = autograd.NewTape(table)
+		rowsOf := tape.Param(kernels.NewMatrix(2, 1)) // row 1 by all samples
+		require.NoError(t, tape.Backward(weighted(tape, tape.Embedding(tape.Const(x), rowsOf))))
+		require.InDelta(t, want+autograd.RowsPerSum, rowsOf.Grad().Data[1], 100)
+		require.Zero(t, rowsOf.Grad().Data[0])
+	})
+}
+
+// A row of weight 0 counts nothing, whatever its loss: 0·Inf is not NaN here.
+func TestWeightZero(t *testing.T) {
+	eachTable(t, func(t *testing.T, table *kernels.Table) {
+		tape := autograd.NewTape(table)
+		p := kernels.MatrixOf([]float32{1, 1e38, 2, 1e38}, 2, 2)
+		target := kernels.MatrixOf([]float32{0, -3e38, 0, 1e38}, 2, 2)
+		pred := tape.Param(p)
+		loss := tape.MeanSquaredError(pred, target, []float32{0, 1})
+		require.NoError(t, tape.Backward(loss))
+		require.Equal(t, float32(2), loss.Data[0])
+		require.Equal(t, []float32{0, 0, 2, 0}, pred.Grad().Data)
+	})
+}
+
+// The mean may be finite where the sum is not.
+func TestMeanBeyondTheSum(t *testing.T) {
+	eachTable(t, func(t *testing.T, table *kernels.Table) {
+		tape := autograd.NewTape(table)
+		x := kernels.NewMatrix(10, 10)
+		require.NoError(t, table.Fill(x, 3e37))
+		require.InEpsilon(t, 3e37, tape.Mean(tape.Const(x)).Data[0], 1e-5)
+		require.NoError(t, tape.Err())
+	})
+}

@@ -1,0 +1,161 @@
+package kernels_test
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/espalier-ml/espalier/kernels"
+)
+
+func rowOf(x ...float32) kernels.Matrix { return kernels.MatrixOf(x, 1, len(x)) }
+
+// A loss is finite where its limit is, although a term on the way is not.
+func TestLossLimits(t *testing.T) {
+	eachTable(t, func(t *testing.T, table *kernels.Table) {
+		none := kernels.Matrix{}
+		soft := func(x, target kernels.Matrix) float64 {
+			loss := make([]float32, 1)
+			require.NoError(t, table.SoftCrossEntropy(loss, none, none, x, target, nil))
+			return float64(loss[0])
+		}
+		binary := func(x, target kernels.Matrix) float64 {
+			loss := make([]float32, 1)
+			require.NoError(t, table.BinaryCrossEntropy(loss, none, none, x, target, nil))
+			return float64(loss[0])
+		}
+		e := math.E
+		require.InDelta(t, -(0.25*math.Log(1/(1+e)) + 0.75*math.Log(e/(1+e))), soft(rowOf(0, -inf, 1), rowOf(0.25, 0, 0.75)), 1e-6, "a masked class")
+		require.Zero(t, soft(rowOf(3e38, -3e38), rowOf(1, 0)), "logits whose difference overflows")
+		require.Equal(t, math.Inf(1), soft(rowOf(0, -inf), rowOf(0, 1)), "an impossible class")
+		require.True(t, math.IsNaN(soft(rowOf(nan, 1), rowOf(0, 1))), "NaN")
+		for _, c := range []struct{ z, t, want float32 }{{inf, 1, 0}, {-inf, 0, 0}, {inf, 0, inf}, {-inf, 1, inf}, {inf, 0.5, inf}, {-inf, 0.5, inf}} {
+			require.Equal(t, float64(c.want), binary(rowOf(c.z), rowOf(c.t)), "logit %v, target %v", c.z, c.t)
+		}
+		require.InDelta(t, (math.Log(2)+0)/2, binary(rowOf(0, inf), rowOf(0.5, 1)), 1e-6, "the mean of two")
+	})
+}
+
+// The mean of a row may be finite where the sum is not: in short rows and in long ones, also where the gradient overwrites
+// what the loss comes from.
+func TestMeanBeyondTheSum(t *testing.T) {
+	eachTable(t, func(t *testing.T, table *kernels.Table) {
+		for _, cols := range []int{100, 10_001} {
+			for _, over := range []string{"nothing", "pred", "target"} {
+				check := func(what string, value float32, want float64, run func(loss []float32, grad, pred, target kernels.Matrix, weights []float32) error) {
+					pred, target, loss := kernels.NewMatrix(2, cols), kernels.NewMatrix(2, cols), make([]float32, 2)
+					fill(pred.Row(1), value)
+					grad := map[string]kernels.Matrix{"nothing": kernels.NewMatrix(2, cols), "pred": pred, "target": target}[over]
+					require.NoError(t, run(loss, grad, pred, target, nil))
+					require.Less(t, loss[0], float32(0.7), "the other row")
+					require.InEpsilon(t, want, loss[1], 1e-4, "%s of %d columns, grad over %s", what, cols, over)
+					require.NotZero(t, grad.Row(1)[cols-1])
+				}
+				check("mean absolute error", 1e37, 1e37, table.MeanAbsoluteError)
+				check("mean squared error", float32(math.Sqrt(1e37)), 1e37, table.MeanSquaredError)
+				check("binary cross-entropy", 1e37, 1e37, func(loss []float32, grad, pred, target kernels.Matrix, weights []float32) error {
+					return table.BinaryCrossEntropy(loss, kernels.Matrix{}, grad, pred, target, weights)
+				})
+			}
+		}
+	})
+}
+
+// erf stays within its bound where it changes from one polynomial to the other, float by float.
+func TestErfNearItsEnd(t *testing.T) {
+	lo, n := math.Float32bits(0.85), int(math.Float32bits(1)-math.Float32bits(0.85))
+	x, y := kernels.NewMatrix(1, n/3), kernels.NewMatrix(1, n/3)
+	for i := range x.Data {
+		x.Data[i] = math.Float32frombits(lo + uint32(3*i))
+	}
+	eachTable(t, func(t *testing.T, table *kernels.Table) {
+		require.NoError(t, table.Erf(y, x))
+		for i, v := range x.Data {
+			if e := math.Abs(float64(y.Data[i])-math.Erf(float64(v))) / 0x1p-24; e > 1.08 {
+				require.Failf(t, "too far", "%v: %v ulp", v, e)
+			}
+		}
+	})
+}
+
+// A result that is skipped may be any empty view: where it would lie is not looked at.
+func TestSkippedResultsHaveNoPlace(t *testing.T) {
+	eachTable(t, func(t *testing.T, table *kernels.Table) {
+		x, y, loss := kernels.NewMatrix(3, 4), kernels.NewMatrix(3, 4), make([]float32, 3)
+		for _, skip := range []kernels.Matrix{kernels.NewMatrix(9, 7).RowRange(0, 0).Columns(0, 0), {Stride: 1 << 40}, {Stride: 12345}} {
+			require.NoError(t, table.MeanSquaredError(loss, skip, x, y, nil))
+			require.NoError(t, table.MeanAbsoluteError(loss, skip, x, y, nil))
+			require.NoError(t, table.SoftmaxCrossEntropy(loss, skip, skip, x, make([]int32, 3), nil))
+			require.NoError(t, table.SoftCrossEntropy(loss, skip, skip, x, y, nil))
+			require.NoError(t, table.BinaryCrossEntropy(loss, skip, skip, x, y, nil))
+			require.NoError(t, table.ClippedCrossEntropy(loss, skip, x, make([]int32, 3), nil))
+			require.NoError(t, table.ClippedSoftCrossEntropy(loss, skip, x, y, nil))
+			require.NoError(t, table.ClippedBinaryCrossEntropy(loss, skip, x, y, nil))
+		}
+		require.ErrorIs(t, table.MeanSquaredError(loss, kernels.Matrix{Data: x.Data, Stride: 4}, x, y, nil), kernels.ErrShape)
+		require.ErrorIs(t, table.MeanSquaredError(loss, kernels.Matrix{Rows: 3, Stride: 4}, x, y, nil), kernels.ErrShape)
+	})
+}
+
+// The name of a table decides nothing: weights packed by one level are refused by another, whatever they call themselves.
+func TestTableNames(t *testing.T) {
+	for _, a := range kernels.Tables() {
+		for _, b := range kernels.Tables() {
+			renamed, w := *a, new(kernels.PackedB)
+			renamed.ISA = b.ISA
+			require.NoError(t, b.Pack(w, kernels.NewMatrix(40, 40), nil))
+			err := renamed.Dense(nil, kernels.NewMatrix(2, 40), kernels.NewMatrix(2, 40), w, kernels.Linear)
+			if a == b || a.ISA == b.ISA {
+				require.NoError(t, err)
+			} else {
+				require.EqualError(t, err, "kernels: Dense: w is packed for "+b.ISA.String()+", the table is "+a.ISA.String())
+			}
+		}
+	}
+}
+
+// Zero values are of use, or say that they are none.
+func TestZeroValues(t *testing.T) {
+	var table kernels.Table
+	x, y := kernels.NewMatrix(2, 3), kernels.NewMatrix(2, 3)
+	require.NoError(t, table.Softmax(y, x))
+	require.Equal(t, float32(1)/3, y.Data[0])
+	require.NoError(t, table.Gemm(nil, kernels.NewMatrix(2, 2), x, kernels.NewMatrix(3, 2), kernels.Epilogue{}))
+	require.ErrorIs(t, table.Dense(nil, y, x, new(kernels.PackedB), kernels.Linear), kernels.ErrShape)
+	require.Error(t, table.Dense(nil, y, x, nil, kernels.Linear))
+
+	var bound kernels.BoundDense
+	require.EqualError(t, bound.Run(nil, 1), "kernels: BoundDense.Run: nothing is bound: use Table.Bind")
+	require.Error(t, table.Bind(&bound, y, x, nil, kernels.Linear))
+
+	var pool kernels.Pool
+	parts := 0
+	pool.Do(3, func(int) { parts++ })
+	require.Equal(t, 3, parts)
+	require.Equal(t, 1, pool.Workers())
+	pool.Close()
+	pool.Close()
+}
+
+// RowSumSquares adds as RowSum does, in 16 lanes, each square with one rounding on SIMD levels.
+func TestRowSumSquares(t *testing.T) {
+	eachTable(t, func(t *testing.T, table *kernels.Table) {
+		for _, cols := range []int{0, 1, 15, 16, 17, 100, 4096, 20_011} {
+			x, got := newRand(uint64(cols)).matrix(3, cols, 2), make([]float32, 3)
+			require.NoError(t, table.RowSumSquares(got, x))
+			for i, g := range got {
+				want := 0.0
+				for _, v := range x.Row(i) {
+					want += float64(v) * float64(v)
+				}
+				require.InDelta(t, want, g, 1e-5*want, "%d columns", cols)
+			}
+		}
+		x, got := kernels.NewMatrix(1, 100), []float32{0}
+		x.Data[50] = 1.9e19 // finite, its square is not
+		require.NoError(t, table.RowSumSquares(got, x))
+		require.Equal(t, inf, got[0])
+		require.ErrorIs(t, table.RowSumSquares(nil, x), kernels.ErrShape)
+	})
+}
