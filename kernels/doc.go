@@ -4,12 +4,17 @@
 //
 // A [Table] is one full set of kernels for one instruction set. [Default] is the
 // best one this machine runs, [Tables] lists all of them. A kernel is a method
-// of a Table; it checks the shapes of its operands in constant time, returns an
-// error that wraps [ErrShape] when they do not fit, and otherwise allocates
-// nothing and starts nothing: a [Pool] has the goroutines that share large
-// products. Operands are [Matrix] views, which never own their data. Operands with
-// no rows or no columns are legal and cost nothing. Where a comment does not allow
+// of a Table; it checks the shapes of its operands, and labels and indices one by
+// one, returns an error that wraps [ErrShape] when they do not fit, and otherwise
+// allocates nothing and starts nothing: a [Pool] has the goroutines that share
+// large products. Operands are [Matrix] views, which never own their data.
+// Operands with no rows or no columns are legal. Where a comment does not allow
 // two operands to share memory they must not.
+//
+// Assembly cannot be interrupted, so no call of it is long: some microseconds.
+// Between two calls the garbage collector, or whoever else wants to stop the
+// world, finds the goroutine ready. BenchmarkLongestCall and
+// BenchmarkStopTheWorld measure both.
 //
 // # Numeric contract
 //
@@ -29,13 +34,17 @@
 //     these are fixed.
 //   - NaN propagates: through ReLU, through the maximum of a row, through every
 //     loss. The softmax of a row that holds a NaN, or only -Inf, is all NaN.
+//   - The loss of a row that is not finite by these rules is computed once more in
+//     float64, from the first column to the last: a sum may leave float32 where
+//     its mean does not, and 0·Inf stand where the limit is 0. So a loss is Inf or
+//     NaN only where that is the answer.
 //   - Results of exp below 2^-126.5 are flushed to zero.
 //   - The sign of a zero and the payload of a NaN are not specified.
 //
 // AVX2, AVX512 and NEON evaluate each a·b + c of the above with one rounding
 // (fused multiply-add) and therefore agree with each other bit for bit. Generic
-// rounds the product first, on every architecture, and so agrees with itself bit
-// for bit everywhere. Generic and the others differ by rounding only: before the
+// rounds the product first, on every architecture (but for erf, whose bound that
+// would break), and so agrees with itself bit for bit everywhere. Generic and the others differ by rounding only: before the
 // activation an element of a product is within k·2⁻²³·Σ|a||b| of the exact value
 // on every level, with |bias| or |c| counted in the sum. The worst error on AVX2,
 // and so on every SIMD level, over all float32 (TestSweep with ESPALIER_SWEEP set)

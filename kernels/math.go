@@ -3,7 +3,7 @@ package kernels
 import "math"
 
 // The bounds below are in units in the last place of the exact result and hold on every level, with products rounded and
-// with products fused: TestSweep.
+// with products fused: TestSweep and, where two polynomials meet, TestErfNearItsEnd.
 //
 // The coefficients are those of the Cephes library's single precision functions
 // (Stephen L. Moshier, netlib.org/cephes) but for erf, which has its own. Each function is straight-line apart
