@@ -14,9 +14,7 @@ func (t *Tape) Activate(x *Tensor, act kernels.Activation) *Tensor {
 	}
 	y := t.result(x.Rows, x.Cols, x)
 	t.check(t.table.Activate(y.Matrix, x.Matrix, nil, act))
-	o := t.activates.get()
-	*o = activateOp{x, y, act}
-	return t.record(o, y)
+	return record(t, y, activateOp{x, y, act})
 }
 
 func (o *activateOp) backward(t *Tape) error {

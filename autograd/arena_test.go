@@ -64,7 +64,7 @@ func TestArenaGrowsToOneBlock(t *testing.T) {
 }
 
 func TestPoolKeepsItsValuesInPlace(t *testing.T) {
-	var p pool[int]
+	var p freeList[int]
 	seen := map[*int]bool{}
 	var order []*int
 	for i := range 100 {

@@ -9,9 +9,7 @@ func (t *Tape) Add(a, b *Tensor) *Tensor {
 	}
 	y := t.result(a.Rows, a.Cols, a, b)
 	t.check(t.table.Add(y.Matrix, a.Matrix, b.Matrix))
-	o := t.adds.get()
-	*o = addOp{a, b, y}
-	return t.record(o, y)
+	return record(t, y, addOp{a, b, y})
 }
 
 func (o *addOp) backward(t *Tape) error {
@@ -35,9 +33,7 @@ func (t *Tape) Multiply(a, b *Tensor) *Tensor {
 	}
 	y := t.result(a.Rows, a.Cols, a, b)
 	t.check(t.table.Mul(y.Matrix, a.Matrix, b.Matrix))
-	o := t.multiplies.get()
-	*o = multiplyOp{a, b, y}
-	return t.record(o, y)
+	return record(t, y, multiplyOp{a, b, y})
 }
 
 func (o *multiplyOp) backward(t *Tape) error {
@@ -70,9 +66,7 @@ func (t *Tape) Scale(x *Tensor, alpha float32) *Tensor {
 	}
 	y := t.result(x.Rows, x.Cols, x)
 	t.check(t.table.Scale(y.Matrix, x.Matrix, alpha))
-	o := t.scales.get()
-	*o = scaleOp{x, y, alpha}
-	return t.record(o, y)
+	return record(t, y, scaleOp{x, y, alpha})
 }
 
 func (o *scaleOp) backward(t *Tape) error {
@@ -97,9 +91,7 @@ func (t *Tape) Sum(x *Tensor) *Tensor {
 	}
 	y := t.result(1, 1, x)
 	y.Data[0] = float32(sum)
-	o := t.sums.get()
-	*o = sumOp{x, y}
-	return t.record(o, y)
+	return record(t, y, sumOp{x, y})
 }
 
 // Mean returns the 1x1 mean of all elements of x, NaN where there are none.
@@ -138,9 +130,7 @@ func (t *Tape) RowSum(x *Tensor) *Tensor {
 	}
 	y := t.result(x.Rows, 1, x)
 	t.check(t.table.RowSum(y.Data, x.Matrix))
-	o := t.rowSums.get()
-	*o = rowSumOp{x, y}
-	return t.record(o, y)
+	return record(t, y, rowSumOp{x, y})
 }
 
 func (o *rowSumOp) backward(t *Tape) error {

@@ -28,9 +28,7 @@ func (t *Tape) Dense(x, w, b *Tensor, act kernels.Activation) *Tensor {
 		e.Bias = b.Row(0)
 	}
 	t.check(t.table.Gemm(&t.scratch, y.Matrix, x.Matrix, w.Matrix, e))
-	o := t.denses.get()
-	*o = denseOp{x, w, b, y, act}
-	return t.record(o, y)
+	return record(t, y, denseOp{x, w, b, y, act})
 }
 
 // rowsPerSum is how many rows of a batch one chain of float32 additions takes. In a chain of 2²⁴ ones the next one changes

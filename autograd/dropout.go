@@ -34,9 +34,7 @@ func (t *Tape) Dropout(x *Tensor, rate float64, random rand.Source) *Tensor {
 	}
 	y := t.result(x.Rows, x.Cols, x)
 	t.check(t.table.Mul(y.Matrix, x.Matrix, mask))
-	o := t.dropouts.get()
-	*o = dropoutOp{x, y, mask}
-	return t.record(o, y)
+	return record(t, y, dropoutOp{x, y, mask})
 }
 
 func (o *dropoutOp) backward(t *Tape) error {

@@ -19,16 +19,17 @@ func (t *Tape) Embedding(x, w *Tensor) *Tensor {
 		t.fail(err)
 		return &t.dead
 	}
-	o := t.embeddings.get()
-	o.w, o.y, o.rows = w, y, o.rows[:0]
 	if y.needs {
+		o := next[embeddingOp](t)
+		o.w, o.y, o.rows = w, y, o.rows[:0]
 		for i := range x.Rows {
 			for _, v := range x.Row(i) {
 				o.rows = append(o.rows, int(v))
 			}
 		}
+		t.ops = append(t.ops, entry{o, y, t.label})
 	}
-	return t.record(o, y)
+	return y
 }
 
 func (o *embeddingOp) backward(t *Tape) error {
@@ -36,7 +37,10 @@ func (o *embeddingOp) backward(t *Tape) error {
 	switch {
 	case w.has:
 	case w.param:
-		w.has, w.sparse = true, t.sparses.get()
+		w.has = true
+		if w.sparse == nil {
+			w.sparse = t.sparses.get()
+		}
 		w.grad = w.sparse.zero(w.Rows, w.Cols)
 	default: // the operation that made w may write to its gradient
 		g, _ := t.into(w)

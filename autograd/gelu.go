@@ -9,9 +9,7 @@ func (t *Tape) Gelu(x *Tensor) *Tensor {
 	}
 	y := t.result(x.Rows, x.Cols, x)
 	t.check(t.table.Gelu(y.Matrix, x.Matrix))
-	o := t.gelus.get()
-	*o = geluOp{x, y}
-	return t.record(o, y)
+	return record(t, y, geluOp{x, y})
 }
 
 func (o *geluOp) backward(t *Tape) error {

@@ -267,6 +267,14 @@ func onFresh(t *testing.T, table *kernels.Table, g graph, operands []kernels.Mat
 	loss = tensor(g(onTape{tape}, p))
 	require.NoError(t, tape.Err())
 	require.NoError(t, tape.Backward(loss))
+	var first [][]float32
+	for _, x := range leaves {
+		first = append(first, values(x.Grad()))
+	}
+	require.NoError(t, tape.Backward(loss), "again")
+	for i, x := range leaves {
+		require.Equal(t, bitsOf(first[i]), bitsOf(values(x.Grad())), "operand %d, walked again", i)
+	}
 	return loss, leaves
 }
 

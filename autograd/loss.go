@@ -44,18 +44,15 @@ func (t *Tape) loss(x *Tensor, weights []float32, probabilities bool, kernel los
 	}
 	y := t.result(1, 1, x)
 	y.Data[0] = float32(sum)
-	o := t.losses.get()
-	*o = lossOp{x, y, g}
-	return t.record(o, y), t.tensor(p, false)
+	return record(t, y, lossOp{x, y, g}), t.tensor(p, false)
 }
 
 func (o *lossOp) backward(t *Tape) error {
-	if up := o.y.grad.Data[0]; up != 1 {
-		if err := t.table.Scale(o.grad, o.grad, up); err != nil {
-			return err
-		}
+	g := t.matrix(o.grad.Rows, o.grad.Cols) // what the kernel computed stays for another Backward
+	if err := t.table.Scale(g, o.grad, o.y.grad.Data[0]); err != nil {
+		return err
 	}
-	return t.give(o.x, o.grad)
+	return t.give(o.x, g)
 }
 
 // SoftmaxCrossEntropy returns sum(weights[i] * loss[i]) with loss[i] = -log softmax(logits)[i, labels[i]], and the

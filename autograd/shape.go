@@ -23,9 +23,7 @@ func (t *Tape) Reshape(x *Tensor, rows, cols int) *Tensor {
 		return &t.dead
 	}
 	y := t.tensor(m, x.needs)
-	o := t.reshapes.get()
-	*o = reshapeOp{x, y}
-	return t.record(o, y)
+	return record(t, y, reshapeOp{x, y})
 }
 
 func (o *reshapeOp) backward(t *Tape) error {
@@ -56,9 +54,15 @@ func (t *Tape) Concatenate(x ...*Tensor) *Tensor {
 		t.check(t.table.Copy(y.Columns(at, at+x.Cols), x.Matrix))
 		at += x.Cols
 	}
-	o := t.concatenates.get()
-	o.x, o.y = append(o.x[:0], x...), y
-	return t.record(o, y)
+	if t.err != nil {
+		return &t.dead
+	}
+	if y.needs {
+		o := next[concatenateOp](t)
+		o.x, o.y = append(o.x[:0], x...), y
+		t.ops = append(t.ops, entry{o, y, t.label})
+	}
+	return y
 }
 
 func (o *concatenateOp) backward(t *Tape) error {
@@ -90,9 +94,7 @@ func (t *Tape) Slice(x *Tensor, from, to int) *Tensor {
 	}
 	y := t.result(x.Rows, to-from, x)
 	t.check(t.table.Copy(y.Matrix, x.Columns(from, to)))
-	o := t.slices.get()
-	*o = sliceOp{x, y, from, to}
-	return t.record(o, y)
+	return record(t, y, sliceOp{x, y, from, to})
 }
 
 func (o *sliceOp) backward(t *Tape) error {

@@ -9,9 +9,7 @@ func (t *Tape) Softmax(x *Tensor) *Tensor {
 	}
 	y := t.result(x.Rows, x.Cols, x)
 	t.check(t.table.Softmax(y.Matrix, x.Matrix))
-	o := t.softmaxes.get()
-	*o = softmaxOp{x, y}
-	return t.record(o, y)
+	return record(t, y, softmaxOp{x, y})
 }
 
 func (o *softmaxOp) backward(t *Tape) error {

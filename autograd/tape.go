@@ -38,30 +38,13 @@ type Tape struct {
 	table   *kernels.Table
 	scratch kernels.Scratch
 	arena   arena
-	tensors pool[Tensor]
-	ops     []entry
+	tensors freeList[Tensor]
+	ops     []entry // behind its end those of the step before, to be used again
 	err     error
-	walked  bool // Backward has run
 	label   int
 	times   []time.Duration // of Backward by label; nil: not asked for
 	dead    Tensor          // what operations return once the tape has failed
-
-	denses       pool[denseOp]
-	embeddings   pool[embeddingOp]
-	sparses      pool[sparseGrad]
-	activates    pool[activateOp]
-	gelus        pool[geluOp]
-	softmaxes    pool[softmaxOp]
-	reshapes     pool[reshapeOp]
-	concatenates pool[concatenateOp]
-	slices       pool[sliceOp]
-	adds         pool[addOp]
-	multiplies   pool[multiplyOp]
-	scales       pool[scaleOp]
-	sums         pool[sumOp]
-	rowSums      pool[rowSumOp]
-	dropouts     pool[dropoutOp]
-	losses       pool[lossOp]
+	sparses freeList[sparseGrad]
 }
 
 // An op is one recorded operation. Its backward reads the gradient of its result and adds to those of its operands.
@@ -85,29 +68,13 @@ func NewTape(table *kernels.Table) *Tape {
 func (t *Tape) Reset() {
 	t.ops = t.ops[:0]
 	t.err = nil
-	t.walked = false
 	t.label = 0
 	t.arena.reset()
 	for _, x := range t.tensors.items[:t.tensors.used] {
 		*x = Tensor{} // lets go of the caller's data, and makes the use of an old tensor an error
 	}
 	t.tensors.reset()
-	t.denses.reset()
-	t.embeddings.reset()
 	t.sparses.reset()
-	t.activates.reset()
-	t.gelus.reset()
-	t.softmaxes.reset()
-	t.reshapes.reset()
-	t.concatenates.reset()
-	t.slices.reset()
-	t.adds.reset()
-	t.multiplies.reset()
-	t.scales.reset()
-	t.sums.reset()
-	t.rowSums.reset()
-	t.dropouts.reset()
-	t.losses.reset()
 }
 
 // Share lets the workers of pool help with large products; nil ends that. Results do not depend on it.
@@ -141,8 +108,9 @@ func (t *Tape) leaf(name string, m kernels.Matrix, needs bool) *Tensor {
 	return x
 }
 
-// Backward computes the gradient of the 1x1 tensor loss by every parameter beneath it. It can run once per Reset: the
-// gradient of several losses is that of their sum, made by [Tape.Add].
+// Backward computes the gradient of the 1x1 tensor loss by every parameter beneath it. The gradient of several losses is
+// that of their sum, made by [Tape.Add]. Backward can run again, for this loss or another one on the tape: it forgets the
+// gradients of the run before, whose memory stays as it is until Reset.
 func (t *Tape) Backward(loss *Tensor) error {
 	if !t.accept("Backward", loss) {
 		return t.err
@@ -150,13 +118,12 @@ func (t *Tape) Backward(loss *Tensor) error {
 	if loss.Rows != 1 || loss.Cols != 1 {
 		return t.fail(fmt.Errorf("autograd: Backward: the loss is %dx%d, it must be 1x1", loss.Rows, loss.Cols))
 	}
+	for _, x := range t.tensors.items[:t.tensors.used] {
+		x.has, x.grad = false, kernels.Matrix{}
+	}
 	if !loss.needs {
 		return nil
 	}
-	if t.walked {
-		return t.fail(fmt.Errorf("autograd: Backward has already run since the last Reset"))
-	}
-	t.walked = true
 	g, _ := t.into(loss)
 	g.Data[0] = 1
 	var last time.Time
@@ -176,7 +143,6 @@ func (t *Tape) Backward(loss *Tensor) error {
 			last = now
 		}
 	}
-	t.ops = t.ops[:0]
 	return nil
 }
 
@@ -200,14 +166,32 @@ func (t *Tape) matrix(rows, cols int) kernels.Matrix {
 }
 
 // record keeps o for Backward if y needs a gradient. A failed forward has already failed the tape.
-func (t *Tape) record(o op, y *Tensor) *Tensor {
+func record[T any, P opOf[T]](t *Tape, y *Tensor, o T) *Tensor {
 	if t.err != nil {
 		return &t.dead
 	}
 	if y.needs {
-		t.ops = append(t.ops, entry{o, y, t.label})
+		p := next[T, P](t)
+		*p = o
+		t.ops = append(t.ops, entry{p, y, t.label})
 	}
 	return y
+}
+
+type opOf[T any] interface {
+	*T
+	op
+}
+
+// next returns the memory of the next op: that of the step before at the same place, if it was of the same kind, so that
+// a steady loop allocates nothing and the tape need not know what ops there are.
+func next[T any, P opOf[T]](t *Tape) P {
+	if i := len(t.ops); i < cap(t.ops) {
+		if o, ok := t.ops[:i+1][i].op.(P); ok {
+			return o
+		}
+	}
+	return new(T)
 }
 
 // accept reports whether an operation may go on: the tape has not failed and all operands are on it.
@@ -268,13 +252,13 @@ func (t *Tape) lend(x *Tensor, g kernels.Matrix) error {
 	return t.table.Copy(into, g)
 }
 
-// A pool hands out values that stay where they are and are handed out again after reset.
-type pool[T any] struct {
+// A freeList hands out values that stay where they are and are handed out again after reset.
+type freeList[T any] struct {
 	items []*T
 	used  int
 }
 
-func (p *pool[T]) get() *T {
+func (p *freeList[T]) get() *T {
 	if p.used == len(p.items) {
 		p.items = append(p.items, new(T))
 	}
@@ -282,7 +266,7 @@ func (p *pool[T]) get() *T {
 	return p.items[p.used-1]
 }
 
-func (p *pool[T]) reset() { p.used = 0 }
+func (p *freeList[T]) reset() { p.used = 0 }
 
 // An arena hands out float32 memory from one block; what does not fit goes to further blocks until the next reset,
 // which makes the one block large enough for all of it.
