@@ -3,7 +3,7 @@ package autograd
 import "github.com/espalier-ml/espalier/kernels"
 
 type activateOp struct {
-	x, y *Tensor
+	x, y *variable
 	act  kernels.Activation
 }
 
@@ -14,7 +14,7 @@ func (t *Tape) Activate(x *Tensor, act kernels.Activation) *Tensor {
 	}
 	y := t.result(x.Rows, x.Cols, x)
 	t.check(t.table.Activate(y.Matrix, x.Matrix, nil, act))
-	return record(t, y, activateOp{x, y, act})
+	return record(t, y, activateOp{t.of(x), y, act})
 }
 
 func (o *activateOp) backward(t *Tape) error {

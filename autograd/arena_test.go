@@ -90,7 +90,7 @@ func TestResetLetsGoOfTheData(t *testing.T) {
 	m := tape.Const(tape.matrix(2, 2))
 	tape.Concatenate(m, tape.Param(m.Matrix))
 	tape.Reset()
-	for _, x := range tape.tensors.items {
-		require.Equal(t, Tensor{}, *x)
+	for _, x := range tape.vars.items {
+		require.Equal(t, variable{}, *x)
 	}
 }

@@ -1,6 +1,6 @@
 package autograd
 
-type addOp struct{ a, b, y *Tensor }
+type addOp struct{ a, b, y *variable }
 
 // Add returns a + b, element by element. Both must have the same shape.
 func (t *Tape) Add(a, b *Tensor) *Tensor {
@@ -9,7 +9,7 @@ func (t *Tape) Add(a, b *Tensor) *Tensor {
 	}
 	y := t.result(a.Rows, a.Cols, a, b)
 	t.check(t.table.Add(y.Matrix, a.Matrix, b.Matrix))
-	return record(t, y, addOp{a, b, y})
+	return record(t, y, addOp{t.of(a), t.of(b), y})
 }
 
 func (o *addOp) backward(t *Tape) error {
@@ -24,7 +24,7 @@ func (o *addOp) backward(t *Tape) error {
 	return nil
 }
 
-type multiplyOp struct{ a, b, y *Tensor }
+type multiplyOp struct{ a, b, y *variable }
 
 // Multiply returns a * b, element by element. Both must have the same shape.
 func (t *Tape) Multiply(a, b *Tensor) *Tensor {
@@ -33,11 +33,11 @@ func (t *Tape) Multiply(a, b *Tensor) *Tensor {
 	}
 	y := t.result(a.Rows, a.Cols, a, b)
 	t.check(t.table.Mul(y.Matrix, a.Matrix, b.Matrix))
-	return record(t, y, multiplyOp{a, b, y})
+	return record(t, y, multiplyOp{t.of(a), t.of(b), y})
 }
 
 func (o *multiplyOp) backward(t *Tape) error {
-	for _, p := range [2][2]*Tensor{{o.a, o.b}, {o.b, o.a}} {
+	for _, p := range [2][2]*variable{{o.a, o.b}, {o.b, o.a}} {
 		x, other := p[0], p[1]
 		if !x.needs {
 			continue
@@ -55,7 +55,7 @@ func (o *multiplyOp) backward(t *Tape) error {
 }
 
 type scaleOp struct {
-	x, y  *Tensor
+	x, y  *variable
 	alpha float32
 }
 
@@ -66,7 +66,7 @@ func (t *Tape) Scale(x *Tensor, alpha float32) *Tensor {
 	}
 	y := t.result(x.Rows, x.Cols, x)
 	t.check(t.table.Scale(y.Matrix, x.Matrix, alpha))
-	return record(t, y, scaleOp{x, y, alpha})
+	return record(t, y, scaleOp{t.of(x), y, alpha})
 }
 
 func (o *scaleOp) backward(t *Tape) error {
@@ -76,7 +76,7 @@ func (o *scaleOp) backward(t *Tape) error {
 	return t.give(o.x, o.y.grad)
 }
 
-type sumOp struct{ x, y *Tensor }
+type sumOp struct{ x, y *variable }
 
 // Sum returns the 1x1 sum of all elements of x: each row by [kernels.Table.RowSum], the rows in float64.
 func (t *Tape) Sum(x *Tensor) *Tensor {
@@ -91,7 +91,7 @@ func (t *Tape) Sum(x *Tensor) *Tensor {
 	}
 	y := t.result(1, 1, x)
 	y.Data[0] = float32(sum)
-	return record(t, y, sumOp{x, y})
+	return record(t, y, sumOp{t.of(x), y})
 }
 
 // Mean returns the 1x1 mean of all elements of x, NaN where there are none.
@@ -121,7 +121,7 @@ func (o *sumOp) backward(t *Tape) error {
 	return t.give(o.x, g)
 }
 
-type rowSumOp struct{ x, y *Tensor }
+type rowSumOp struct{ x, y *variable }
 
 // RowSum returns the sum of each row of x as a [rows, 1] tensor.
 func (t *Tape) RowSum(x *Tensor) *Tensor {
@@ -130,7 +130,7 @@ func (t *Tape) RowSum(x *Tensor) *Tensor {
 	}
 	y := t.result(x.Rows, 1, x)
 	t.check(t.table.RowSum(y.Data, x.Matrix))
-	return record(t, y, rowSumOp{x, y})
+	return record(t, y, rowSumOp{t.of(x), y})
 }
 
 func (o *rowSumOp) backward(t *Tape) error {

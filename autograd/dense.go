@@ -8,7 +8,7 @@ import (
 )
 
 type denseOp struct {
-	x, w, b, y *Tensor
+	x, w, b, y *variable
 	act        kernels.Activation
 }
 
@@ -24,11 +24,11 @@ func (t *Tape) Dense(x, w, b *Tensor, act kernels.Activation) *Tensor {
 			t.fail(fmt.Errorf("autograd: Dense: the bias is %dx%d, the weights are %dx%d: %w", b.Rows, b.Cols, w.Rows, w.Cols, kernels.ErrShape))
 			return &t.dead
 		}
-		y.needs = y.needs || b.needs
+		y.needs = y.needs || t.of(b).needs
 		e.Bias = b.Row(0)
 	}
 	t.check(t.table.Gemm(&t.scratch, y.Matrix, x.Matrix, w.Matrix, e))
-	return record(t, y, denseOp{x, w, b, y, act})
+	return record(t, y, denseOp{t.of(x), t.of(w), t.of(b), y, act})
 }
 
 // rowsPerSum is how many rows of a batch one chain of float32 additions takes. In a chain of 2²⁴ ones the next one changes

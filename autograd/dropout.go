@@ -8,7 +8,7 @@ import (
 )
 
 type dropoutOp struct {
-	x, y *Tensor
+	x, y *variable
 	mask kernels.Matrix
 }
 
@@ -34,7 +34,7 @@ func (t *Tape) Dropout(x *Tensor, rate float64, random rand.Source) *Tensor {
 	}
 	y := t.result(x.Rows, x.Cols, x)
 	t.check(t.table.Mul(y.Matrix, x.Matrix, mask))
-	return record(t, y, dropoutOp{x, y, mask})
+	return record(t, y, dropoutOp{t.of(x), y, mask})
 }
 
 func (o *dropoutOp) backward(t *Tape) error {

@@ -3,7 +3,7 @@ package autograd
 import "github.com/espalier-ml/espalier/kernels"
 
 type embeddingOp struct {
-	w, y *Tensor
+	w, y *variable
 	rows []int // of w, in the order in which x names them
 }
 
@@ -21,7 +21,7 @@ func (t *Tape) Embedding(x, w *Tensor) *Tensor {
 	}
 	if y.needs {
 		o := next[embeddingOp](t)
-		o.w, o.y, o.rows = w, y, o.rows[:0]
+		o.w, o.y, o.rows = t.of(w), y, o.rows[:0]
 		for i := range x.Rows {
 			for _, v := range x.Row(i) {
 				o.rows = append(o.rows, int(v))
@@ -29,7 +29,7 @@ func (t *Tape) Embedding(x, w *Tensor) *Tensor {
 		}
 		t.ops = append(t.ops, entry{o, y, t.label})
 	}
-	return y
+	return &y.Tensor
 }
 
 func (o *embeddingOp) backward(t *Tape) error {

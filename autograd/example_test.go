@@ -43,7 +43,7 @@ func Example() {
 		}
 		alpha := lr * math.Sqrt(1-math.Pow(beta2, step)) / (1 - math.Pow(beta1, step))
 		for i, p := range params {
-			if err := table.Adam(weights[i].Data, m[i], v[i], p.Grad().Data, float32(alpha), beta1, beta2, epsilon); err != nil {
+			if err := table.Adam(weights[i].Data, m[i], v[i], tape.Grad(p).Data, float32(alpha), beta1, beta2, epsilon); err != nil {
 				log.Fatal(err)
 			}
 		}
@@ -74,9 +74,9 @@ func ExampleTape_Backward() {
 		log.Fatal(err)
 	}
 	fmt.Println("loss", loss.Data)
-	fmt.Println("by a", a.Grad().Data)
-	fmt.Println("by b", b.Grad().Data)
-	fmt.Println("by ten", ten.Grad().Data)
+	fmt.Println("by a", tape.Grad(a).Data)
+	fmt.Println("by b", tape.Grad(b).Data)
+	fmt.Println("by ten", tape.Grad(ten).Data)
 	// Output:
 	// loss [28]
 	// by a [6]
@@ -97,7 +97,7 @@ func ExampleTape_SoftmaxCrossEntropy() {
 	}
 	fmt.Printf("loss %.3f\n", loss.Data[0]) // the mean of log 2 and log 4/3
 	for i := range probs.Rows {
-		fmt.Printf("probabilities %.3f, gradient %.3f\n", probs.Row(i), logits.Grad().Row(i))
+		fmt.Printf("probabilities %.3f, gradient %.3f\n", probs.Row(i), tape.Grad(logits).Row(i))
 	}
 	// Output:
 	// loss 0.490
@@ -124,7 +124,7 @@ func ExampleTape_Slice() {
 	if err := tape.Backward(tape.Sum(y)); err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(x.Grad().Row(0), x.Grad().Row(1))
+	fmt.Println(tape.Grad(x).Row(0), tape.Grad(x).Row(1))
 	// Output:
 	// [2 3] [5 6]
 	// [0 1 1] [0 1 1]

@@ -17,7 +17,7 @@ func (t *Tape) Poison() {
 // Values returns the matrices of all tensors on the tape.
 func (t *Tape) Values() []kernels.Matrix {
 	var values []kernels.Matrix
-	for _, x := range t.tensors.items[:t.tensors.used] {
+	for _, x := range t.vars.items[:t.vars.used] {
 		values = append(values, x.Matrix)
 	}
 	return values

@@ -1,6 +1,6 @@
 package autograd
 
-type geluOp struct{ x, y *Tensor }
+type geluOp struct{ x, y *variable }
 
 // Gelu returns x·Φ(x), element by element, with the normal distribution function Φ.
 func (t *Tape) Gelu(x *Tensor) *Tensor {
@@ -9,7 +9,7 @@ func (t *Tape) Gelu(x *Tensor) *Tensor {
 	}
 	y := t.result(x.Rows, x.Cols, x)
 	t.check(t.table.Gelu(y.Matrix, x.Matrix))
-	return record(t, y, geluOp{x, y})
+	return record(t, y, geluOp{t.of(x), y})
 }
 
 func (o *geluOp) backward(t *Tape) error {

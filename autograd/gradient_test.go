@@ -184,9 +184,9 @@ func TestClippedGradients(t *testing.T) {
 				operands := []kernels.Matrix{kernels.MatrixOf(c.x, 2, 3)}
 				g := func(k calc, p []value) value { return k.loss(c.op, p[0], y) }
 				checkGradients(t, table, g, operands)
-				_, params := onFresh(t, table, g, operands, 1)
+				tape, _, params := onFresh(t, table, g, operands, 1)
 				for _, j := range c.zero {
-					require.Zero(t, params[0].Grad().Data[j])
+					require.Zero(t, tape.Grad(params[0]).Data[j])
 				}
 			})
 		}
@@ -292,7 +292,7 @@ func TestAccumulation(t *testing.T) {
 							for k := range sum {
 								sum[k] = want[i][k] + want[j][k]
 							}
-							requireNear(t, sum, values(p.Grad()), tolerance, "first="+b.op)
+							requireNear(t, sum, values(tape.Grad(p)), tolerance, "first="+b.op)
 						}
 					})
 				}
@@ -387,9 +387,9 @@ func TestGradientReachesOnlyWhatLeadsToTheLoss(t *testing.T) {
 			h := tape.Dense(c, w, nil, kernels.Tanh)
 			tape.Mean(tape.Add(h, tape.Dense(c, v, nil, kernels.Tanh)))
 			require.NoError(t, tape.Backward(tape.Mean(h)))
-			require.NotNil(t, w.Grad().Data)
+			require.NotNil(t, tape.Grad(w).Data)
 			for _, x := range []*autograd.Tensor{c, v, idle} {
-				require.Equal(t, kernels.Matrix{}, x.Grad())
+				require.Equal(t, kernels.Matrix{}, tape.Grad(x))
 			}
 		})
 		t.Run("inner loss", func(t *testing.T) { // what comes after the loss does not count
@@ -398,19 +398,19 @@ func TestGradientReachesOnlyWhatLeadsToTheLoss(t *testing.T) {
 			loss := tape.Sum(w)
 			tape.Scale(loss, 100)
 			require.NoError(t, tape.Backward(loss))
-			require.Equal(t, []float32{1, 1, 1, 1, 1, 1}, w.Grad().Data)
+			require.Equal(t, []float32{1, 1, 1, 1, 1, 1}, tape.Grad(w).Data)
 		})
 		t.Run("loss is a parameter", func(t *testing.T) {
 			tape := autograd.NewTape(table)
 			p := tape.Param(kernels.MatrixOf([]float32{3}, 1, 1))
 			require.NoError(t, tape.Backward(p))
-			require.Equal(t, []float32{1}, p.Grad().Data)
+			require.Equal(t, []float32{1}, tape.Grad(p).Data)
 		})
 		t.Run("no parameters", func(t *testing.T) {
 			tape := autograd.NewTape(table)
 			c := tape.Const(x)
 			require.NoError(t, tape.Backward(tape.Mean(c)))
-			require.Equal(t, kernels.Matrix{}, c.Grad())
+			require.Equal(t, kernels.Matrix{}, tape.Grad(c))
 		})
 		t.Run("probabilities", func(t *testing.T) {
 			tape := autograd.NewTape(table)
@@ -418,8 +418,8 @@ func TestGradientReachesOnlyWhatLeadsToTheLoss(t *testing.T) {
 			loss, probs := tape.SoftmaxCrossEntropy(p, []int32{0, 1, 2, 0}, nil)
 			require.Equal(t, bitsOf(tape.Softmax(p).Data), bitsOf(probs.Data))
 			require.NoError(t, tape.Backward(tape.Add(tape.Scale(loss, 0), tape.Sum(probs))))
-			require.Equal(t, kernels.Matrix{}, probs.Grad())
-			for _, g := range p.Grad().Data {
+			require.Equal(t, kernels.Matrix{}, tape.Grad(probs))
+			for _, g := range tape.Grad(p).Data {
 				require.Zero(t, g)
 			}
 		})

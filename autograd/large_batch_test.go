@@ -28,14 +28,14 @@ func TestLargeBatch(t *testing.T) {
 		tape := autograd.NewTape(table)
 		w, b := tape.Param(kernels.NewMatrix(1, 1)), tape.Param(kernels.NewMatrix(1, 1))
 		require.NoError(t, tape.Backward(weighted(tape, tape.Dense(tape.Const(x), w, b, kernels.Linear))))
-		require.InDelta(t, want, w.Grad().Data[0], 100)
-		require.InDelta(t, want, b.Grad().Data[0], 100)
+		require.InDelta(t, want, tape.Grad(w).Data[0], 100)
+		require.InDelta(t, want, tape.Grad(b).Data[0], 100)
 
 		tape = autograd.NewTape(table)
 		rowsOf := tape.Param(kernels.NewMatrix(2, 1)) // row 1 by all samples
 		require.NoError(t, tape.Backward(weighted(tape, tape.Embedding(tape.Const(x), rowsOf))))
-		require.InDelta(t, want+autograd.RowsPerSum, rowsOf.Grad().Data[1], 100)
-		require.Zero(t, rowsOf.Grad().Data[0])
+		require.InDelta(t, want+autograd.RowsPerSum, tape.Grad(rowsOf).Data[1], 100)
+		require.Zero(t, tape.Grad(rowsOf).Data[0])
 	})
 }
 
@@ -49,7 +49,7 @@ func TestWeightZero(t *testing.T) {
 		loss := tape.MeanSquaredError(pred, target, []float32{0, 1})
 		require.NoError(t, tape.Backward(loss))
 		require.Equal(t, float32(2), loss.Data[0])
-		require.Equal(t, []float32{0, 0, 2, 0}, pred.Grad().Data)
+		require.Equal(t, []float32{0, 0, 2, 0}, tape.Grad(pred).Data)
 	})
 }
 

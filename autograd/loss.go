@@ -4,7 +4,7 @@ import "github.com/espalier-ml/espalier/kernels"
 
 // lossOp serves every loss: their kernels compute the gradient along with the value, for a loss of weight one.
 type lossOp struct {
-	x, y *Tensor
+	x, y *variable
 	grad kernels.Matrix
 }
 
@@ -25,7 +25,7 @@ func (t *Tape) loss(x *Tensor, weights []float32, probabilities bool, kernel los
 	if probabilities {
 		p = t.matrix(x.Rows, x.Cols)
 	}
-	if x.needs {
+	if t.of(x).needs {
 		g = t.matrix(x.Rows, x.Cols)
 	}
 	if err := kernel(rows, p, g, weights); err != nil {
@@ -44,7 +44,7 @@ func (t *Tape) loss(x *Tensor, weights []float32, probabilities bool, kernel los
 	}
 	y := t.result(1, 1, x)
 	y.Data[0] = float32(sum)
-	return record(t, y, lossOp{x, y, g}), t.tensor(p, false)
+	return record(t, y, lossOp{t.of(x), y, g}), &t.variable(p, false).Tensor
 }
 
 func (o *lossOp) backward(t *Tape) error {

@@ -6,7 +6,7 @@ import (
 	"github.com/espalier-ml/espalier/kernels"
 )
 
-type reshapeOp struct{ x, y *Tensor }
+type reshapeOp struct{ x, y *variable }
 
 // Reshape returns the elements of x in row order as a rows x cols tensor. It shares the memory of x, which must be
 // contiguous, as every result of an operation is.
@@ -22,8 +22,9 @@ func (t *Tape) Reshape(x *Tensor, rows, cols int) *Tensor {
 		t.fail(fmt.Errorf("autograd: Reshape: a %dx%d tensor (stride %d) cannot become %dx%d: %w", x.Rows, x.Cols, x.Stride, rows, cols, kernels.ErrShape))
 		return &t.dead
 	}
-	y := t.tensor(m, x.needs)
-	return record(t, y, reshapeOp{x, y})
+	v := t.of(x)
+	y := t.variable(m, v.needs)
+	return record(t, y, reshapeOp{v, y})
 }
 
 func (o *reshapeOp) backward(t *Tape) error {
@@ -31,8 +32,8 @@ func (o *reshapeOp) backward(t *Tape) error {
 }
 
 type concatenateOp struct {
-	x []*Tensor
-	y *Tensor
+	x []*variable
+	y *variable
 }
 
 // Concatenate returns the columns of all x beside each other. All must have the same number of rows.
@@ -59,10 +60,13 @@ func (t *Tape) Concatenate(x ...*Tensor) *Tensor {
 	}
 	if y.needs {
 		o := next[concatenateOp](t)
-		o.x, o.y = append(o.x[:0], x...), y
+		o.x, o.y = o.x[:0], y
+		for _, x := range x {
+			o.x = append(o.x, t.of(x))
+		}
 		t.ops = append(t.ops, entry{o, y, t.label})
 	}
-	return y
+	return &y.Tensor
 }
 
 func (o *concatenateOp) backward(t *Tape) error {
@@ -79,7 +83,7 @@ func (o *concatenateOp) backward(t *Tape) error {
 }
 
 type sliceOp struct {
-	x, y     *Tensor
+	x, y     *variable
 	from, to int
 }
 
@@ -94,7 +98,7 @@ func (t *Tape) Slice(x *Tensor, from, to int) *Tensor {
 	}
 	y := t.result(x.Rows, to-from, x)
 	t.check(t.table.Copy(y.Matrix, x.Columns(from, to)))
-	return record(t, y, sliceOp{x, y, from, to})
+	return record(t, y, sliceOp{t.of(x), y, from, to})
 }
 
 func (o *sliceOp) backward(t *Tape) error {

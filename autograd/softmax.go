@@ -1,6 +1,6 @@
 package autograd
 
-type softmaxOp struct{ x, y *Tensor }
+type softmaxOp struct{ x, y *variable }
 
 // Softmax returns exp(x) / sum(exp(x)) of each row.
 func (t *Tape) Softmax(x *Tensor) *Tensor {
@@ -9,7 +9,7 @@ func (t *Tape) Softmax(x *Tensor) *Tensor {
 	}
 	y := t.result(x.Rows, x.Cols, x)
 	t.check(t.table.Softmax(y.Matrix, x.Matrix))
-	return record(t, y, softmaxOp{x, y})
+	return record(t, y, softmaxOp{t.of(x), y})
 }
 
 func (o *softmaxOp) backward(t *Tape) error {

@@ -5,13 +5,16 @@ import (
 	"time"
 
 	"github.com/espalier-ml/espalier/kernels"
+	"github.com/espalier-ml/espalier/ops"
 )
 
 // A Tensor is a matrix on a tape. It is valid until the tape's next Reset.
-type Tensor struct {
-	kernels.Matrix
+type Tensor = ops.Tensor
+
+// A variable is a tensor and what the tape knows of it.
+type variable struct {
+	Tensor
 	grad  kernels.Matrix
-	tape  *Tape
 	param bool // made by Param
 	needs bool // a parameter lies beneath it, so a gradient must reach it
 	has   bool // grad holds something
@@ -19,31 +22,17 @@ type Tensor struct {
 	sparse *sparseGrad // owns grad if that is sparse
 }
 
-// Grad returns the gradient of the last Backward's loss by this tensor, which is meaningful for tensors made by
-// [Tape.Param]; gradients of intermediate results are reused on the way. It is the zero Matrix where none arrived.
-func (x *Tensor) Grad() kernels.Matrix { return x.grad }
-
-// GradRows returns the rows of [Tensor.Grad] that may differ from zero, each once, in the order in which they were
-// reached; nil stands for all of them. Only a parameter that [Tape.Embedding] looks up has such rows. Rows that are not
-// among them must stay zero.
-func (x *Tensor) GradRows() []int {
-	if x.sparse == nil {
-		return nil
-	}
-	return x.sparse.rows
-}
-
 // A Tape records operations and differentiates them. It belongs to one goroutine.
 type Tape struct {
 	table   *kernels.Table
 	scratch kernels.Scratch
 	arena   arena
-	tensors freeList[Tensor]
+	vars    freeList[variable]
 	ops     []entry // behind its end those of the step before, to be used again
 	err     error
 	label   int
 	times   []time.Duration // of Backward by label; nil: not asked for
-	dead    Tensor          // what operations return once the tape has failed
+	dead    Tensor          // what operations return once the tape has failed; its ID is that of no variable
 	sparses freeList[sparseGrad]
 }
 
@@ -52,7 +41,7 @@ type op interface{ backward(t *Tape) error }
 
 type entry struct {
 	op    op
-	y     *Tensor // its result
+	y     *variable // its result
 	label int
 }
 
@@ -61,7 +50,7 @@ func NewTape(table *kernels.Table) *Tape {
 	if table == nil {
 		table = kernels.Default()
 	}
-	return &Tape{table: table}
+	return &Tape{table: table, dead: Tensor{ID: -1}}
 }
 
 // Reset forgets everything recorded and takes all of the tape's memory back. Tensors made before it are invalid.
@@ -70,10 +59,10 @@ func (t *Tape) Reset() {
 	t.err = nil
 	t.label = 0
 	t.arena.reset()
-	for _, x := range t.tensors.items[:t.tensors.used] {
-		*x = Tensor{} // lets go of the caller's data, and makes the use of an old tensor an error
+	for _, x := range t.vars.items[:t.vars.used] {
+		*x = variable{} // lets go of the caller's data
 	}
-	t.tensors.reset()
+	t.vars.reset()
 	t.sparses.reset()
 }
 
@@ -103,9 +92,40 @@ func (t *Tape) leaf(name string, m kernels.Matrix, needs bool) *Tensor {
 			name, m.Rows, m.Cols, m.Stride, len(m.Data), kernels.ErrShape))
 		return &t.dead
 	}
-	x := t.tensor(m, needs)
+	x := t.variable(m, needs)
 	x.param = needs
-	return x
+	return &x.Tensor
+}
+
+// Grad returns the gradient of the last Backward's loss by x, which is meaningful for tensors made by [Tape.Param];
+// gradients of intermediate results are reused on the way. It is the zero Matrix where none arrived, and for a tensor that
+// is not on this tape.
+func (t *Tape) Grad(x *Tensor) kernels.Matrix {
+	if v := t.of(x); v != nil {
+		return v.grad
+	}
+	return kernels.Matrix{}
+}
+
+// GradRows returns the rows of [Tape.Grad] that may differ from zero, each once, in the order in which they were reached;
+// nil stands for all of them. Only a parameter that [Tape.Embedding] looks up has such rows. Rows that are not among them
+// must stay zero.
+func (t *Tape) GradRows(x *Tensor) []int {
+	if v := t.of(x); v != nil && v.sparse != nil {
+		return v.sparse.rows
+	}
+	return nil
+}
+
+// of returns what the tape knows of x, nil if it did not make it.
+func (t *Tape) of(x *Tensor) *variable {
+	if x == nil || uint(x.ID) >= uint(t.vars.used) {
+		return nil
+	}
+	if v := t.vars.items[x.ID]; &v.Tensor == x {
+		return v
+	}
+	return nil
 }
 
 // Backward computes the gradient of the 1x1 tensor loss by every parameter beneath it. The gradient of several losses is
@@ -118,13 +138,14 @@ func (t *Tape) Backward(loss *Tensor) error {
 	if loss.Rows != 1 || loss.Cols != 1 {
 		return t.fail(fmt.Errorf("autograd: Backward: the loss is %dx%d, it must be 1x1", loss.Rows, loss.Cols))
 	}
-	for _, x := range t.tensors.items[:t.tensors.used] {
+	for _, x := range t.vars.items[:t.vars.used] {
 		x.has, x.grad = false, kernels.Matrix{}
 	}
-	if !loss.needs {
+	root := t.of(loss)
+	if !root.needs {
 		return nil
 	}
-	g, _ := t.into(loss)
+	g, _ := t.into(root)
 	g.Data[0] = 1
 	var last time.Time
 	if t.times != nil {
@@ -146,19 +167,20 @@ func (t *Tape) Backward(loss *Tensor) error {
 	return nil
 }
 
-func (t *Tape) tensor(m kernels.Matrix, needs bool) *Tensor {
-	x := t.tensors.get()
-	*x = Tensor{Matrix: m, tape: t, needs: needs}
+func (t *Tape) variable(m kernels.Matrix, needs bool) *variable {
+	id := int32(t.vars.used)
+	x := t.vars.get()
+	*x = variable{Tensor: Tensor{Matrix: m, ID: id}, needs: needs}
 	return x
 }
 
 // result returns a new rows x cols tensor in the arena, not zeroed, that needs a gradient if an operand does.
-func (t *Tape) result(rows, cols int, operands ...*Tensor) *Tensor {
+func (t *Tape) result(rows, cols int, operands ...*Tensor) *variable {
 	needs := false
 	for _, x := range operands {
-		needs = needs || x.needs
+		needs = needs || t.of(x).needs
 	}
-	return t.tensor(t.matrix(rows, cols), needs)
+	return t.variable(t.matrix(rows, cols), needs)
 }
 
 func (t *Tape) matrix(rows, cols int) kernels.Matrix {
@@ -166,7 +188,7 @@ func (t *Tape) matrix(rows, cols int) kernels.Matrix {
 }
 
 // record keeps o for Backward if y needs a gradient. A failed forward has already failed the tape.
-func record[T any, P opOf[T]](t *Tape, y *Tensor, o T) *Tensor {
+func record[T any, P opOf[T]](t *Tape, y *variable, o T) *Tensor {
 	if t.err != nil {
 		return &t.dead
 	}
@@ -175,7 +197,7 @@ func record[T any, P opOf[T]](t *Tape, y *Tensor, o T) *Tensor {
 		*p = o
 		t.ops = append(t.ops, entry{p, y, t.label})
 	}
-	return y
+	return &y.Tensor
 }
 
 type opOf[T any] interface {
@@ -200,7 +222,7 @@ func (t *Tape) accept(name string, operands ...*Tensor) bool {
 		return false
 	}
 	for i, x := range operands {
-		if x == nil || x.tape != t {
+		if t.of(x) == nil {
 			t.fail(fmt.Errorf("autograd: %s: operand %d is not on this tape", name, i))
 			return false
 		}
@@ -223,7 +245,7 @@ func (t *Tape) check(err error) {
 }
 
 // into returns where a gradient of x belongs and whether it must be added to what is there.
-func (t *Tape) into(x *Tensor) (g kernels.Matrix, accumulate bool) {
+func (t *Tape) into(x *variable) (g kernels.Matrix, accumulate bool) {
 	if x.has {
 		x.sparse.touchAll()
 		return x.grad, true
@@ -234,7 +256,7 @@ func (t *Tape) into(x *Tensor) (g kernels.Matrix, accumulate bool) {
 }
 
 // give makes g the gradient of x, or adds it. The caller gives the memory of g away.
-func (t *Tape) give(x *Tensor, g kernels.Matrix) error {
+func (t *Tape) give(x *variable, g kernels.Matrix) error {
 	if x.has {
 		x.sparse.touchAll()
 		return t.table.Add(x.grad, x.grad, g)
@@ -244,7 +266,7 @@ func (t *Tape) give(x *Tensor, g kernels.Matrix) error {
 }
 
 // lend adds g to the gradient of x and leaves g as it is.
-func (t *Tape) lend(x *Tensor, g kernels.Matrix) error {
+func (t *Tape) lend(x *variable, g kernels.Matrix) error {
 	into, accumulate := t.into(x)
 	if accumulate {
 		return t.table.Add(into, into, g)

@@ -167,7 +167,7 @@ func TestErrors(t *testing.T) {
 			// The error sticks, and nothing happens any more.
 			for i, y := range everyOp(tape, x) {
 				require.Equal(t, kernels.Matrix{}, y.Matrix, "operation %d", i)
-				require.Equal(t, kernels.Matrix{}, y.Grad(), "operation %d", i)
+				require.Equal(t, kernels.Matrix{}, tape.Grad(y), "operation %d", i)
 				for _, z := range everyOp(tape, y) {
 					require.Same(t, y, z)
 				}
@@ -181,7 +181,7 @@ func TestErrors(t *testing.T) {
 			require.NoError(t, tape.Err())
 			p := tape.Param(newRand(1).positive(2, 3, 0))
 			require.NoError(t, tape.Backward(tape.Sum(p)))
-			require.Equal(t, []float32{1, 1, 1, 1, 1, 1}, p.Grad().Data)
+			require.Equal(t, []float32{1, 1, 1, 1, 1, 1}, tape.Grad(p).Data)
 		})
 	}
 }
@@ -220,7 +220,7 @@ func TestEmpty(t *testing.T) {
 					}
 					require.NoError(t, tape.Backward(loss))
 					for _, x := range p {
-						require.Equal(t, s, [2]int{tensor(x).Grad().Rows, tensor(x).Grad().Cols})
+						require.Equal(t, s, [2]int{tape.Grad(tensor(x)).Rows, tape.Grad(tensor(x)).Cols})
 					}
 				})
 			}
@@ -239,11 +239,11 @@ func TestEmpty(t *testing.T) {
 					tape := autograd.NewTape(table)
 					x, w, b := tape.Param(r.normal(s.m, s.k, 0)), tape.Param(r.normal(s.k, s.n, 0)), tape.Param(r.normal(1, s.n, 0))
 					require.NoError(t, tape.Backward(tape.Sum(tape.Dense(x, w, b, act))))
-					require.Equal(t, make([]float32, s.m*s.k), values(x.Grad()))
-					require.Equal(t, make([]float32, s.k*s.n), values(w.Grad()))
-					require.Equal(t, [2]int{1, s.n}, [2]int{b.Grad().Rows, b.Grad().Cols})
+					require.Equal(t, make([]float32, s.m*s.k), values(tape.Grad(x)))
+					require.Equal(t, make([]float32, s.k*s.n), values(tape.Grad(w)))
+					require.Equal(t, [2]int{1, s.n}, [2]int{tape.Grad(b).Rows, tape.Grad(b).Cols})
 					if s.m == 0 {
-						require.Equal(t, make([]float32, s.n), values(b.Grad()))
+						require.Equal(t, make([]float32, s.n), values(tape.Grad(b)))
 					}
 				})
 			}
@@ -275,7 +275,7 @@ func TestBackwardOfEachTask(t *testing.T) {
 		}
 		walk := func(loss *autograd.Tensor) result {
 			require.NoError(t, tape.Backward(loss))
-			return result{slices.Clone(values(weights.Grad())), slices.Clone(values(embeddings.Grad()))}
+			return result{slices.Clone(values(tape.Grad(weights))), slices.Clone(values(tape.Grad(embeddings)))}
 		}
 		r = newRand(78)
 		label, number := tasks()
@@ -289,6 +289,6 @@ func TestBackwardOfEachTask(t *testing.T) {
 		require.Equal(t, second, walk(number), "alone")
 		unused := tape.Sum(tape.Const(x))
 		require.NoError(t, tape.Backward(unused))
-		require.Equal(t, kernels.Matrix{}, weights.Grad(), "no path")
+		require.Equal(t, kernels.Matrix{}, tape.Grad(weights), "no path")
 	})
 }

@@ -290,7 +290,7 @@ func (g *goldenCase) gradients(t *testing.T) {
 			require.NoError(t, m.trainer.runner.tape.Backward(total))
 		}
 		for i, w := range m.Weights() {
-			g.compare(t, fmt.Sprintf("grad/b%d/%s", rows, w.Name), w.Shape[0], float64s(m.trainer.runner.params[i].Grad().Data))
+			g.compare(t, fmt.Sprintf("grad/b%d/%s", rows, w.Name), w.Shape[0], float64s(m.trainer.runner.tape.Grad(m.trainer.runner.params[i]).Data))
 		}
 	}
 }

@@ -643,7 +643,7 @@ func (g *refGraph) run(t require.TestingT) bool {
 		}
 		g.compare(t, total.Data, []float64{sum}, "total loss")
 		for i, w := range m.Weights() {
-			grad := m.trainer.runner.params[i].Grad()
+			grad := m.trainer.runner.tape.Grad(m.trainer.runner.params[i])
 			if frozen[w.layer] {
 				require.Nil(t, grad.Data, w.Name)
 				continue

@@ -215,8 +215,8 @@ func (t *trainer) update() error {
 	t.pieces = t.pieces[:0]
 	for i := range t.model.weights {
 		param := t.runner.params[i]
-		n := len(param.Grad().Data) // 0 if frozen, or on no path to a loss
-		if rows := param.GradRows(); rows != nil && t.optimizer.sparse() {
+		n := len(t.runner.tape.Grad(param).Data) // 0 if frozen, or on no path to a loss
+		if rows := t.runner.tape.GradRows(param); rows != nil && t.optimizer.sparse() {
 			t.pieces = append(t.pieces, piece{weight: i, rows: rows})
 			continue
 		}
@@ -252,7 +252,7 @@ func (t *trainer) each(do func(i int)) error {
 // checkGradient looks for values that are not finite, which there can be although the loss is. A sum can overflow without.
 func (t *trainer) checkGradient(i int) {
 	p := &t.pieces[i]
-	g, bad := t.runner.params[p.weight].Grad(), false
+	g, bad := t.runner.tape.Grad(t.runner.params[p.weight]), false
 	if p.rows != nil {
 		bad = slices.ContainsFunc(p.rows, func(row int) bool { return nonFinite(g.Row(row)) >= 0 })
 	} else {
@@ -267,7 +267,7 @@ func (t *trainer) checkGradient(i int) {
 
 func (t *trainer) updateWeight(i int) {
 	p := &t.pieces[i]
-	w, g := t.model.weights[p.weight], t.runner.params[p.weight].Grad()
+	w, g := t.model.weights[p.weight], t.runner.tape.Grad(t.runner.params[p.weight])
 	if p.rows != nil {
 		for _, row := range p.rows {
 			p.err = cmp.Or(p.err, t.optimizer.update(t.table, t.rate, w.Row(row), g.Row(row), nil))
