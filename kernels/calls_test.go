@@ -21,6 +21,7 @@ type call struct {
 type operands struct {
 	*rand.Rand
 	rows, cols, depth int                            // of a product too: C[rows,cols], and depth products for each element
+	solid             bool                           // rows without gaps
 	memory            func(n int) []float32          // where operands lie, instead of on the heap
 	fill              func(operand int, x []float32) // changes the values of an operand, which has so many elements
 	made              []made
@@ -52,6 +53,14 @@ var values = func() []float32 {
 	return x
 }()
 
+// repeat fills x with the values from the given one on, again and again.
+func repeat(x, values []float32, from int) {
+	for len(x) > 0 {
+		x = x[copy(x, values[from:]):]
+		from = 0
+	}
+}
+
 // run makes the call, with the operands of the run before it if there was one.
 func (o *operands) run(t *Table, c call) error {
 	o.next = 0
@@ -74,10 +83,7 @@ func (o *operands) operand(rows, cols, gap int, written bool) Matrix {
 			m.Data[i] = canary
 		}
 		for i := range rows {
-			row, from := m.Row(i), o.IntN(len(values))
-			for j := range row {
-				row[j] = values[(from+j)%len(values)]
-			}
+			repeat(m.Row(i), values, o.IntN(len(values)))
 		}
 		if o.fill != nil {
 			for i := range rows {
@@ -95,7 +101,7 @@ func (o *operands) reads(rows, cols int) Matrix  { return o.operand(rows, cols, 
 func (o *operands) writes(rows, cols int) Matrix { return o.operand(rows, cols, o.gap(), true) }
 
 func (o *operands) gap() int {
-	if o.next < len(o.made) {
+	if o.solid || o.next < len(o.made) {
 		return 0
 	}
 	return o.IntN(3)
