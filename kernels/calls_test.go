@@ -21,7 +21,9 @@ type call struct {
 type operands struct {
 	*rand.Rand
 	rows, cols, depth int                            // of a product too: C[rows,cols], and depth products for each element
+	extra             int                            // rows that a bound layer computes
 	solid             bool                           // rows without gaps
+	view              func(rows, cols int) Matrix    // makes an operand that should have this shape, instead of operand
 	memory            func(n int) []float32          // where operands lie, instead of on the heap
 	fill              func(operand int, x []float32) // changes the values of an operand, which has so many elements
 	made              []made
@@ -68,7 +70,12 @@ func (o *operands) run(t *Table, c call) error {
 }
 
 func (o *operands) operand(rows, cols, gap int, written bool) Matrix {
-	if o.next == len(o.made) {
+	switch {
+	case o.next < len(o.made):
+	case o.view != nil:
+		m := o.view(rows, cols)
+		o.made = append(o.made, made{m, written, slices.Clone(m.Data)})
+	default:
 		m := Matrix{Rows: rows, Cols: cols, Stride: cols + gap}
 		n := cols
 		if rows != 1 {
@@ -110,8 +117,14 @@ func (o *operands) gap() int {
 func (o *operands) in() Matrix  { return o.reads(o.rows, o.cols) }
 func (o *operands) out() Matrix { return o.writes(o.rows, o.cols) }
 
-func (o *operands) readFloats(n int) []float32  { return o.operand(1, n, 0, false).Data }
-func (o *operands) writeFloats(n int) []float32 { return o.operand(1, n, 0, true).Data }
+func (o *operands) readFloats(n int) []float32  { return o.floats(n, false) }
+func (o *operands) writeFloats(n int) []float32 { return o.floats(n, true) }
+
+func (o *operands) floats(n int, written bool) []float32 {
+	x := o.operand(1, n, 0, written).Data
+	o.made[o.next-1].Matrix = vector(x) // a kernel sees no more of it
+	return x
+}
 
 // positive makes what an optimizer takes the square root of.
 func (o *operands) positive(n int) []float32 {
@@ -127,11 +140,12 @@ func (o *operands) positive(n int) []float32 {
 }
 
 func (o *operands) labels() []int32 {
-	return unsafe.Slice((*int32)(unsafe.Pointer(unsafe.SliceData(o.given(o.rows, func(x []float32) {
+	x := o.given(o.rows, func(x []float32) {
 		for i := range x {
-			x[i] = math.Float32frombits(uint32(o.IntN(o.cols)))
+			x[i] = math.Float32frombits(uint32(o.IntN(max(1, o.cols))))
 		}
-	})))), o.rows)
+	})
+	return unsafe.Slice((*int32)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
 }
 
 // given makes an operand with values of its own.

@@ -143,13 +143,18 @@ func (o *operands) requireNear(t *testing.T, other *operands, format string, arg
 		for r := range m.Rows {
 			want := other.made[i].Row(r)
 			for j, v := range m.Row(r) {
-				w := want[j]
-				if v != w && !(v != v && w != w) && !(math.Abs(float64(v)-float64(w)) <= 1e-4*math.Max(1, math.Abs(float64(w)))) {
-					require.Failf(t, "too far", format+": operand %d, element %d,%d: Generic %v, got %v", append(args, i, r, j, w, v)...)
+				if !near(v, want[j]) {
+					require.Failf(t, "too far", format+": operand %d, element %d,%d: Generic %v, got %v", append(args, i, r, j, want[j], v)...)
 				}
 			}
 		}
 	}
+}
+
+// near is how close two levels are in results of tame values.
+func near(a, b float32) bool {
+	x, y := float64(a), float64(b)
+	return a == b || a != a && b != b || math.Abs(x-y) <= 1e-4*math.Max(1, math.Abs(y))
 }
 
 // Whatever is tested for every kernel is tested over calls, so each kernel is there.
