@@ -23,7 +23,7 @@ type operands struct {
 	rows, cols, depth int                            // of a product too: C[rows,cols], and depth products for each element
 	extra             int                            // rows that a bound layer computes
 	solid             bool                           // rows without gaps
-	view              func(rows, cols int) Matrix    // makes an operand that should have this shape, instead of operand
+	view              func(rows, cols int) made      // makes an operand that should have this shape, instead of operand
 	memory            func(n int) []float32          // where operands lie, instead of on the heap
 	fill              func(operand int, x []float32) // changes the values of an operand, which has so many elements
 	made              []made
@@ -74,7 +74,8 @@ func (o *operands) operand(rows, cols, gap int, written bool) Matrix {
 	case o.next < len(o.made):
 	case o.view != nil:
 		m := o.view(rows, cols)
-		o.made = append(o.made, made{m, written, slices.Clone(m.Data)})
+		m.written = written
+		o.made = append(o.made, m)
 	default:
 		m := Matrix{Rows: rows, Cols: cols, Stride: cols + gap}
 		n := cols

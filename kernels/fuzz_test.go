@@ -52,7 +52,7 @@ func (v *views) edge() int {
 }
 
 // matrix makes an operand that should have this shape.
-func (v *views) matrix(rows, cols int) Matrix {
+func (v *views) matrix(rows, cols int) made {
 	memory := v.fences[len(v.used)]
 	for i := range memory {
 		memory[i] = canary
@@ -103,7 +103,7 @@ func (v *views) matrix(rows, cols int) Matrix {
 			m.Data[i] = float32(i*7%11) / 4
 		}
 	}
-	return m
+	return made{Matrix: m, before: slices.Clone(m.Data)}
 }
 
 // viewCalls are the public kernels, by which views get into the package.
