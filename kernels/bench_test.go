@@ -51,25 +51,6 @@ func BenchmarkRows(b *testing.B) {
 	}
 }
 
-// BenchmarkLongestCall has the sizes up to which work is one call of assembly, which cannot be preempted: of the row kernels 8,192
-// elements, of products 2^18 multiply-adds. Flat kernels stop at 16,384 elements, those with exponentials at 4,096, so
-// that the times of two calls stand here for exp, log, erf, gelu and the binary cross-entropy, and half of one for axpy and adam.
-func BenchmarkLongestCall(b *testing.B) {
-	t := kernels.Default()
-	benchmarkRows(b, t, 8, 1024)
-	r := newRand(1)
-	const m, k, n = 4, 512, 128
-	c, x, y := r.matrix(m, n, 0), r.matrix(m, k, 0), r.matrix(k, n, 0)
-	var s kernels.Scratch
-	b.Run(fmt.Sprintf("lib=espalier/op=gemm/isa=%s/m=%d/n=%d", t.ISA, m, n), func(b *testing.B) {
-		for b.Loop() {
-			if err := t.Gemm(&s, c, x, y, kernels.Epilogue{}); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-}
-
 func benchmarkRows(b *testing.B, t *kernels.Table, rows, cols int) {
 	r := newRand(1)
 	x, y, dy, targets := r.matrix(rows, cols, 0), r.matrix(rows, cols, 0), r.matrix(rows, cols, 0), r.probabilities(rows, cols, 1)

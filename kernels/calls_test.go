@@ -21,6 +21,9 @@ type call struct {
 type operands struct {
 	*rand.Rand
 	rows, cols, depth int                            // of a product too: C[rows,cols], and depth products for each element
+	extra             int                            // rows that a bound layer computes
+	solid             bool                           // rows without gaps
+	view              func(rows, cols int) made      // makes an operand that should have this shape, instead of operand
 	memory            func(n int) []float32          // where operands lie, instead of on the heap
 	fill              func(operand int, x []float32) // changes the values of an operand, which has so many elements
 	made              []made
@@ -52,6 +55,14 @@ var values = func() []float32 {
 	return x
 }()
 
+// repeat fills x with the values from the given one on, again and again.
+func repeat(x, values []float32, from int) {
+	for len(x) > 0 {
+		x = x[copy(x, values[from:]):]
+		from = 0
+	}
+}
+
 // run makes the call, with the operands of the run before it if there was one.
 func (o *operands) run(t *Table, c call) error {
 	o.next = 0
@@ -59,7 +70,13 @@ func (o *operands) run(t *Table, c call) error {
 }
 
 func (o *operands) operand(rows, cols, gap int, written bool) Matrix {
-	if o.next == len(o.made) {
+	switch {
+	case o.next < len(o.made):
+	case o.view != nil:
+		m := o.view(rows, cols)
+		m.written = written
+		o.made = append(o.made, m)
+	default:
 		m := Matrix{Rows: rows, Cols: cols, Stride: cols + gap}
 		n := cols
 		if rows != 1 {
@@ -74,10 +91,7 @@ func (o *operands) operand(rows, cols, gap int, written bool) Matrix {
 			m.Data[i] = canary
 		}
 		for i := range rows {
-			row, from := m.Row(i), o.IntN(len(values))
-			for j := range row {
-				row[j] = values[(from+j)%len(values)]
-			}
+			repeat(m.Row(i), values, o.IntN(len(values)))
 		}
 		if o.fill != nil {
 			for i := range rows {
@@ -95,7 +109,7 @@ func (o *operands) reads(rows, cols int) Matrix  { return o.operand(rows, cols, 
 func (o *operands) writes(rows, cols int) Matrix { return o.operand(rows, cols, o.gap(), true) }
 
 func (o *operands) gap() int {
-	if o.next < len(o.made) {
+	if o.solid || o.next < len(o.made) {
 		return 0
 	}
 	return o.IntN(3)
@@ -104,8 +118,14 @@ func (o *operands) gap() int {
 func (o *operands) in() Matrix  { return o.reads(o.rows, o.cols) }
 func (o *operands) out() Matrix { return o.writes(o.rows, o.cols) }
 
-func (o *operands) readFloats(n int) []float32  { return o.operand(1, n, 0, false).Data }
-func (o *operands) writeFloats(n int) []float32 { return o.operand(1, n, 0, true).Data }
+func (o *operands) readFloats(n int) []float32  { return o.floats(n, false) }
+func (o *operands) writeFloats(n int) []float32 { return o.floats(n, true) }
+
+func (o *operands) floats(n int, written bool) []float32 {
+	x := o.operand(1, n, 0, written).Data
+	o.made[o.next-1].Matrix = vector(x) // a kernel sees no more of it
+	return x
+}
 
 // positive makes what an optimizer takes the square root of.
 func (o *operands) positive(n int) []float32 {
@@ -121,11 +141,12 @@ func (o *operands) positive(n int) []float32 {
 }
 
 func (o *operands) labels() []int32 {
-	return unsafe.Slice((*int32)(unsafe.Pointer(unsafe.SliceData(o.given(o.rows, func(x []float32) {
+	x := o.given(o.rows, func(x []float32) {
 		for i := range x {
-			x[i] = math.Float32frombits(uint32(o.IntN(o.cols)))
+			x[i] = math.Float32frombits(uint32(o.IntN(max(1, o.cols))))
 		}
-	})))), o.rows)
+	})
+	return unsafe.Slice((*int32)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
 }
 
 // given makes an operand with values of its own.

@@ -22,7 +22,7 @@ type rowKernel struct {
 
 var (
 	none   kernels.Matrix
-	ones   = fill(make([]int32, 64), 1)
+	ones   = fill(make([]int32, 1<<15), 1)
 	weight = fill(make([]float32, 1<<15), 0.75)
 )
 

@@ -198,7 +198,7 @@ func TestForged(t *testing.T) {
 		"dtype":          {`"F32"`, `"F16"`, []string{`has `, `"shared/kernel":{"dtype":"F16"`, `must be `, `"shared/kernel":{"dtype":"F32"`}},
 		"shape":          {kernel, strings.Replace(kernel, "[2,2]", "[1,4]", 1), []string{`"shape":[1,4]`, `"shape":[2,2]`}},
 		"units":          {`\"units\":2,\"activation\":\"relu\"`, `\"units\":3,\"activation\":\"relu\"`, []string{`"shape":[2,2]`, `"shape":[2,3]`}},
-		"absurd units":   {`\"units\":2`, `\"units\":1099511627776`, []string{`layer "shared"`, "has more than 2147483647 elements"}},
+		"absurd units":   {`\"units\":2`, `\"units\":2147483647`, []string{`layer "shared"`, "has more than 2147483647 elements"}},
 		"huge units":     {`\"units\":2`, `\"units\":1e300`, []string{`layer "shared": config: json: cannot unmarshal number 1e300`}},
 		"negative units": {`\"units\":2`, `\"units\":-2`, []string{`layer "shared"`, "has -2 units, needs at least 1"}},
 		"rate":           {`\"rate\":0.5`, `\"rate\":1.5`, []string{`layer "dropout" (Dropout): rate 1.5 is not in [0, 1)`}},

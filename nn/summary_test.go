@@ -3,6 +3,7 @@ package nn
 import (
 	"encoding/json"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -153,7 +154,7 @@ func TestSummaryOfAnyName(t *testing.T) {
 
 func TestSummaryOfAnyWidth(t *testing.T) {
 	m := chainModel(t)
-	for _, width := range []int{-1 << 62, -1, 0, 1, 15, 1 << 40} {
+	for _, width := range []int{math.MinInt, -1, 0, 1, 15, math.MaxInt} {
 		err := m.Summary(&strings.Builder{}, SummaryWidth(width))
 		require.ErrorContains(t, err, `nn: summary of model "functional": `)
 		require.ErrorContains(t, err, "width")
