@@ -19,7 +19,7 @@ func CheckIndices(x Matrix, rows int) error {
 	if err := (operand{"x", x}).check("CheckIndices"); err != nil {
 		return err
 	}
-	for i := range x.Rows {
+	for i := range filled(&x) {
 		for j, v := range x.Row(i) {
 			if indexOf(v, rows) < 0 {
 				return &IndexError{i, j, v, rows}
@@ -54,7 +54,7 @@ func (t *Table) Gather(y, x, w Matrix) error {
 	if y.Rows != x.Rows || y.Cols != x.Cols*w.Cols {
 		return shapeError("Gather", "y is %dx%d, x %dx%d and w %dx%d ask for %dx%d", y.Rows, y.Cols, x.Rows, x.Cols, w.Rows, w.Cols, x.Rows, x.Cols*w.Cols)
 	}
-	for i := range x.Rows {
+	for i := range filled(&x) {
 		to := y.Row(i)
 		for j, v := range x.Row(i) {
 			k := indexOf(v, w.Rows)

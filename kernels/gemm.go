@@ -172,7 +172,7 @@ func gemmGeneric(c Matrix, a []float32, rowStride, colStride int, b Matrix, e Ep
 func gemmNTGeneric(s *Scratch, c, a, b Matrix, e Epilogue) {
 	s.b = grow(s.b, b.Rows*b.Cols)
 	bt := MatrixOf(s.b, b.Cols, b.Rows)
-	for j := range b.Rows {
+	for j := range filled(&b) {
 		for p, v := range b.Row(j) {
 			bt.Data[p*bt.Stride+j] = v
 		}

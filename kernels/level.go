@@ -61,11 +61,11 @@ func parts(n, most int) iter.Seq2[int, int] {
 // blocks yields the first row of each call for the rows of m, of which a call has at most most elements or one row, and
 // how many rows that are. It yields nothing if m has no columns.
 func (m *Matrix) blocks(most int) iter.Seq2[int, int] {
-	height := m.Rows
+	height, width := m.Rows, max(m.Cols, 16) // a short row costs a vector, too
 	if m.Cols == 0 {
 		height = 0
-	} else if m.Rows > 1 && m.Rows*m.Cols > most { // saves small calls the division
-		height = max(1, most/m.Cols)
+	} else if m.Rows > 1 && m.Rows*width > most { // saves small calls the division
+		height = max(1, most/width)
 	}
 	return func(yield func(i, rows int) bool) {
 		for i := 0; i < m.Rows && height > 0; i += height {

@@ -32,7 +32,7 @@ func longCalls() []call {
 			return err
 		}
 		y, x := o.made[0].Matrix, o.made[1].Matrix
-		if err := genericTable.Fill(y, 0); err != nil {
+		if err := new(Table).Fill(y, 0); err != nil {
 			return err
 		}
 		var d BoundDense

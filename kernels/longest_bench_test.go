@@ -22,7 +22,7 @@ import (
 // BenchmarkLongestCall searches the longest call of assembly, which is not preempted, among random shapes of every kernel, from
 // one row to a million, and prints it for each function. Try more shapes than fit into a second with -benchtime 10000x.
 func BenchmarkLongestCall(b *testing.B) {
-	for _, level := range []simd{avx2, avx512} {
+	for _, level := range []level{avx2, avx512} {
 		if !level.isa.supported(cpuid.CPU.Has) {
 			continue
 		}
@@ -113,7 +113,7 @@ func (s *stopwatch) wrap(v reflect.Value) {
 		name = name[strings.LastIndex(name, ".")+1:]
 		if tile, ok := v.Interface().(gemmTile); ok { // its argument may be on the stack, which reflection must not see
 			v.Set(reflect.ValueOf(func(call *tileCall) {
-				s.measure(name, func() { again := *call; tile(onStack(&again)) })
+				s.measure(name, func() { again := *call; tile(noescape(&again)) })
 			}))
 			return
 		}

@@ -30,9 +30,14 @@ func (t *Table) Pack(dst *PackedB, w Matrix, bias []float32) error {
 	if t.level != nil {
 		panel = t.level.panel
 	}
-	panels := (w.Cols + panel - 1) / panel
-	*dst = PackedB{level: t.level, rows: w.Rows, cols: w.Cols, panel: panel, data: grow(dst.data, panels*w.Rows*panel), bias: dst.bias}
-	pack(dst.data, w, panel)
+	size := 0
+	if w.Rows > 0 {
+		size = (w.Cols + panel - 1) / panel * panel * w.Rows
+	}
+	*dst = PackedB{level: t.level, rows: w.Rows, cols: w.Cols, panel: panel, data: grow(dst.data, size), bias: dst.bias}
+	if size > 0 {
+		pack(dst.data, w, panel)
+	}
 	if bias == nil {
 		dst.bias = nil
 	} else {
