@@ -253,6 +253,7 @@ func calls() []call {
 		{"Erf", false, func(t *Table, o *operands) error { return t.Erf(o.out(), o.in()) }},
 		{"Gelu", false, func(t *Table, o *operands) error { return t.Gelu(o.out(), o.in()) }},
 		{"RowSum", false, func(t *Table, o *operands) error { return t.RowSum(o.writeFloats(o.rows), o.in()) }},
+		{"RowSumSquares", false, func(t *Table, o *operands) error { return t.RowSumSquares(o.writeFloats(o.rows), o.in()) }},
 		{"SGD", false, func(t *Table, o *operands) error { return t.SGD(o.writeFloats(o.cols), o.readFloats(o.cols), 0.1) }},
 		{"Adam", false, func(t *Table, o *operands) error {
 			return t.Adam(o.writeFloats(o.cols), o.writeFloats(o.cols), o.positive(o.cols), o.readFloats(o.cols), 1e-3, 0.9, 0.999, 1e-7)
