@@ -34,7 +34,9 @@ func (t *Tape) loss(x *Tensor, weights []float32, probabilities bool, kernel los
 	}
 	sum := 0.0
 	for i, l := range rows {
-		sum += float64(weights[i]) * float64(l)
+		if weights[i] != 0 { // a row that does not count may have an infinite loss
+			sum += float64(weights[i]) * float64(l)
+		}
 	}
 	y := t.result(1, 1, x)
 	y.Data[0] = float32(sum)

@@ -143,7 +143,7 @@ func TestStopAmongCallbacks(t *testing.T) {
 		}
 		return nil
 	}}
-	rising := nn.Callback{EpochEnd: func(p nn.Progress) error {
+	rising := nn.Callback{Logs: []string{"val_loss"}, EpochEnd: func(p nn.Progress) error {
 		p.Logs["val_loss"] = float64(p.Epoch)
 		p.Model.Weights()[0].Data[0] = float32(p.Epoch)
 		seen++

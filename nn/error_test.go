@@ -378,7 +378,7 @@ func TestLossShapeErrors(t *testing.T) {
 			require.NoError(t, err)
 			requireError(t, m.Compile(SGD(1), Losses{"y": c.loss}), c.want)
 			_, err = m.Evaluate(context.Background(), Data{})
-			require.ErrorIs(t, err, errNotCompiled)
+			require.ErrorIs(t, err, ErrNotCompiled)
 		})
 	}
 }
@@ -531,10 +531,10 @@ func TestNotCompiled(t *testing.T) {
 	m, err := NewModel([]*Node{x}, []*Node{Dense(1, Linear).On(x)})
 	require.NoError(t, err)
 	history, err := m.Fit(context.Background(), Data{})
-	require.ErrorIs(t, err, errNotCompiled)
+	require.ErrorIs(t, err, ErrNotCompiled)
 	require.NotNil(t, history)
 	_, err = m.Evaluate(context.Background(), nil)
-	require.ErrorIs(t, err, errNotCompiled)
+	require.ErrorIs(t, err, ErrNotCompiled)
 	_, err = m.TrainOnBatch(Data{})
 	requireError(t, err, "nn: TrainOnBatch: the model is not compiled: call Compile first")
 	_, err = m.Predict(nil)

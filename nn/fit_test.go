@@ -396,7 +396,7 @@ func TestProgress(t *testing.T) {
 				return nil
 			}
 		}
-		opts = append([]FitOption{BatchSize(4), Callbacks(Callback{}, Callback{note("begin"), note("batch"), note("epoch"), note("end")})}, opts...)
+		opts = append([]FitOption{BatchSize(4), Callbacks(Callback{}, Callback{Begin: note("begin"), BatchEnd: note("batch"), EpochEnd: note("epoch"), End: note("end")})}, opts...)
 		_, err := m.Fit(context.Background(), data, opts...)
 		require.NoError(t, err)
 		return calls
