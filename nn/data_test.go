@@ -37,6 +37,9 @@ func TestEmptyChunks(t *testing.T) {
 	}
 
 	m, _, unchanged := trained(t)
+	weighted := Data{Inputs: none.Inputs, Targets: none.Targets, SampleWeights: map[string][]float32{"value": {1}}}
+	_, err := m.Fit(ctx, streamOf(weighted, a))
+	requireError(t, err, `chunk 0 of the stream: input "x": has no rows`)
 	for name, chunk := range map[string]Data{
 		`missing input "c"`:      {Inputs: Arrays{"x": Floats{}}, Targets: none.Targets},
 		`unknown target "trunk"`: {Inputs: none.Inputs, Targets: Arrays{"label": Labels{}, "value": Floats{}, "trunk": Floats{}}},
@@ -48,7 +51,7 @@ func TestEmptyChunks(t *testing.T) {
 		_, err := m.Fit(ctx, streamOf(chunk, a))
 		requireError(t, err, "nn: Fit: epoch 0, batch 0: chunk 0 of the stream: ", name)
 	}
-	_, err := m.Fit(ctx, streamOf(none, none))
+	_, err = m.Fit(ctx, streamOf(none, none))
 	requireError(t, err, "nn: Fit: the data has no rows")
 	_, err = m.Evaluate(ctx, streamOf(none))
 	requireError(t, err, "nn: Evaluate: the data has no rows")

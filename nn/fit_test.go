@@ -611,6 +611,14 @@ func TestCallbackActs(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, weightBits(whole), weightBits(loaded))
 	})
+	t.Run("weights of classes", func(t *testing.T) { // are those that Fit was given
+		a, b, classes := noisy(t), noisy(t), map[int]float64{1: 3}
+		_, err := a.Fit(ctx, d, Epochs(2), ClassWeight("label", map[int]float64{1: 3}))
+		require.NoError(t, err)
+		_, err = b.Fit(ctx, d, Epochs(2), ClassWeight("label", classes), atEpoch(0, func(*Model) error { classes[1] = 0; return nil }))
+		require.NoError(t, err)
+		require.Equal(t, weightBits(a), weightBits(b))
+	})
 	for name, act := range map[string]func(m *Model) error{
 		"SetLearningRate": func(m *Model) error { return m.SetLearningRate(0) },
 		"SetTrainable": func(m *Model) error {

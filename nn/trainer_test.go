@@ -30,12 +30,18 @@ func momentum(rate float64) *Optimizer {
 	return o
 }
 
+// largestRoot is the largest number whose square float32 has.
+func largestRoot() float32 {
+	v := float32(math.Sqrt(math.MaxFloat32))
+	for v*v > math.MaxFloat32 {
+		v = math.Nextafter32(v, 0)
+	}
+	return v
+}
+
 // Adam and RMSprop refuse a gradient whose square float32 does not have, before anything changes; others do not square it.
 func TestGradientThatCannotBeSquared(t *testing.T) {
-	limit := float32(math.Sqrt(math.MaxFloat32))
-	for limit*limit > math.MaxFloat32 {
-		limit = math.Nextafter32(limit, 0)
-	}
+	limit := largestRoot()
 	for _, o := range []*Optimizer{Adam(1e-3), RMSprop(1e-3), SGD(1e-30), momentum(1e-30)} {
 		t.Run(o.Algorithm, func(t *testing.T) {
 			beyond := math.Nextafter32(limit, inf)
@@ -108,7 +114,7 @@ func TestGradientSumOverflows(t *testing.T) {
 		require.NoError(t, m.Compile(o, Losses{"y": MAE()}))
 		v := float32(1e38)
 		if o.squares() {
-			v = 1.5e19
+			v = largestRoot()
 		}
 		_, err = m.TrainOnBatch(Data{Inputs: Arrays{"x": Floats(slices.Repeat([]float32{v}, n))}, Targets: Arrays{"y": Floats{1}}})
 		require.NoError(t, err, o.Algorithm)
@@ -245,11 +251,11 @@ func TestClassWeightTimesSampleWeight(t *testing.T) {
 		})
 	}
 	t.Run("numbers of no class", func(t *testing.T) {
-		m := linear(t, 0, 0, MAE())
-		d := Data{Inputs: Arrays{"x": Floats{0, 0, 0, 0, 0}}, Targets: Arrays{"y": Floats{1.5, -0.5, 2, -1, 1e30}}}
-		history, err := m.Fit(context.Background(), d, ClassWeight("y", map[int]float64{0: 0, 1: 0}))
-		require.NoError(t, err)
-		require.InDelta(t, (2+1+1e30)/5, history.Logs["loss"][0], 1e24, "1.5 is of class 1, -0.5 of class 0")
+		for y, want := range map[float32]float64{1.5: 2 * 1.5, 1: 2, 0.5: 3 * 0.5, -0.5: 3 * 0.5, -1: 1, 2: 2, 1e30: float64(float32(1e30)), -1e30: float64(float32(1e30))} {
+			history, err := linear(t, 0, 0, MAE()).Fit(context.Background(), point(0, y), ClassWeight("y", map[int]float64{0: 3, 1: 2}))
+			require.NoError(t, err)
+			require.Equal(t, want, history.Logs["loss"][0], y)
+		}
 	})
 	t.Run("beyond float32", func(t *testing.T) {
 		m, d := linear(t, 1, 0, MSE()), Data{Inputs: Arrays{"x": Floats{1, 2}}, Targets: Arrays{"y": Floats{0, 1}}}
