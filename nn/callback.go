@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -21,9 +22,28 @@ type EarlyStopping struct {
 	StartFrom   int      // ignore the epochs before this number
 }
 
-// Callback returns the callback for Fit. Each Fit starts it afresh.
+// Callback returns the callback for Fit. Each Fit starts it afresh, with a state of its own.
 func (e EarlyStopping) Callback() Callback {
+	if e.Baseline != nil { // the caller may write to its own
+		baseline := *e.Baseline
+		e.Baseline = &baseline
+	}
 	return (&earlyStopping{EarlyStopping: e}).callback()
+}
+
+// stateOf returns the state of a callback in the Fit of p, which starts as a copy of own. A Progress that no Fit has made
+// has no place for it: that works on own.
+func stateOf[T any](p Progress, own *T) *T {
+	if p.states == nil {
+		return own
+	}
+	s, ok := p.states[own].(*T)
+	if !ok {
+		s = new(T)
+		*s = *own
+		p.states[own] = s
+	}
+	return s
 }
 
 type earlyStopping struct {
@@ -34,12 +54,26 @@ type earlyStopping struct {
 }
 
 func (s *earlyStopping) callback() Callback {
-	return Callback{Begin: s.begin, EpochEnd: s.epochEnd, End: s.end}
+	return Callback{
+		Begin:    func(p Progress) error { return stateOf(p, s).begin(p) },
+		EpochEnd: func(p Progress) error { return stateOf(p, s).epochEnd(p) },
+		End:      func(p Progress) error { return stateOf(p, s).end(p) },
+	}
 }
 
-func (s *earlyStopping) begin(Progress) (err error) {
+func (s *earlyStopping) begin(p Progress) (err error) {
 	s.wait, s.weights = 0, nil
-	if s.monitor, err = newMonitor(s.Monitor, s.Mode, s.MinDelta); err != nil {
+	s.monitor, err = newMonitor(s.Monitor, s.Mode, s.MinDelta)
+	switch {
+	case err != nil:
+	case s.Patience < 0:
+		err = fmt.Errorf("patience %d is negative", s.Patience)
+	case s.Baseline != nil && math.IsNaN(*s.Baseline):
+		err = errors.New("baseline is NaN")
+	default:
+		err = s.check(p)
+	}
+	if err != nil {
 		return fmt.Errorf("EarlyStopping: %w", err)
 	}
 	return nil
@@ -71,6 +105,7 @@ func (s *earlyStopping) end(p Progress) error {
 	for i, w := range s.weights {
 		copy(p.Model.weights[i].Data, w)
 	}
+	s.weights = nil
 	return nil
 }
 
@@ -95,7 +130,7 @@ type ReduceLROnPlateau struct {
 	MinLR    float64 // never go below
 }
 
-// Callback returns the callback for Fit. Each Fit starts it afresh.
+// Callback returns the callback for Fit. Each Fit starts it afresh, with a state of its own.
 func (r ReduceLROnPlateau) Callback() Callback {
 	return (&reduceLR{ReduceLROnPlateau: r}).callback()
 }
@@ -107,9 +142,14 @@ type reduceLR struct {
 	cooldown int // epochs left
 }
 
-func (s *reduceLR) callback() Callback { return Callback{Begin: s.begin, EpochEnd: s.epochEnd} }
+func (s *reduceLR) callback() Callback {
+	return Callback{
+		Begin:    func(p Progress) error { return stateOf(p, s).begin(p) },
+		EpochEnd: func(p Progress) error { return stateOf(p, s).epochEnd(p) },
+	}
+}
 
-func (s *reduceLR) begin(Progress) (err error) {
+func (s *reduceLR) begin(p Progress) (err error) {
 	if s.Factor == 0 {
 		s.Factor = 0.1
 	}
@@ -123,10 +163,14 @@ func (s *reduceLR) begin(Progress) (err error) {
 	s.monitor, err = newMonitor(s.Monitor, s.Mode, s.MinDelta)
 	switch {
 	case err != nil:
+	case s.Patience < 0 || s.Cooldown < 0:
+		err = fmt.Errorf("patience %d and cooldown %d must not be negative", s.Patience, s.Cooldown)
 	case !(s.Factor > 0 && s.Factor < 1):
 		err = fmt.Errorf("factor %v is not between 0 and 1", s.Factor)
 	case !(s.MinLR >= 0) || math.IsInf(s.MinLR, 0):
 		err = fmt.Errorf("minimal learning rate %v must be finite and not negative", s.MinLR)
+	default:
+		err = s.check(p)
 	}
 	if err != nil {
 		return fmt.Errorf("ReduceLROnPlateau: %w", err)
@@ -152,7 +196,10 @@ func (s *reduceLR) epochEnd(p Progress) error {
 	s.wait++
 	if rate := p.Model.LearningRate(); s.wait >= s.Patience && rate > s.MinLR {
 		s.wait, s.cooldown = 0, s.Cooldown
-		return p.Model.SetLearningRate(max(rate*s.Factor, s.MinLR))
+		if rate = max(rate*s.Factor, s.MinLR); vanishes(rate) {
+			return nil // it is as small as float32 has it
+		}
+		return p.Model.SetLearningRate(rate)
 	}
 	return nil
 }
@@ -180,16 +227,28 @@ func newMonitor(name, mode string, delta float64) (monitor, error) {
 	default:
 		return m, fmt.Errorf("unknown mode %q: valid are %q", mode, []string{"min", "max", ""})
 	}
-	if math.IsNaN(delta) {
-		return m, fmt.Errorf("minimal delta is NaN")
+	if math.IsNaN(delta) || math.IsInf(delta, 0) {
+		return m, fmt.Errorf("minimal delta is %v", delta)
 	}
 	return m, nil
+}
+
+// check reports a name that no log will have. Fit knows all of them from the beginning.
+func (m *monitor) check(p Progress) error {
+	if p.LogNames != nil && !slices.Contains(p.LogNames, m.name) {
+		return m.unknown(p.LogNames)
+	}
+	return nil
+}
+
+func (m *monitor) unknown(logs []string) error {
+	return fmt.Errorf("unknown monitor %q: the logs are %q", m.name, logs)
 }
 
 func (m *monitor) value(logs Logs) (float64, error) {
 	v, ok := logs[m.name]
 	if !ok {
-		return 0, fmt.Errorf("unknown monitor %q: the logs are %q", m.name, slices.Sorted(maps.Keys(logs)))
+		return 0, m.unknown(slices.Sorted(maps.Keys(logs)))
 	}
 	return v, nil
 }
@@ -219,14 +278,15 @@ func (m *Model) LearningRate() float64 {
 	return m.trainer.optimizer.LearningRate
 }
 
-// SetLearningRate changes the learning rate from the next training step on. The optimizer keeps its state.
+// SetLearningRate changes the learning rate from the next training step on. The optimizer keeps its state. Callbacks of Fit
+// may call it; another goroutine must not while the model trains.
 func (m *Model) SetLearningRate(lr float64) error {
 	if m.trainer == nil {
-		return fmt.Errorf("nn: SetLearningRate: %w", errNotCompiled)
+		return fmt.Errorf("nn: SetLearningRate: %w", ErrNotCompiled)
 	}
 	o := m.trainer.optimizer
 	o.LearningRate = lr
-	if err := o.check(); err != nil {
+	if err := o.checkNew(); err != nil {
 		return fmt.Errorf("nn: SetLearningRate: %w", err)
 	}
 	m.trainer.optimizer = o

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log"
 	"math"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -38,10 +39,129 @@ func TestCallbackErrors(t *testing.T) {
 		{nn.ReduceLROnPlateau{Factor: 1}.Callback(), "ReduceLROnPlateau: factor 1 is not between 0 and 1"},
 		{nn.ReduceLROnPlateau{Factor: -0.5}.Callback(), "ReduceLROnPlateau: factor -0.5 is not between 0 and 1"},
 		{nn.ReduceLROnPlateau{MinLR: -1}.Callback(), "ReduceLROnPlateau: minimal learning rate -1 must be finite and not negative"},
+		{nn.ReduceLROnPlateau{Patience: -1}.Callback(), "ReduceLROnPlateau: patience -1 and cooldown 0 must not be negative"},
+		{nn.ReduceLROnPlateau{Cooldown: -2}.Callback(), "ReduceLROnPlateau: patience 10 and cooldown -2 must not be negative"},
+		{nn.ReduceLROnPlateau{MinDelta: math.Inf(1)}.Callback(), "ReduceLROnPlateau: minimal delta is +Inf"},
+		{nn.EarlyStopping{Patience: -1}.Callback(), "EarlyStopping: patience -1 is negative"},
+		{nn.EarlyStopping{Baseline: &notANumber}.Callback(), "EarlyStopping: baseline is NaN"},
 	} {
-		_, err := watched(t).Fit(context.Background(), onePoint, nn.Callbacks(c.callback))
+		m := watched(t)
+		before := m.Weights()[0].Data[0]
+		history, err := m.Fit(context.Background(), onePoint, nn.Callbacks(c.callback))
 		require.EqualError(t, err, "nn: Fit: "+c.want)
+		require.Empty(t, history.Epochs)
+		require.Equal(t, before, m.Weights()[0].Data[0], "the error comes before the first step")
 	}
+}
+
+var notANumber = math.NaN()
+
+// Which logs there will be is known from the beginning: those of validation, and those that earlier callbacks add.
+func TestLogNames(t *testing.T) {
+	var names [][]string
+	note := func(p nn.Progress) error { names = append(names, p.LogNames); return nil }
+	stop := nn.EarlyStopping{Monitor: "f1", Mode: "max"}.Callback()
+	add := nn.Callback{Logs: []string{"f1"}, EpochEnd: func(p nn.Progress) error { p.Logs["f1"] = -float64(p.Epoch); return nil }}
+	fit := func(callbacks ...nn.Callback) (*nn.History, error) {
+		return watched(t).Fit(context.Background(), onePoint, nn.Epochs(5), nn.ValidationData(onePoint), nn.Callbacks(callbacks...))
+	}
+	history, err := fit(nn.Callback{Begin: note, End: note}, add, nn.Callback{BatchEnd: note}, stop)
+	require.NoError(t, err)
+	require.Len(t, history.Epochs, 2)
+	require.Equal(t, []string{"accuracy", "loss", "val_accuracy", "val_loss"}, history.Names())
+	first, second := history.Names(), []string{"accuracy", "f1", "loss", "val_accuracy", "val_loss"}
+	require.Equal(t, [][]string{first, second, second, first}, names)
+	_, err = fit(stop, add)
+	require.EqualError(t, err, `nn: Fit: EarlyStopping: unknown monitor "f1": the logs are ["accuracy" "loss" "val_accuracy" "val_loss"]`)
+}
+
+// A callback has a state of its own in every Fit, and in every place of its list.
+func TestCallbackOfSeveralFits(t *testing.T) {
+	ctx := context.Background()
+	best := nn.EarlyStopping{Monitor: "loss", Mode: "max", Patience: 100, RestoreBest: true}.Callback() // the loss falls, so epoch 0 is
+	rate := nn.ReduceLROnPlateau{Monitor: "loss", Mode: "max", Patience: 2, Factor: 0.5}.Callback()
+	fit := func(m *nn.Model, more ...nn.Callback) (first float32) {
+		_, err := m.Fit(ctx, onePoint, nn.Epochs(4), nn.Callbacks(best, rate, nn.Callback{EpochEnd: func(p nn.Progress) error {
+			if p.Epoch == 0 {
+				first = m.Weights()[0].Data[0]
+			}
+			return nil
+		}}), nn.Callbacks(more...))
+		require.NoError(t, err)
+		return first
+	}
+	check := func(m *nn.Model, first float32) {
+		t.Helper()
+		require.Equal(t, first, m.Weights()[0].Data[0])
+		require.Equal(t, 0.005, m.LearningRate(), "reduced after epoch 2")
+	}
+	t.Run("inside another", func(t *testing.T) {
+		a := watched(t)
+		first := fit(a, nn.Callback{EpochEnd: func(p nn.Progress) error {
+			b := watched(t)
+			require.NoError(t, b.SetWeights(map[string][]float32{"y/kernel": {float32(p.Epoch) - 9}}))
+			check(b, fit(b))
+			return nil
+		}})
+		check(a, first)
+	})
+	t.Run("after another", func(t *testing.T) {
+		for range 2 {
+			m := watched(t)
+			check(m, fit(m))
+		}
+	})
+	t.Run("beside another", func(t *testing.T) {
+		var wait sync.WaitGroup
+		for i := range 4 {
+			wait.Go(func() {
+				m := watched(t)
+				m.Weights()[0].Data[0] = float32(-i)
+				if first := fit(m); first != m.Weights()[0].Data[0] || m.LearningRate() != 0.005 {
+					t.Error("differs in another goroutine")
+				}
+			})
+		}
+		wait.Wait()
+	})
+	t.Run("twice in a list", func(t *testing.T) {
+		stop := nn.EarlyStopping{Monitor: "loss", Mode: "max", Patience: 3}.Callback()
+		history, err := watched(t).Fit(ctx, onePoint, nn.Epochs(9), nn.Callbacks(stop, stop))
+		require.NoError(t, err)
+		require.Len(t, history.Epochs, 4)
+	})
+	t.Run("inside a function", func(t *testing.T) { // called by another callback, with the Progress of Fit
+		a := watched(t)
+		first := float32(0)
+		_, err := a.Fit(ctx, onePoint, nn.Epochs(3), nn.Callbacks(nn.Callback{Begin: best.Begin, End: best.End, EpochEnd: func(p nn.Progress) error {
+			if p.Epoch == 0 {
+				first = a.Weights()[0].Data[0]
+			}
+			return best.EpochEnd(p)
+		}}))
+		require.NoError(t, err)
+		require.Equal(t, first, a.Weights()[0].Data[0])
+	})
+}
+
+// The baseline is the number that it was when the callback was made.
+func TestBaselineIsCopied(t *testing.T) {
+	baseline := 0.0 // no loss beats it
+	stop := nn.EarlyStopping{Monitor: "loss", Patience: 2, Baseline: &baseline, MinDelta: 1e6}.Callback()
+	baseline = math.Inf(1)
+	history, err := watched(t).Fit(context.Background(), onePoint, nn.Epochs(9), nn.Callbacks(stop))
+	require.NoError(t, err)
+	require.Len(t, history.Epochs, 2)
+}
+
+// A rate that is as small as float32 has it is not reduced further: training goes on.
+func TestSmallestLearningRate(t *testing.T) {
+	m := watched(t)
+	require.NoError(t, m.SetLearningRate(1e-40))
+	_, err := m.Fit(context.Background(), onePoint, nn.Epochs(40), nn.Callbacks(nn.ReduceLROnPlateau{Monitor: "loss", MinDelta: 1e6, Patience: 1}.Callback()))
+	require.NoError(t, err)
+	require.NotZero(t, float32(m.LearningRate()))
+	require.Less(t, m.LearningRate(), 1e-43)
 }
 
 // A value that rises is an improvement only where the maximum is wanted.
@@ -93,7 +213,7 @@ func TestLearningRate(t *testing.T) {
 
 	m = watched(t)
 	require.Equal(t, 0.01, m.LearningRate())
-	for _, bad := range []float64{-1, math.NaN(), math.Inf(1)} {
+	for _, bad := range []float64{-1, math.NaN(), math.Inf(1), 1e39, 1e-60} {
 		require.ErrorContains(t, m.SetLearningRate(bad), "learning rate")
 	}
 	require.Equal(t, 0.01, m.LearningRate())
@@ -143,7 +263,7 @@ func TestStopAmongCallbacks(t *testing.T) {
 		}
 		return nil
 	}}
-	rising := nn.Callback{EpochEnd: func(p nn.Progress) error {
+	rising := nn.Callback{Logs: []string{"val_loss"}, EpochEnd: func(p nn.Progress) error {
 		p.Logs["val_loss"] = float64(p.Epoch)
 		p.Model.Weights()[0].Data[0] = float32(p.Epoch)
 		seen++

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 )
 
-// A CompileOption is one of [Losses], [LossWeights] and [Metrics].
-type CompileOption interface{ applyCompile(*compilation) }
+// A CompileOption is one of [Losses], [LossWeights] and [Metrics], each given once.
+type CompileOption interface{ applyCompile(*compilation) error }
 
-// Losses are the losses by output name. Every output needs one; nil leaves an output untrained.
+// Losses are the losses by output name. Every output needs one; nil leaves an output untrained. A cross-entropy must fit what
+// the output's layer ends in, see [FromLogits].
 type Losses map[string]Loss
 
 // LossWeights scale the losses in the total, by output name; outputs that are not named have weight 1. Logged losses of
@@ -26,9 +28,29 @@ type compilation struct {
 	metrics Metrics
 }
 
-func (l Losses) applyCompile(c *compilation)      { c.losses = l }
-func (w LossWeights) applyCompile(c *compilation) { c.weights = w }
-func (m Metrics) applyCompile(c *compilation)     { c.metrics = m }
+func (l Losses) applyCompile(c *compilation) (err error) {
+	if c.losses != nil {
+		err = errors.New("Losses are given twice")
+	}
+	c.losses = l
+	return err
+}
+
+func (w LossWeights) applyCompile(c *compilation) (err error) {
+	if c.weights != nil {
+		err = errors.New("LossWeights are given twice")
+	}
+	c.weights = w
+	return err
+}
+
+func (m Metrics) applyCompile(c *compilation) (err error) {
+	if c.metrics != nil {
+		err = errors.New("Metrics are given twice")
+	}
+	c.metrics = m
+	return err
+}
 
 // A head is an output that is trained.
 type head struct {
@@ -45,15 +67,37 @@ type head struct {
 }
 
 // Compile says how to train the model. It forgets the optimizer state of an earlier Compile; an error leaves that as it
-// was.
+// was. While a Fit or a TrainOnBatch runs, as in a callback, it is [ErrBusy].
 func (m *Model) Compile(optimizer *Optimizer, opts ...CompileOption) error {
+	if err := m.compile(optimizer, opts); err != nil {
+		return fmt.Errorf("nn: Compile: %w", err)
+	}
+	return nil
+}
+
+func (m *Model) compile(optimizer *Optimizer, opts []CompileOption) error {
+	if err := m.hold(); err != nil {
+		return err
+	}
+	defer m.release()
 	var c compilation
-	for _, o := range opts {
-		o.applyCompile(&c)
+	var errs []error
+	for i, o := range opts {
+		if o == nil {
+			return errNilOption(i)
+		}
+		errs = append(errs, o.applyCompile(&c))
 	}
 	heads, err := m.heads(c)
-	if err = errors.Join(optimizer.check(), err); err != nil {
-		return fmt.Errorf("nn: Compile: %w", err)
+	errs = append(errs, optimizer.checkNew(), err)
+	if err == nil {
+		for _, h := range heads {
+			errs = append(errs, h.checkNew())
+		}
+		errs = append(errs, checkLogNames(heads))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
 	}
 	m.trainer = newTrainer(m, *optimizer, heads)
 	m.trainer.start()
@@ -90,6 +134,16 @@ func (m *Model) heads(c compilation) ([]*head, error) {
 		if a, ok := n.layer.kind.(activated); ok {
 			h.fused = h.loss.fuses(a.activation())
 		}
+		prefix := ""
+		if len(m.outputs) > 1 {
+			prefix = name + "_"
+			h.lossLog = prefix + "loss"
+		}
+		for _, metric := range h.metrics {
+			if metric != nil {
+				h.metricLogs = append(h.metricLogs, prefix+metric.Name())
+			}
+		}
 		heads = append(heads, h)
 	}
 	if len(heads) == 0 {
@@ -122,4 +176,51 @@ func (h *head) check() error {
 	return nil
 }
 
-var errNotCompiled = errors.New("the model is not compiled: call Compile first")
+// checkNew reports what Compile refuses. A file may have it: it was written when Compile did not.
+func (h *head) checkNew() error {
+	err := h.loss.fits(h.node)
+	if vanishes(h.weight) {
+		err = errors.Join(err, fmt.Errorf("loss weight %v is 0 in float32", h.weight))
+	}
+	if err != nil {
+		return fmt.Errorf("output %q: %w", h.name, err)
+	}
+	return nil
+}
+
+// vanishes reports whether v is 0 in float32 but not in float64.
+func vanishes(v float64) bool { return v != 0 && float32(v) == 0 }
+
+// logNames returns the names of all logs but those of validation.
+func logNames(heads []*head) []string {
+	names := []string{"loss"}
+	for _, h := range heads {
+		names = append(names, h.logNames()...)
+	}
+	return names
+}
+
+func (h *head) logNames() []string {
+	names := h.metricLogs
+	if h.lossLog != "" {
+		names = append([]string{h.lossLog}, names...)
+	}
+	return names
+}
+
+// checkLogNames reports an output of which a log would have the name of a log of validation.
+func checkLogNames(heads []*head) error {
+	all := logNames(heads)
+	var errs []error
+	for _, h := range heads {
+		for _, name := range h.logNames() {
+			if of, ok := strings.CutPrefix(name, "val_"); ok && slices.Contains(all, of) {
+				errs = append(errs, fmt.Errorf("output %q: its log %q has the name of %q in validation: give the output's layer another Name", h.name, name, of))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// ErrNotCompiled is the error of what needs a model that Compile has prepared.
+var ErrNotCompiled = errors.New("the model is not compiled: call Compile first")

@@ -21,14 +21,16 @@ type Array interface {
 // Floats are rows of features, one after the other: rows x features values.
 type Floats []float32
 
-// Labels are whole numbers. As a target they are class numbers from 0, one per row; as an input they stand for the Floats
-// of the same values, such as the indices of an [Embedding].
+// Labels are whole numbers. As a target they are class numbers from 0, one per row; as an input, and as a target of numbers,
+// they stand for the Floats of the same values, such as the indices of an [Embedding]. A number that float32 does not have,
+// as most beyond 2^24 = 16,777,216, is then an error.
 type Labels []int32
 
 // Arrays are the values of several inputs or targets, by name.
 type Arrays map[string]Array
 
-// Data is a data set in memory. Every array has the same number of rows.
+// Data is a data set in memory. Every array has the same number of rows, at least one. The call that it is given to reads it
+// in place, does not write to it, and keeps nothing of it afterwards.
 type Data struct {
 	Inputs  Arrays // by input name
 	Targets Arrays // by output name: Labels for sparse cross-entropy, Floats otherwise or, of one column, also Labels; none needed where the loss is nil
@@ -37,7 +39,8 @@ type Data struct {
 }
 
 // A Stream yields the data of one pass in chunks of any size, in memory one at a time, such as a file read in blocks.
-// It is called once for each epoch. Batches do not depend on where chunks end. A yielded error ends training.
+// It is called once for each epoch. Batches do not depend on where chunks end. A chunk may have no rows: all its arrays are
+// there and empty. A yielded error ends training.
 type Stream func() iter.Seq2[Data, error]
 
 // A Dataset is what Fit and Evaluate read: [Data] or a [Stream].
@@ -101,13 +104,16 @@ func (s Stream) chunks(m *Model) iter.Seq2[*chunk, error] {
 		i := 0
 		for d, err := range pass {
 			var c *chunk
-			if err == nil {
+			empty := err == nil && d.empty()
+			if empty {
+				err = errors.Join(m.checkInputNames(d.Inputs), m.checkTargetNames(d))
+			} else if err == nil {
 				c, err = m.check(d)
 			}
 			if err != nil {
 				err = fmt.Errorf("chunk %d of the stream: %w", i, err)
 			}
-			if !yield(c, err) || err != nil {
+			if !(empty && err == nil) && (!yield(c, err) || err != nil) {
 				return
 			}
 			i++
@@ -165,6 +171,32 @@ func (s Stream) Prefetch() Stream {
 
 var errNoIterator = errors.New("the stream has no iterator")
 
+// empty reports data whose arrays have no elements.
+func (d Data) empty() bool {
+	for _, arrays := range []Arrays{d.Inputs, d.Targets} {
+		for _, a := range arrays {
+			switch a := a.(type) {
+			case Floats:
+				if len(a) > 0 {
+					return false
+				}
+			case Labels:
+				if len(a) > 0 {
+					return false
+				}
+			default:
+				return false
+			}
+		}
+	}
+	for _, w := range d.SampleWeights {
+		if len(w) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // check returns d in the model's order once every name, size and value has proved valid.
 func (m *Model) check(d Data) (*chunk, error) {
 	c := &chunk{}
@@ -176,21 +208,10 @@ func (c *chunk) fill(m *Model, d Data) error {
 	if err := c.fillInputs(m, d.Inputs); err != nil {
 		return err
 	}
+	if err := m.checkTargetNames(d); err != nil {
+		return err
+	}
 	t := m.trainer
-	complete := len(d.Targets) == len(t.heads) && len(d.SampleWeights) == 0
-	for _, h := range t.heads {
-		_, ok := d.Targets[h.name]
-		complete = complete && ok
-	}
-	if !complete {
-		if err := errors.Join(
-			checkUnknown("target", d.Targets, m.outputNodes), // one for an output that is not trained is not used
-			checkMissing("target", d.Targets, t.headByName),
-			checkUnknown("sample weights", d.SampleWeights, t.headByName),
-		); err != nil {
-			return err
-		}
-	}
 	c.targets, c.weights = c.targets[:0], c.weights[:0]
 	for _, h := range t.heads {
 		y, err := c.target(h, d.Targets[h.name])
@@ -209,14 +230,38 @@ func (c *chunk) fill(m *Model, d Data) error {
 	return nil
 }
 
-func (c *chunk) fillInputs(m *Model, a Arrays) error {
+func (m *Model) checkTargetNames(d Data) error {
+	t := m.trainer
+	complete := len(d.Targets) == len(t.heads) && len(d.SampleWeights) == 0
+	for _, h := range t.heads {
+		_, ok := d.Targets[h.name]
+		complete = complete && ok
+	}
+	if complete {
+		return nil
+	}
+	return errors.Join(
+		checkUnknown("target", d.Targets, m.outputNodes), // one for an output that is not trained is not used
+		checkMissing("target", d.Targets, t.headByName),
+		checkUnknown("sample weights", d.SampleWeights, t.headByName),
+	)
+}
+
+func (m *Model) checkInputNames(a Arrays) error {
 	complete := len(a) == len(m.inputs)
 	for _, n := range m.inputs {
 		_, ok := a[n.layer.name]
 		complete = complete && ok
 	}
-	if !complete {
-		return errors.Join(checkUnknown("input", a, m.inputNodes), checkMissing("input", a, m.inputNodes))
+	if complete {
+		return nil
+	}
+	return errors.Join(checkUnknown("input", a, m.inputNodes), checkMissing("input", a, m.inputNodes))
+}
+
+func (c *chunk) fillInputs(m *Model, a Arrays) error {
+	if err := m.checkInputNames(a); err != nil {
+		return err
 	}
 	c.inputs, c.numbers = c.inputs[:0], c.numbers[:0]
 	for i, n := range m.inputs {
@@ -226,7 +271,10 @@ func (c *chunk) fillInputs(m *Model, a Arrays) error {
 		case Floats:
 			x = a
 		case Labels:
-			x = c.floats(a)
+			var err error
+			if x, err = c.floats(a, n.features()); err != nil {
+				return fmt.Errorf("input %q: %w", name, err)
+			}
 		default: // nil, or a pointer to one of these
 			return fmt.Errorf("input %q: is %T, must be Floats or Labels", name, a)
 		}
@@ -248,13 +296,17 @@ func (c *chunk) fillInputs(m *Model, a Arrays) error {
 	return nil
 }
 
-// floats returns the numbers that labels stand for.
-func (c *chunk) floats(labels Labels) Floats {
+// floats returns the numbers that labels, in rows of the given width, stand for.
+func (c *chunk) floats(labels Labels, width int) (Floats, error) {
 	from := len(c.numbers)
-	for _, l := range labels {
-		c.numbers = append(c.numbers, float32(l))
+	for i, l := range labels {
+		v := float32(l)
+		if int64(v) != int64(l) {
+			return nil, fmt.Errorf("row %d, column %d is %d, which float32 does not have", i/width, i%width, l)
+		}
+		c.numbers = append(c.numbers, v)
 	}
-	return c.numbers[from:]
+	return c.numbers[from:], nil
 }
 
 // target returns a as the head's loss wants it.
@@ -284,7 +336,9 @@ func (c *chunk) target(h *head, a Array) (target, error) {
 		if width != 1 {
 			return target{}, fmt.Errorf("is Labels, loss %s of %d columns needs Floats", h.loss.Name(), width)
 		}
-		numbers = c.floats(labels)
+		if numbers, err = c.floats(labels, width); err != nil {
+			return target{}, err
+		}
 	}
 	values := kernels.MatrixOf(numbers, c.rows, width)
 	if err := c.checkFinite(values); err != nil {
@@ -311,20 +365,28 @@ func checkLabels(labels []int32, classes int) error {
 
 func (c *chunk) checkFinite(m kernels.Matrix) error {
 	v := m.Data[:m.Rows*m.Cols]
+	i, err := findNonFinite(v, c.sum[:])
+	if err == nil && i >= 0 {
+		err = fmt.Errorf("row %d, column %d is %v", i/m.Cols, i%m.Cols, v[i])
+	}
+	return err
+}
+
+// findNonFinite is nonFinite for many values: it looks closer only where a sum, for which there is memory, is not finite.
+func findNonFinite(v, sum []float32) (int, error) {
 	for from := 0; from < len(v); from += pieceSize {
 		piece := v[from:min(from+pieceSize, len(v))]
-		if err := kernels.Default().RowSum(c.sum[:], kernels.MatrixOf(piece, 1, len(piece))); err != nil {
-			return err
+		if err := kernels.Default().RowSum(sum, kernels.MatrixOf(piece, 1, len(piece))); err != nil {
+			return -1, err
 		}
-		if nonFinite(c.sum[:]) < 0 {
+		if nonFinite(sum) < 0 {
 			continue
 		}
 		if i := nonFinite(piece); i >= 0 { // a sum can overflow without
-			i += from
-			return fmt.Errorf("row %d, column %d is %v", i/m.Cols, i%m.Cols, v[i])
+			return from + i, nil
 		}
 	}
-	return nil
+	return -1, nil
 }
 
 // nonFinite returns the index of the first NaN or infinity, or -1.
@@ -366,6 +428,14 @@ func nameErrors[T any](problem, what string, names []string, are string, all map
 		errs = append(errs, fmt.Errorf("%s %s %q: %s are %q", problem, what, name, are, slices.Sorted(maps.Keys(all))))
 	}
 	return errors.Join(errs...)
+}
+
+// forget lets go of the data.
+func (c *chunk) forget() {
+	clear(c.inputs)
+	clear(c.targets)
+	clear(c.weights)
+	c.inputs, c.targets, c.weights = c.inputs[:0], c.targets[:0], c.weights[:0]
 }
 
 // slice returns the rows from (included) to (excluded).

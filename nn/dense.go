@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -21,13 +22,16 @@ func Dense(units int, act ActivationKind, opts ...LayerOption) *Layer {
 
 type noBias struct{}
 
-// NoBias leaves a Dense layer without a bias.
+// NoBias leaves a Dense layer without a bias. Layers of other classes do not take it.
 func NoBias() LayerOption { return noBias{} }
 
 func (noBias) applyLayer(l *Layer) {
-	if d, ok := l.kind.(*dense); ok {
-		d.NoBias = true
+	d, ok := l.kind.(*dense)
+	if !ok {
+		l.err = errors.Join(l.err, errors.New("does not take NoBias: only Dense has a bias"))
+		return
 	}
+	d.NoBias = true
 }
 
 func (d *dense) class() string              { return "Dense" }

@@ -20,5 +20,7 @@
 // Everything random comes from a seed and everything is summed in one fixed order, so the same seed and data give the
 // same weights, to the last bit.
 //
-// A Model is not safe for concurrent training; [Model.Predict] may run in several goroutines while nothing trains.
+// One call at a time trains a model: Fit, TrainOnBatch and Compile are [ErrBusy] while another of them works on it.
+// [Model.Predict] and [Model.Evaluate] may run in several goroutines while nothing trains the model, and in callbacks of
+// its Fit. Models that share layers share weights, so they count as one for all of this, but ErrBusy does not see it.
 package nn

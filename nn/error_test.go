@@ -167,6 +167,8 @@ func TestDataErrors(t *testing.T) {
 		{"Labels for columns", func(d *Data) { d.Targets["value"] = make(Labels, 10) }, []string{`target "value": is Labels, loss mse of 2 columns needs Floats`}},
 		{"weights unknown", func(d *Data) { d.SampleWeights = map[string][]float32{"x": nil} }, []string{`unknown sample weights "x": valid are ["label" "value"]`}},
 		{"weights length", func(d *Data) { d.SampleWeights = map[string][]float32{"label": {1}} }, []string{`sample weights "label": 1 values for 10 rows`}},
+		{"more weights than rows", func(d *Data) { d.SampleWeights = map[string][]float32{"value": make([]float32, 11)} }, []string{`sample weights "value": 11 values for 10 rows`}},
+		{"weights empty", func(d *Data) { d.SampleWeights = map[string][]float32{"value": {}} }, []string{`sample weights "value": 0 values for 10 rows`}},
 		{"weights negative", func(d *Data) {
 			d.SampleWeights = map[string][]float32{"value": {1, 1, -2, 1, 1, 1, 1, 1, 1, 1}}
 		}, []string{`sample weights "value": row 2 is -2, must be finite and not negative`}},
@@ -233,6 +235,19 @@ func TestFitErrors(t *testing.T) {
 		{"class weight class -1", nil, func(Data) []FitOption { return []FitOption{ClassWeight("label", map[int]float64{-1: 1})} }, []string{"class -1"}},
 		{"class weight -1", nil, func(Data) []FitOption { return []FitOption{ClassWeight("label", map[int]float64{1: -1})} }, []string{"class 1 has weight -1"}},
 		{"class weight NaN", nil, func(Data) []FitOption { return []FitOption{ClassWeight("label", map[int]float64{1: math.NaN()})} }, []string{"class 1 has weight NaN"}},
+		{"class weight beyond float32", nil, func(Data) []FitOption { return []FitOption{ClassWeight("label", map[int]float64{1: 1e39})} }, []string{"class 1 has weight 1e+39", "in float32"}},
+		{"class weight 0 in float32", nil, func(Data) []FitOption { return []FitOption{ClassWeight("label", map[int]float64{1: 1e-60})} }, []string{"class 1 has weight 1e-60", "in float32"}},
+		{"class weights of one output", nil, func(Data) []FitOption {
+			return []FitOption{ClassWeight("label", map[int]float64{1: 2}), ClassWeight("value", nil), ClassWeight("label", nil)}
+		}, []string{`output "label" has two ClassWeights`}},
+		{"nil option", nil, func(Data) []FitOption { return []FitOption{Epochs(1), nil} }, []string{"option 1 is nil"}},
+		{"nil profile", nil, func(Data) []FitOption { return []FitOption{Profile(nil)} }, []string{"the writer of Profile is nil"}},
+		{"log added twice", nil, func(Data) []FitOption {
+			return []FitOption{Callbacks(Callback{Logs: []string{"lr"}}, Callback{Logs: []string{"lr"}})}
+		}, []string{`callback 1 adds log "lr", which is there already: the logs are ["label_accuracy" "label_loss" "loss" "lr" "value_loss" "value_mae"]`}},
+		{"log that is there", nil, func(d Data) []FitOption {
+			return []FitOption{ValidationData(d), Callbacks(Callback{Logs: []string{"val_loss"}})}
+		}, []string{`callback 0 adds log "val_loss", which is there already`}},
 		{"nil data", func(Data) Dataset { return nil }, nil, []string{"the data is nil"}},
 		{"nil stream", func(Data) Dataset { return Stream(nil) }, nil, []string{"the data is a nil Stream"}},
 		{"pointer to data", func(d Data) Dataset { return &d }, nil, []string{"the data is *nn.Data, must be Data or a Stream"}},
@@ -272,6 +287,21 @@ func TestFitErrors(t *testing.T) {
 			}
 		})
 	}
+	t.Run("Evaluate nil option", func(t *testing.T) {
+		m, d, unchanged := trained(t)
+		_, err := m.Evaluate(context.Background(), d, nil)
+		requireError(t, err, "nn: Evaluate: option 0 is nil")
+		unchanged(t)
+	})
+	t.Run("nil context", func(t *testing.T) {
+		m, d, unchanged := trained(t)
+		var none context.Context
+		_, err := m.Fit(none, d)
+		requireError(t, err, "nn: Fit: the context is nil")
+		_, err = m.Evaluate(none, d)
+		requireError(t, err, "nn: Evaluate: the context is nil")
+		unchanged(t)
+	})
 	t.Run("Evaluate batch size 0", func(t *testing.T) {
 		m, d, unchanged := trained(t)
 		_, err := m.Evaluate(context.Background(), d, BatchSize(0))
@@ -350,6 +380,24 @@ func TestCompileErrors(t *testing.T) {
 		{"rho", set(RMSprop(1), func(o *Optimizer) { o.Rho = 2 }), []CompileOption{losses}, []string{"rho 2"}},
 		{"epsilon 0", set(Adam(1), func(o *Optimizer) { o.Epsilon = 0 }), []CompileOption{losses}, []string{"epsilon 0 must be positive"}},
 		{"epsilon 0 in float32", set(Adam(1), func(o *Optimizer) { o.Epsilon = 1e-60 }), []CompileOption{losses}, []string{"epsilon 1e-60"}},
+		{"learning rate 0 in float32", Adam(1e-60), []CompileOption{losses}, []string{"optimizer adam: learning rate 1e-60 is 0 in float32"}},
+		{"first step beyond float32", set(Adam(1e38), func(o *Optimizer) { o.Beta1 = 0.999 }), []CompileOption{losses}, []string{"optimizer adam: learning rate 1e+38 over 1 - beta 1 of 0.999", "beyond float32"}},
+		{"momentum 1 in float32", set(SGD(1), func(o *Optimizer) { o.Momentum = 1 - 1e-9 }), []CompileOption{losses}, []string{"optimizer sgd: momentum 0.999999999 is 1 in float32"}},
+		{"momentum 0 in float32", set(SGD(1), func(o *Optimizer) { o.Momentum = 1e-60 }), []CompileOption{losses}, []string{"optimizer sgd: momentum 1e-60 is 0 in float32"}},
+		{"rho 1 in float32", set(RMSprop(1), func(o *Optimizer) { o.Rho = 1 - 1e-9 }), []CompileOption{losses}, []string{"optimizer rmsprop: rho 0.999999999 is 1 in float32"}},
+		{"beta 2 0 in float32", set(Adam(1), func(o *Optimizer) { o.Beta2 = 1e-60 }), []CompileOption{losses}, []string{"beta 2 1e-60 is 0 in float32"}},
+		{"epsilon beyond float32", set(Adam(1), func(o *Optimizer) { o.Epsilon = 1e39 }), []CompileOption{losses}, []string{"epsilon 1e+39"}},
+		{"field of another optimizer", set(Adam(1), func(o *Optimizer) { o.Momentum = 0.9 }), []CompileOption{losses}, []string{"optimizer adam: has no momentum, which is set to 0.9"}},
+		{"betas of sgd", set(SGD(1), func(o *Optimizer) { o.Beta1 = 0.9 }), []CompileOption{losses}, []string{"optimizer sgd: has no beta 1"}},
+		{"epsilon of sgd", set(SGD(1), func(o *Optimizer) { o.Epsilon = 0.1 }), []CompileOption{losses}, []string{"optimizer sgd: has no epsilon, which is set to 0.1"}},
+		{"nesterov without momentum", set(SGD(1), func(o *Optimizer) { o.Nesterov = true }), []CompileOption{losses}, []string{"optimizer sgd: Nesterov needs Momentum"}},
+		{"nesterov of adam", set(Adam(1), func(o *Optimizer) { o.Nesterov = true }), []CompileOption{losses}, []string{"Nesterov needs Momentum"}},
+		{"loss weight 0 in float32", Adam(1), []CompileOption{losses, LossWeights{"value": -1e-60}}, []string{`output "value": loss weight -1e-60 is 0 in float32`}},
+		{"losses twice", Adam(1), []CompileOption{Losses{"label": nil}, losses}, []string{"Losses are given twice"}},
+		{"loss weights twice", Adam(1), []CompileOption{losses, LossWeights{"label": 2}, LossWeights{"value": 2}}, []string{"LossWeights are given twice"}},
+		{"metrics twice", Adam(1), []CompileOption{Metrics{"label": nil}, losses, Metrics{"value": nil}}, []string{"Metrics are given twice"}},
+		{"nil option", Adam(1), []CompileOption{losses, nil}, []string{"option 1 is nil"}},
+		{"nil option of a loss", Adam(1), []CompileOption{Losses{"label": SparseCategoricalCrossentropy(nil), "value": MSE()}}, []string{`output "label": loss sparse_categorical_crossentropy: option 0 is nil`}},
 		{"both", SGD(-1), nil, []string{"learning rate -1", `missing output in Losses "label"`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -378,7 +426,7 @@ func TestLossShapeErrors(t *testing.T) {
 			require.NoError(t, err)
 			requireError(t, m.Compile(SGD(1), Losses{"y": c.loss}), c.want)
 			_, err = m.Evaluate(context.Background(), Data{})
-			require.ErrorIs(t, err, errNotCompiled)
+			require.ErrorIs(t, err, ErrNotCompiled)
 		})
 	}
 }
@@ -430,6 +478,31 @@ func TestGraphErrors(t *testing.T) {
 		{"slash in a name", func(_ *Model, x *Node) (_, _ []*Node) {
 			return nodes(x), nodes(Dense(1, Linear, Name("a/b")).On(x))
 		}, []string{`layer "a/b" (Dense): a name cannot contain a slash`}},
+		{"NUL in a name", func(_ *Model, x *Node) (_, _ []*Node) {
+			return nodes(x), nodes(Dense(1, Linear, Name("a\x00b")).On(x))
+		}, []string{`layer "a\x00b" (Dense): a name cannot contain a NUL byte`}},
+		{"nil options", func(_ *Model, x *Node) (_, _ []*Node) {
+			all := []*Layer{
+				Dense(1, ReLU, nil), Activation(ReLU, nil), Dropout(0.1, nil), Embedding(2, 1, nil), Flatten(nil), Reshape([]int{4}, nil),
+				Concatenate(nil), Add(nil), Multiply(nil, Name("last")),
+			}
+			var out []*Node
+			for _, l := range all {
+				out = append(out, l.On(x))
+			}
+			return nodes(x), out
+		}, []string{
+			`layer "dense" (Dense): option 0 is nil`, `layer "activation" (Activation): option 0`, `layer "dropout" (Dropout): option 0`,
+			`layer "embedding" (Embedding): option 0`, `layer "flatten" (Flatten): option 0`, `layer "reshape" (Reshape): option 0`,
+			`layer "concatenate" (Concatenate): option 0`, `layer "add" (Add): option 0`, `layer "last" (Multiply): option 0`,
+		}},
+		{"options that a layer does not know", func(_ *Model, x *Node) (_, _ []*Node) {
+			y := Activation(Tanh, NoBias(), Name("y"), nil).On(x)
+			return nodes(x), nodes(y, Embedding(2, 1, Name("z"), NoBias()).On(y), Dense(1, Linear, NoBias(), Name("w")).On(x))
+		}, []string{`layer "y" (Activation): does not take NoBias: only Dense has a bias` + "\noption 2 is nil", `layer "z" (Embedding): does not take NoBias`}},
+		{"layers that nothing made", func(_ *Model, x *Node) (_, _ []*Node) {
+			return nodes(x), nodes(Flatten(Name("y")).On((*Layer)(nil).On(x)), Flatten(Name("z")).On(new(Layer).On(x)))
+		}, []string{`layer "y" (Flatten): input 0 is nil`, `layer "z" (Flatten): input 0 is nil`}},
 		{"units 0", func(_ *Model, x *Node) (_, _ []*Node) { return nodes(x), nodes(Dense(0, Linear, Name("y")).On(x)) }, []string{`layer "y" (Dense): has 0 units, needs at least 1`}},
 		{"units -3", func(_ *Model, x *Node) (_, _ []*Node) { return nodes(x), nodes(Dense(-3, Linear, Name("y")).On(x)) }, []string{`has -3 units`}},
 		{"units absurd", func(_ *Model, x *Node) (_, _ []*Node) {
@@ -531,10 +604,10 @@ func TestNotCompiled(t *testing.T) {
 	m, err := NewModel([]*Node{x}, []*Node{Dense(1, Linear).On(x)})
 	require.NoError(t, err)
 	history, err := m.Fit(context.Background(), Data{})
-	require.ErrorIs(t, err, errNotCompiled)
+	require.ErrorIs(t, err, ErrNotCompiled)
 	require.NotNil(t, history)
 	_, err = m.Evaluate(context.Background(), nil)
-	require.ErrorIs(t, err, errNotCompiled)
+	require.ErrorIs(t, err, ErrNotCompiled)
 	_, err = m.TrainOnBatch(Data{})
 	requireError(t, err, "nn: TrainOnBatch: the model is not compiled: call Compile first")
 	_, err = m.Predict(nil)

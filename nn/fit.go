@@ -29,30 +29,46 @@ func (h *History) Names() []string { return slices.Sorted(maps.Keys(h.Logs)) }
 
 // A Progress tells a callback where training is.
 type Progress struct {
-	Model   *Model
-	Epoch   int // from 0
-	Epochs  int
-	Batch   int  // from 0: the batch just done
-	Batches int  // in an epoch; 0 before the first epoch of a Stream has ended
-	Logs    Logs // means over the epoch so far; with validation at the end of an epoch
+	Model    *Model
+	Epoch    int // from 0
+	Epochs   int
+	Batch    int      // from 0: the batch just done
+	Batches  int      // in an epoch; 0 before the first epoch of a Stream has ended
+	Logs     Logs     // means over the epoch so far; with validation at the end of an epoch
+	LogNames []string // of the logs at the end of an epoch, also before there are any; to be read only
+
+	states map[any]any // see stateOf
 }
 
 // A Callback is called while Fit runs; nil functions are skipped. An error ends Fit and is returned by it, except
 // [ErrStop], which ends it without one.
+//
+// Its functions run between two training steps. There [Model.Evaluate] and [Model.Predict] compute with the weights as they
+// are and change nothing, [Model.Save] writes a model from which training can go on, [Model.SetWeights],
+// [Model.SetLearningRate] and [Layer.SetTrainable] act from the next step on, and Fit, TrainOnBatch and Compile of the same
+// model are [ErrBusy].
+//
+// The callbacks of this package may be given to several Fits, also at the same time: each has a state of its own. One whose
+// functions keep a state is as safe as that.
 type Callback struct {
 	Begin    func(Progress) error // before the first epoch
 	BatchEnd func(Progress) error
 	EpochEnd func(Progress) error
 	End      func(Progress) error // after the last epoch or ErrStop, not after an error
+	Logs     []string             // names of logs that EpochEnd adds to Progress.Logs: later callbacks can watch them, a History does not have them
 }
 
 // ErrStop, returned by a callback, ends training as if the epochs were over.
 var ErrStop = errors.New("stop training")
 
-// A FitOption configures Fit.
+// ErrBusy is the error of Fit, TrainOnBatch and Compile while one of them works on the same model: in another goroutine, or
+// because a callback or a Stream calls them.
+var ErrBusy = errors.New("the model is busy in another Fit, TrainOnBatch or Compile")
+
+// A FitOption configures Fit. Of an option that is given twice the last one counts, but [Callbacks] and [ClassWeight] add up.
 type FitOption interface{ applyFit(*fitConfig) }
 
-// An EvaluateOption configures Evaluate.
+// An EvaluateOption configures Evaluate. Of an option that is given twice the last one counts.
 type EvaluateOption interface{ applyEvaluate(*fitConfig) }
 
 type fitConfig struct {
@@ -67,6 +83,7 @@ type fitConfig struct {
 	callbacks  []Callback
 	workers    int
 	profile    io.Writer
+	err        error // of an option
 }
 
 type fitOption func(*fitConfig)
@@ -98,7 +115,7 @@ func (o batchSizeOption) applyEvaluate(c *fitConfig) { c.size = int(o) }
 // Stream are shuffled within each chunk.
 func Shuffle(on bool) FitOption { return fitOption(func(c *fitConfig) { c.shuffle = on }) }
 
-// ValidationData is evaluated after every epoch.
+// ValidationData is evaluated after every epoch; nil is none.
 func ValidationData(d Dataset) FitOption { return fitOption(func(c *fitConfig) { c.validation = d }) }
 
 // ValidationSplit holds out the last rows of the data, as given, before shuffling: the fraction 0 < fraction < 1 of
@@ -107,11 +124,16 @@ func ValidationSplit(fraction float64) FitOption {
 	return fitOption(func(c *fitConfig) { c.split = fraction })
 }
 
-// ClassWeight scales the training loss of one output's rows by their class; classes that are not named have weight 1.
+// ClassWeight scales the training loss of one output's rows by their class; classes that are not named have weight 1. Where
+// a row has a sample weight too, both are multiplied: a product beyond float32 is an error, one too small for it is 0. Each
+// output can have one ClassWeight.
 func ClassWeight(output string, weights map[int]float64) FitOption {
 	return fitOption(func(c *fitConfig) {
 		if c.classes == nil {
 			c.classes = map[string]map[int]float64{}
+		}
+		if _, twice := c.classes[output]; twice {
+			c.err = errors.Join(c.err, fmt.Errorf("output %q has two ClassWeights", output))
 		}
 		c.classes[output] = weights
 	})
@@ -122,31 +144,58 @@ func Callbacks(callbacks ...Callback) FitOption {
 	return fitOption(func(c *fitConfig) { c.callbacks = append(c.callbacks, callbacks...) })
 }
 
-// Fit trains the model and returns the logs of every completed epoch. Everything is checked before the first weight
-// changes. When ctx is cancelled, a loss is not finite or a callback fails, Fit returns an error along with the history
-// so far; the model then holds the weights of the last complete step.
+// Fit trains the model and returns the logs of every completed epoch. Everything but the chunks of a Stream is checked
+// before the first weight changes. When ctx is cancelled or a callback fails, Fit returns an error along with the history so
+// far; the model then holds the weights of the last complete step.
+//
+// The error is [ErrNonFinite], and the model holds the same, when a loss or a gradient is not finite, or when Adam or RMSprop
+// cannot square a gradient in float32. Weights, and state of the optimizer, that updates drive out of the finite range while
+// losses are finite are that error at the end of the epoch; the model then holds them, until they are loaded or set anew.
+//
+// Nothing of data is written to, or kept when Fit has returned.
 func (m *Model) Fit(ctx context.Context, data Dataset, opts ...FitOption) (*History, error) {
 	history := &History{Logs: map[string][]float64{}}
-	f, err := m.newFit(data, opts)
-	if err != nil {
-		return history, fmt.Errorf("nn: Fit: %w", err)
-	}
-	defer f.share(f.workers)()
-	if f.fitConfig.profile != nil {
-		f.startProfile()
-	}
-	err = f.run(ctx, history)
-	if errors.Is(err, ErrStop) {
-		err = nil
-	}
-	if f.fitConfig.profile != nil {
-		err = errors.Join(err, f.endProfile())
-	}
-	if err != nil {
+	if err := m.fit(ctx, data, opts, history); err != nil {
 		return history, fmt.Errorf("nn: Fit: %w", err)
 	}
 	return history, nil
 }
+
+func (m *Model) fit(ctx context.Context, data Dataset, opts []FitOption, history *History) error {
+	if err := m.hold(); err != nil {
+		return err
+	}
+	defer m.release()
+	f, err := m.newFit(ctx, data, opts)
+	if err != nil {
+		return err
+	}
+	defer f.forget()
+	defer f.share(f.workers)()
+	if f.fitConfig.profile != nil {
+		f.startProfile()
+		defer f.stopProfile()
+	}
+	if err = f.run(ctx, history); errors.Is(err, ErrStop) {
+		err = nil
+	}
+	if p := f.trainer.profile; p != nil {
+		if failed := p.write(f.fitConfig.profile); failed != nil {
+			err = errors.Join(err, fmt.Errorf("profile: %w", failed))
+		}
+	}
+	return err
+}
+
+// hold keeps other calls from training the model until release.
+func (m *Model) hold() error {
+	if !m.busy.CompareAndSwap(false, true) {
+		return ErrBusy
+	}
+	return nil
+}
+
+func (m *Model) release() { m.busy.Store(false) }
 
 func (f *fit) startProfile() {
 	p := newProfile(f.model)
@@ -154,14 +203,9 @@ func (f *fit) startProfile() {
 	f.runner.tape.TimeBackward(p.backward)
 }
 
-func (f *fit) endProfile() error {
-	p := f.trainer.profile
+func (f *fit) stopProfile() {
 	f.trainer.profile, f.runner.profile = nil, nil
 	f.runner.tape.TimeBackward(nil)
-	if err := p.write(f.fitConfig.profile); err != nil {
-		return fmt.Errorf("profile: %w", err)
-	}
-	return nil
 }
 
 // A fit is one run of Fit.
@@ -171,15 +215,26 @@ type fit struct {
 	train   Dataset
 	weights classWeights
 	at      Progress
+	names   [][]string    // per callback: what its Progress has as LogNames
+	states  []map[any]any // per callback: see stateOf
 }
 
-func (m *Model) newFit(data Dataset, opts []FitOption) (*fit, error) {
+func (m *Model) newFit(ctx context.Context, data Dataset, opts []FitOption) (*fit, error) {
 	if m.trainer == nil {
-		return nil, errNotCompiled
+		return nil, ErrNotCompiled
 	}
 	f := &fit{fitConfig: fitConfig{epochs: 1, size: 32, shuffle: true, seed: m.seed}, trainer: m.trainer, train: data}
-	for _, o := range opts {
+	for i, o := range opts {
+		if o == nil {
+			return nil, errNilOption(i)
+		}
 		o.applyFit(&f.fitConfig)
+	}
+	if f.err != nil {
+		return nil, f.err
+	}
+	if ctx == nil {
+		return nil, errNilContext
 	}
 	if err := checkDataset(data); err != nil {
 		return nil, fmt.Errorf("the data %w", err)
@@ -200,10 +255,38 @@ func (m *Model) newFit(data Dataset, opts []FitOption) (*fit, error) {
 		return nil, errors.New("validation data and a validation split exclude each other")
 	}
 	f.at = Progress{Model: m, Epoch: f.initial, Epochs: f.epochs}
-	if err := f.checkClassWeights(); err != nil {
+	if err := errors.Join(f.checkClassWeights(), checkLogNames(f.heads)); err != nil {
 		return nil, err
 	}
-	return f, f.checkData()
+	if err := f.checkData(); err != nil {
+		return nil, err
+	}
+	return f, f.nameLogs()
+}
+
+func errNilOption(i int) error { return fmt.Errorf("option %d is nil", i) }
+
+var errNilContext = errors.New("the context is nil")
+
+// nameLogs tells each callback which logs there will be when it is called, and gives it a place for its state.
+func (f *fit) nameLogs() error {
+	names := logNames(f.heads)
+	if f.validation != nil {
+		for _, name := range names {
+			names = append(names, "val_"+name)
+		}
+	}
+	for i, c := range f.callbacks {
+		f.names = append(f.names, slices.Sorted(slices.Values(names)))
+		f.states = append(f.states, map[any]any{})
+		for _, name := range c.Logs {
+			if slices.Contains(names, name) {
+				return fmt.Errorf("callback %d adds log %q, which is there already: the logs are %q", i, name, f.names[i])
+			}
+			names = append(names, name)
+		}
+	}
+	return nil
 }
 
 func (f *fit) checkClassWeights() error {
@@ -219,11 +302,11 @@ func (f *fit) checkClassWeights() error {
 		h := heads[name]
 		classes := max(2, h.node.features())
 		for class, w := range weights {
-			if class < 0 || class >= classes || !(w >= 0) || math.IsInf(w, 0) {
-				return fmt.Errorf("class weight of output %q: class %d has weight %v: classes are 0 to %d, weights finite and not negative", name, class, w, classes-1)
+			if class < 0 || class >= classes || !(w >= 0 && w <= math.MaxFloat32) || vanishes(w) {
+				return fmt.Errorf("class weight of output %q: class %d has weight %v: classes are 0 to %d, weights finite and not negative, in float32", name, class, w, classes-1)
 			}
 		}
-		f.weights[h] = weights
+		f.weights[h] = maps.Clone(weights) // a callback may write to the caller's
 	}
 	return nil
 }
@@ -260,7 +343,11 @@ func (f *fit) checkData() error {
 }
 
 func (f *fit) run(ctx context.Context, history *History) error {
-	if err := f.loop(ctx, history); err != nil && !errors.Is(err, ErrStop) {
+	err := f.loop(ctx, history)
+	if errors.Is(err, ErrStop) {
+		err = f.checkState() // the epoch may not have ended
+	}
+	if err != nil {
 		return err
 	}
 	return f.call(func(c Callback) func(Progress) error { return c.End })
@@ -277,6 +364,9 @@ func (f *fit) loop(ctx context.Context, history *History) error {
 		sum := newTally(f.trainer)
 		if err := f.epoch(ctx, b, sum); err != nil {
 			return err
+		}
+		if err := f.checkState(); err != nil {
+			return fmt.Errorf("epoch %d: %w", epoch, err)
 		}
 		f.at.Logs = sum.logs(f.trainer, Logs{})
 		if f.validation != nil {
@@ -358,54 +448,81 @@ func (f *fit) callOne(i int, hook func(Progress) error) (err error) {
 			err = fmt.Errorf("epoch %d, batch %d: callback %d panicked: %v\n%s", f.at.Epoch, f.at.Batch, i, r, debug.Stack())
 		}
 	}()
-	return hook(f.at)
+	p := f.at
+	p.LogNames, p.states = f.names[i], f.states[i]
+	return hook(p)
 }
 
 // TrainOnBatch takes one training step on all rows of d and returns the losses and metrics from before the update. It
-// allocates nothing once it has seen batches of the size: the logs are overwritten by the next call.
+// allocates nothing once it has seen batches of the size: the logs are overwritten by the next call. Nothing of d is written
+// to, or kept when it has returned. Its errors are those of a step of Fit, [ErrNonFinite] and [ErrBusy] among them; weights
+// that this update drives out of the finite range are an error of the next step, if they reach its loss, and of Save.
 func (m *Model) TrainOnBatch(d Data) (Logs, error) {
-	if m.trainer == nil {
-		return nil, fmt.Errorf("nn: TrainOnBatch: %w", errNotCompiled)
-	}
-	t := m.trainer
-	t.sum.reset()
-	err := t.batch.fill(m, d)
-	if err == nil {
-		err = t.step(&t.batch, m.seed, nil, t.sum)
-	}
+	logs, err := m.trainOnBatch(d)
 	if err != nil {
 		return nil, fmt.Errorf("nn: TrainOnBatch: %w", err)
+	}
+	return logs, nil
+}
+
+func (m *Model) trainOnBatch(d Data) (Logs, error) {
+	if err := m.hold(); err != nil {
+		return nil, err
+	}
+	defer m.release()
+	t := m.trainer
+	if t == nil {
+		return nil, ErrNotCompiled
+	}
+	defer t.forget()
+	t.sum.reset()
+	if err := t.batch.fill(m, d); err != nil {
+		return nil, err
+	}
+	if err := t.step(&t.batch, m.seed, nil, t.sum); err != nil {
+		return nil, err
 	}
 	return t.sum.logs(t, t.logs), nil
 }
 
-// Evaluate returns the losses and metrics of the model over the data.
+// Evaluate returns the losses and metrics of the model over the data. It changes nothing and works in memory of its own: it
+// may be called by callbacks of Fit, and from several goroutines while nothing trains the model. A loss that is not finite
+// is [ErrNonFinite].
 func (m *Model) Evaluate(ctx context.Context, data Dataset, opts ...EvaluateOption) (Logs, error) {
-	c := fitConfig{size: 32}
-	for _, o := range opts {
-		o.applyEvaluate(&c)
-	}
-	var err error
-	if m.trainer == nil {
-		err = errNotCompiled
-	} else if c.size < 1 {
-		err = fmt.Errorf("batch size %d is below 1", c.size)
-	} else if err = checkDataset(data); err != nil {
-		err = fmt.Errorf("the data %w", err)
-	}
-	var logs Logs
-	if err == nil {
-		defer m.trainer.share(c.workers)()
-		logs, err = m.trainer.evaluate(ctx, data.chunks(m), c.size)
-	}
+	logs, err := m.evaluate(ctx, data, opts)
 	if err != nil {
 		return nil, fmt.Errorf("nn: Evaluate: %w", err)
 	}
 	return logs, nil
 }
 
+func (m *Model) evaluate(ctx context.Context, data Dataset, opts []EvaluateOption) (Logs, error) {
+	c := fitConfig{size: 32}
+	for i, o := range opts {
+		if o == nil {
+			return nil, errNilOption(i)
+		}
+		o.applyEvaluate(&c)
+	}
+	if m.trainer == nil {
+		return nil, ErrNotCompiled
+	}
+	if c.size < 1 {
+		return nil, fmt.Errorf("batch size %d is below 1", c.size)
+	}
+	if ctx == nil {
+		return nil, errNilContext
+	}
+	if err := checkDataset(data); err != nil {
+		return nil, fmt.Errorf("the data %w", err)
+	}
+	own := newTrainer(m, m.trainer.optimizer, m.trainer.heads) // that of the model may be in a Fit
+	defer own.share(c.workers)()
+	return own.evaluate(ctx, data.chunks(m), c.size)
+}
+
 // Predict returns each output, [rows, features], by name. A row's result does not depend on the other rows. It may be
-// called from several goroutines while nothing trains the model.
+// called by callbacks of Fit, and from several goroutines while nothing trains the model.
 func (m *Model) Predict(inputs Arrays) (map[string]kernels.Matrix, error) {
 	c, batch := &chunk{}, &chunk{}
 	if err := c.fillInputs(m, inputs); err != nil {
@@ -427,7 +544,8 @@ func (m *Model) Predict(inputs Arrays) (map[string]kernels.Matrix, error) {
 		for i, n := range m.nodes {
 			if slices.Contains(m.outputs, n) {
 				result := results[n.layer.name]
-				copy(result.RowRange(from, to).Data, r.values[i].Data)
+				cols := result.Cols
+				copy(result.Data[from*cols:to*cols], r.values[i].Data)
 			}
 		}
 	}

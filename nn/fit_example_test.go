@@ -2,6 +2,7 @@ package nn_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"log"
@@ -187,6 +188,74 @@ func ExampleWithWorkers() {
 	}
 	fmt.Println(slices.Equal(one.Weights()[0].Data, two.Weights()[0].Data))
 	// Output: true
+}
+
+// Training that leaves the range of numbers is an error that a program can tell from others, such as to try a lower rate.
+func ExampleErrNonFinite() {
+	for _, rate := range []float64{1e30, 0.1} {
+		m := circleModel()
+		if err := m.SetLearningRate(rate); err != nil {
+			log.Fatal(err)
+		}
+		_, err := m.Fit(context.Background(), circle(20))
+		fmt.Println(rate, errors.Is(err, nn.ErrNonFinite))
+	}
+	// Output:
+	// 1e+30 true
+	// 0.1 false
+}
+
+// While one call trains a model, others that would train it are errors; Evaluate is not.
+func ExampleErrBusy() {
+	data := circle(10)
+	_, err := circleModel().Fit(context.Background(), data, nn.Callbacks(nn.Callback{EpochEnd: func(p nn.Progress) error {
+		_, err := p.Model.Evaluate(context.Background(), data)
+		fmt.Println(err)
+		_, err = p.Model.TrainOnBatch(data)
+		fmt.Println(errors.Is(err, nn.ErrBusy))
+		return nil
+	}}))
+	fmt.Println(err)
+	// Output:
+	// <nil>
+	// true
+	// <nil>
+}
+
+func ExampleErrNotCompiled() {
+	x := nn.Input("x", 2)
+	m, err := nn.NewModel([]*nn.Node{x}, []*nn.Node{nn.Dense(1, nn.Linear).On(x)})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = m.Fit(context.Background(), nn.Data{})
+	fmt.Println(errors.Is(err, nn.ErrNotCompiled))
+	// Output: true
+}
+
+// A callback computes a log of its own, which another one watches.
+func ExampleCallback_logs() {
+	test := circle(11)
+	hits := nn.Callback{
+		Logs: []string{"hits"},
+		EpochEnd: func(p nn.Progress) error {
+			y, err := p.Model.Predict(test.Inputs)
+			if err != nil {
+				return err
+			}
+			for i, label := range test.Targets["inside"].(nn.Labels) {
+				if y["inside"].Row(i)[label] > 0.5 {
+					p.Logs["hits"]++
+				}
+			}
+			return nil
+		},
+	}
+	stop := nn.EarlyStopping{Monitor: "hits", Mode: "max", Patience: 10, RestoreBest: true}.Callback()
+	m := circleModel()
+	history, err := m.Fit(context.Background(), circle(20), nn.Epochs(1000), nn.Callbacks(hits, stop))
+	fmt.Println("stopped early:", len(history.Epochs) < 1000, err)
+	// Output: stopped early: true <nil>
 }
 
 func ExampleCallback() {

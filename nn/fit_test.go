@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
+	"maps"
 	"math"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"runtime/debug"
@@ -14,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -369,6 +373,37 @@ func TestPredictRows(t *testing.T) {
 	wait.Wait()
 }
 
+// Predict writes the rows that it is asked for and nothing behind them, whatever is left of earlier calls.
+func TestPredictStaysInItsRows(t *testing.T) {
+	m, d := noisy(t), tandemData(12)
+	whole, err := m.Predict(d.Inputs)
+	require.NoError(t, err)
+	p, err := NewPlan(m, 4)
+	require.NoError(t, err)
+	inputs := [][]float32{d.Inputs["x"].(Floats), d.Inputs["c"].(Floats)}
+	for _, rows := range []int{12, 0, 1, 3, 4, 5, 7, 9, 11} {
+		outputs := make([][]float32, 2)
+		for i, name := range m.OutputNames() {
+			y := whole[name]
+			outputs[i] = slices.Repeat([]float32{-7}, 12*y.Cols+5)
+		}
+		require.NoError(t, p.Predict(inputs, outputs, rows))
+		some := part(d, 0, rows)
+		for i, name := range m.OutputNames() {
+			y := whole[name]
+			require.Equal(t, y.Data[:rows*y.Cols], outputs[i][:rows*y.Cols])
+			require.Equal(t, slices.Repeat([]float32{-7}, (12-rows)*y.Cols+5), outputs[i][rows*y.Cols:], "%d rows", rows)
+		}
+		if rows > 0 {
+			y, err := m.Predict(some.Inputs)
+			require.NoError(t, err)
+			for name, y := range y {
+				require.Equal(t, whole[name].Data[:rows*y.Cols], y.Data)
+			}
+		}
+	}
+}
+
 // An output may be an input, a reshaped one, and a node that another output uses.
 func TestPredictInner(t *testing.T) {
 	x := Input("x", 2, 2)
@@ -385,6 +420,228 @@ func TestPredictInner(t *testing.T) {
 	require.Equal(t, 1, got["y"].Cols)
 }
 
+// Evaluate in a callback sees the weights of that moment and changes nothing, whatever workers there are.
+func TestEvaluateInCallback(t *testing.T) {
+	ctx, d := context.Background(), tandemData(40)
+	fit := func(workers int, callbacks ...Callback) ([]uint32, map[string][]uint64, int64) {
+		m := noisy(t)
+		h, err := m.Fit(ctx, d, Epochs(3), BatchSize(16), ValidationData(d), WithWorkers(workers), Callbacks(callbacks...))
+		require.NoError(t, err)
+		require.Nil(t, m.trainer.pool)
+		return weightBits(m), logBits(h), m.trainer.iterations
+	}
+	weights, history, iterations := fit(1)
+	before := runtime.NumGoroutine()
+	for _, workers := range []int{1, 2} {
+		for _, inner := range []int{1, 3} {
+			calls := 0
+			evaluate := func(p Progress) error {
+				calls++
+				trainer, pool := p.Model.trainer, p.Model.trainer.pool
+				logs, err := p.Model.Evaluate(ctx, d, WithWorkers(inner), BatchSize(16))
+				require.NoError(t, err)
+				require.Same(t, trainer, p.Model.trainer)
+				require.Same(t, pool, p.Model.trainer.pool)
+				if want, ok := p.Logs["val_loss"]; ok {
+					require.Equal(t, want, logs["loss"])
+				}
+				return nil
+			}
+			w, h, i := fit(workers, Callback{Begin: evaluate, BatchEnd: evaluate, EpochEnd: evaluate, End: evaluate})
+			require.Equal(t, 1+9+3+1, calls)
+			require.Equal(t, weights, w)
+			require.Equal(t, history, h)
+			require.Equal(t, iterations, i)
+		}
+	}
+	for range 100 { // closed pools end by and by
+		if runtime.NumGoroutine() <= before {
+			break
+		}
+		runtime.Gosched()
+		time.Sleep(time.Millisecond)
+	}
+	require.LessOrEqual(t, runtime.NumGoroutine(), before)
+}
+
+// Evaluate in many goroutines gives each the same.
+func TestConcurrentEvaluate(t *testing.T) {
+	m, d := noisy(t), tandemData(300)
+	want, err := m.Evaluate(context.Background(), d)
+	require.NoError(t, err)
+	var wait sync.WaitGroup
+	for i := range 8 {
+		wait.Go(func() {
+			for range 5 {
+				if got, err := m.Evaluate(context.Background(), d, WithWorkers(1+i%2)); err != nil || !maps.Equal(got, want) {
+					t.Error("differs in another goroutine", got, err)
+				}
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// What would train the model while it is trained is ErrBusy, and the one that came first goes on as if alone.
+func TestBusy(t *testing.T) {
+	ctx, d := context.Background(), tandemData(20)
+	var errs []error
+	intrude := func(m *Model) {
+		history, err := m.Fit(ctx, d)
+		errs = append(errs, err)
+		require.Empty(t, history.Epochs)
+		_, err = m.TrainOnBatch(d)
+		errs = append(errs, err)
+		errs = append(errs, m.Compile(SGD(0), Losses{"label": SparseCategoricalCrossentropy(), "value": MSE()}))
+	}
+	requireBusy := func(t *testing.T, calls int) {
+		t.Helper()
+		require.Len(t, errs, 3*calls)
+		for i, err := range errs {
+			require.ErrorIs(t, err, ErrBusy)
+			requireError(t, err, []string{"nn: Fit: ", "nn: TrainOnBatch: ", "nn: Compile: "}[i%3])
+		}
+		errs = nil
+	}
+	stream := func(m *Model, intrude func(*Model)) Stream {
+		return func() iter.Seq2[Data, error] {
+			return func(yield func(Data, error) bool) {
+				intrude(m)
+				yield(d, nil)
+			}
+		}
+	}
+	alone := noisy(t)
+	_, err := alone.Fit(ctx, d, Epochs(2), BatchSize(16))
+	require.NoError(t, err)
+	t.Run("callbacks", func(t *testing.T) {
+		m := noisy(t)
+		call := func(p Progress) error { intrude(p.Model); return nil }
+		_, err := m.Fit(ctx, d, Epochs(2), BatchSize(16), Callbacks(Callback{Begin: call, BatchEnd: call, EpochEnd: call, End: call}))
+		require.NoError(t, err)
+		requireBusy(t, 1+4+2+1)
+		require.Equal(t, weightBits(alone), weightBits(m))
+	})
+	t.Run("stream", func(t *testing.T) {
+		m := noisy(t)
+		_, err := m.Fit(ctx, stream(m, intrude), Epochs(2), BatchSize(16), ValidationData(stream(m, intrude)))
+		require.NoError(t, err)
+		requireBusy(t, 4)
+		require.Equal(t, weightBits(alone), weightBits(m))
+	})
+	t.Run("callback that passes it on", func(t *testing.T) {
+		_, err := noisy(t).Fit(ctx, d, Callbacks(Callback{EpochEnd: func(p Progress) error { _, err := p.Model.Fit(ctx, d); return err }}))
+		require.ErrorIs(t, err, ErrBusy)
+	})
+	t.Run("another model", func(t *testing.T) {
+		m, other := noisy(t), noisy(t)
+		_, err := m.Fit(ctx, d, Epochs(2), BatchSize(16), Callbacks(Callback{EpochEnd: func(p Progress) error {
+			_, err := other.Fit(ctx, d, Epochs(p.Epoch+1), InitialEpoch(p.Epoch), BatchSize(16))
+			return err
+		}}))
+		require.NoError(t, err)
+		require.Equal(t, weightBits(alone), weightBits(m))
+		require.Equal(t, weightBits(alone), weightBits(other))
+	})
+	// However a call ends, the next one works.
+	for name, end := range map[string]func(m *Model) error{
+		"error": func(m *Model) error { _, err := m.Fit(ctx, d, BatchSize(0)); return err },
+		"callback": func(m *Model) error {
+			_, err := m.Fit(ctx, d, Epochs(0), Callbacks(Callback{Begin: func(Progress) error { panic(1) }}))
+			return err
+		},
+		"stream": func(m *Model) (err error) {
+			defer func() { err = recover().(error) }()
+			_, err = m.Fit(ctx, stream(m, func(*Model) { panic(errors.New("no more")) }), WithWorkers(2), Profile(io.Discard))
+			return err
+		},
+		"TrainOnBatch": func(m *Model) error { _, err := m.TrainOnBatch(Data{}); return err },
+		"Compile":      func(m *Model) error { return m.Compile(nil) },
+	} {
+		t.Run("after "+name, func(t *testing.T) {
+			m := noisy(t)
+			require.Error(t, end(m))
+			require.Nil(t, m.trainer.pool)
+			require.Nil(t, m.trainer.profile)
+			_, err := m.Fit(ctx, d, Epochs(2), BatchSize(16))
+			require.NoError(t, err)
+			require.Equal(t, weightBits(alone), weightBits(m))
+		})
+	}
+	t.Run("goroutines", func(t *testing.T) {
+		m := noisy(t)
+		started, resume := make(chan bool), make(chan bool)
+		var wait sync.WaitGroup
+		wait.Go(func() {
+			_, err := m.Fit(ctx, stream(m, func(*Model) { started <- true; <-resume }), BatchSize(16))
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		<-started
+		intrude(m)
+		resume <- true
+		wait.Wait()
+		requireBusy(t, 1)
+	})
+}
+
+// What callbacks do to a model between two steps counts from the next one on.
+func TestCallbackActs(t *testing.T) {
+	ctx, d := context.Background(), tandemData(24)
+	atEpoch := func(epoch int, act func(m *Model) error) FitOption {
+		return Callbacks(Callback{EpochEnd: func(p Progress) error {
+			if p.Epoch != epoch {
+				return nil
+			}
+			return act(p.Model)
+		}})
+	}
+	whole := noisy(t)
+	_, err := whole.Fit(ctx, d, Epochs(4), BatchSize(8))
+	require.NoError(t, err)
+	t.Run("Save", func(t *testing.T) { // training goes on from the file as it does in the model
+		m, path := noisy(t), filepath.Join(t.TempDir(), "m")
+		_, err := m.Fit(ctx, d, Epochs(4), BatchSize(8), atEpoch(1, func(m *Model) error { return m.Save(path) }))
+		require.NoError(t, err)
+		require.Equal(t, weightBits(whole), weightBits(m))
+		loaded, err := Load(path)
+		require.NoError(t, err)
+		_, err = loaded.Fit(ctx, d, Epochs(4), InitialEpoch(2), BatchSize(8))
+		require.NoError(t, err)
+		require.Equal(t, weightBits(whole), weightBits(loaded))
+	})
+	t.Run("weights of classes", func(t *testing.T) { // are those that Fit was given
+		a, b, classes := noisy(t), noisy(t), map[int]float64{1: 3}
+		_, err := a.Fit(ctx, d, Epochs(2), ClassWeight("label", map[int]float64{1: 3}))
+		require.NoError(t, err)
+		_, err = b.Fit(ctx, d, Epochs(2), ClassWeight("label", classes), atEpoch(0, func(*Model) error { classes[1] = 0; return nil }))
+		require.NoError(t, err)
+		require.Equal(t, weightBits(a), weightBits(b))
+	})
+	for name, act := range map[string]func(m *Model) error{
+		"SetLearningRate": func(m *Model) error { return m.SetLearningRate(0) },
+		"SetTrainable": func(m *Model) error {
+			for _, l := range m.Layers() {
+				l.SetTrainable(false)
+			}
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := noisy(t)
+			var then []uint32
+			_, err := m.Fit(ctx, d, Epochs(4), BatchSize(8), atEpoch(1, func(m *Model) error {
+				then = weightBits(m)
+				_, err := m.Predict(d.Inputs)
+				return errors.Join(err, act(m))
+			}))
+			require.NoError(t, err)
+			require.Equal(t, then, weightBits(m))
+		})
+	}
+}
+
 func TestProgress(t *testing.T) {
 	d := tandemData(10)
 	record := func(data Dataset, opts ...FitOption) (calls []string) {
@@ -396,7 +653,7 @@ func TestProgress(t *testing.T) {
 				return nil
 			}
 		}
-		opts = append([]FitOption{BatchSize(4), Callbacks(Callback{}, Callback{note("begin"), note("batch"), note("epoch"), note("end")})}, opts...)
+		opts = append([]FitOption{BatchSize(4), Callbacks(Callback{}, Callback{Begin: note("begin"), BatchEnd: note("batch"), EpochEnd: note("epoch"), End: note("end")})}, opts...)
 		_, err := m.Fit(context.Background(), data, opts...)
 		require.NoError(t, err)
 		return calls
@@ -586,6 +843,60 @@ func TestNames(t *testing.T) {
 	m, err := NewModel([]*Node{x}, []*Node{x}, Name("net"))
 	require.NoError(t, err)
 	require.Equal(t, "net", m.Name())
+}
+
+// Models that are joined in a third one can have named their layers alike; a NewModel that fails names none.
+func TestAutomaticNamesMeet(t *testing.T) {
+	x := Input("x", 2)
+	model := func(y *Node) *Model {
+		m, err := NewModel([]*Node{x}, []*Node{y})
+		require.NoError(t, err)
+		return m
+	}
+	join := func(a, b *Node) error {
+		_, err := NewModel([]*Node{x}, []*Node{Add(Name("sum")).On(a, b)})
+		return err
+	}
+	a, b := Dense(2, ReLU).On(x), Dense(2, ReLU).On(x)
+	model(a)
+	require.NoError(t, join(a, b), "the second is dense_1")
+	a, b = Dense(2, ReLU).On(x), Dense(2, ReLU).On(x)
+	model(a)
+	model(b)
+	require.EqualError(t, join(a, b), `nn: model "functional": layer "dense" (Dense) and layer "dense" (Dense) have the same name, `+
+		`which two other models have given them: give one a Name when you make it`)
+	a, b = Dense(2, ReLU).On(x), Dense(2, ReLU, Name("mine")).On(x)
+	model(a)
+	model(b)
+	require.NoError(t, join(a, b))
+
+	a, b = Dense(2, ReLU).On(x), Dense(2, ReLU).On(x)
+	_, err := NewModel([]*Node{x}, []*Node{a, b, Dense(0, ReLU).On(x)})
+	requireError(t, err, `layer "dense_2" (Dense): has 0 units`)
+	require.Equal(t, []string{"dense"}, model(b).OutputNames())
+	require.Empty(t, a.layer.Name())
+}
+
+// Of most options that are given twice the last one counts.
+func TestOptionsTwice(t *testing.T) {
+	x := Input("x", 3)
+	y := Dense(2, ReLU, Name("a"), Name("b")).On(x)
+	m, err := NewModel([]*Node{x}, []*Node{y}, Name("c"), Seed(1), Name("d"), Seed(2))
+	require.NoError(t, err)
+	require.Equal(t, []string{"b"}, m.OutputNames())
+	require.Equal(t, "d", m.Name())
+	require.EqualValues(t, 2, m.seed)
+	_, err = NewModel([]*Node{x}, []*Node{y}, Name("c"), nil)
+	require.EqualError(t, err, "nn: NewModel: option 1 is nil")
+
+	d, calls := tandemData(9), 0
+	call := Callbacks(Callback{BatchEnd: func(Progress) error { calls++; return nil }})
+	history, err := tandem(t, SGD(0)).Fit(context.Background(), d, Epochs(7), BatchSize(1), ValidationData(d), ValidationSplit(0.3),
+		call, Epochs(2), BatchSize(3), ValidationData(nil), ValidationSplit(0), call)
+	require.NoError(t, err)
+	require.Equal(t, []int{0, 1}, history.Epochs)
+	require.NotContains(t, history.Logs, "val_loss")
+	require.Equal(t, 2*2*3, calls, "callbacks add up")
 }
 
 // What a caller does to a slice later does not reach the graph.

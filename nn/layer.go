@@ -20,6 +20,9 @@ type Layer struct {
 	frozen  bool
 	nodes   []*Node
 	params  []*param
+
+	automatic bool  // the name is
+	err       error // of an option: every node has it
 }
 
 // A kind is what tells one class of layers from another. It holds the layer's configuration, which is what is saved.
@@ -72,7 +75,8 @@ func (p *param) shape() []int {
 	return []int{p.rows, p.cols}
 }
 
-// A LayerOption configures a layer.
+// A LayerOption configures a layer. An option that the class of layer does not know is an error, which [NewModel] reports.
+// Of an option that is given twice the last one counts.
 type LayerOption interface{ applyLayer(*Layer) }
 
 type nameOption string
@@ -92,7 +96,11 @@ var layersCreated atomic.Int64
 
 func newLayer(k kind, opts ...LayerOption) *Layer {
 	l := &Layer{kind: k, created: layersCreated.Add(1)}
-	for _, o := range opts {
+	for i, o := range opts {
+		if o == nil {
+			l.err = errors.Join(l.err, errNilOption(i))
+			continue
+		}
 		o.applyLayer(l)
 	}
 	return l
@@ -129,10 +137,17 @@ type Node struct {
 
 var nodesCreated atomic.Int64
 
-// On calls the layer and returns the resulting node. An error stays with the node until NewModel reports it.
+// On calls the layer and returns the resulting node. An error stays with the node until NewModel reports it. A layer that no
+// function of this package has made returns nil, which the next layer and NewModel report.
 func (l *Layer) On(in ...*Node) *Node {
+	if l == nil || l.kind == nil {
+		return nil
+	}
 	n := &Node{layer: l, index: len(l.nodes), in: slices.Clone(in), created: nodesCreated.Add(1)}
 	l.nodes = append(l.nodes, n)
+	if n.err = l.err; n.err != nil {
+		return n
+	}
 	if len(in) == 0 {
 		n.err = errors.New("called on no node")
 		return n

@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -17,6 +18,8 @@ type Loss interface {
 	sparse() bool              // the target is Labels
 	probability() bool         // targets are from 0 to 1
 	check(width int) error     // reports an output that the loss cannot serve
+	fits(out *Node) error      // reports an output of which the loss makes no sense
+	threshold() float32        // above which an output of one column means class 1
 	config() lossConfig        // for saving
 	fuses(ActivationKind) bool // the loss includes this activation: it wants the logits
 	// forward returns sum(weights[i] * loss of row i) and the output as the metrics see it.
@@ -34,7 +37,8 @@ type LossOption interface{ applyLoss(*crossentropy) }
 
 type fromLogits struct{}
 
-// FromLogits tells a cross-entropy that the output has no softmax or sigmoid: the loss applies it.
+// FromLogits tells a cross-entropy that the output has no softmax or sigmoid: the loss applies it. Without this option the
+// output must end in one of them, and with it in neither: Compile refuses what it sees to be otherwise.
 func FromLogits() LossOption { return fromLogits{} }
 
 func (fromLogits) applyLoss(c *crossentropy) { c.logits = true }
@@ -60,6 +64,8 @@ func (r *regression) probability() bool         { return false }
 func (r *regression) check(int) error           { return nil }
 func (r *regression) config() lossConfig        { return lossConfig{Name: r.name} }
 func (r *regression) fuses(ActivationKind) bool { return false }
+func (r *regression) fits(out *Node) error      { return fitsActivation(out) }
+func (r *regression) threshold() float32        { return 0.5 }
 
 func (r *regression) forward(t *autograd.Tape, out *autograd.Tensor, y target, weights []float32, _ bool) (loss, pred *autograd.Tensor) {
 	return r.loss(t, out, y.values, weights), out
@@ -72,7 +78,7 @@ func (r *regression) serves(h *head) error {
 	return nil
 }
 
-func (r *regression) sum(pred kernels.Matrix, y target) float64 {
+func (r *regression) sum(_ *head, pred kernels.Matrix, y target) float64 {
 	sum := 0.0
 	if pred.Cols == 1 && pred.Contiguous() && y.values.Contiguous() {
 		t := y.values.Data
@@ -96,7 +102,8 @@ func (r *regression) sum(pred kernels.Matrix, y target) float64 {
 // probabilities as Keras computes it: divided by the row's sum (not the binary form), clipped to [1e-7, 1-1e-7].
 type crossentropy struct {
 	form   crossentropyForm
-	logits bool // FromLogits
+	logits bool  // FromLogits
+	err    error // of an option
 }
 
 type crossentropyForm uint8
@@ -120,7 +127,11 @@ func BinaryCrossentropy(opts ...LossOption) Loss { return newCrossentropy(binary
 
 func newCrossentropy(form crossentropyForm, opts []LossOption) *crossentropy {
 	c := &crossentropy{form: form}
-	for _, o := range opts {
+	for i, o := range opts {
+		if o == nil {
+			c.err = errNilOption(i)
+			continue
+		}
 		o.applyLoss(c)
 	}
 	return c
@@ -131,15 +142,68 @@ func (c *crossentropy) sparse() bool       { return c.form == sparseForm }
 func (c *crossentropy) probability() bool  { return true }
 func (c *crossentropy) config() lossConfig { return lossConfig{Name: c.Name(), FromLogits: c.logits} }
 
+func (c *crossentropy) threshold() float32 {
+	if c.logits {
+		return 0 // where the sigmoid is 0.5
+	}
+	return 0.5
+}
+
 func (c *crossentropy) check(width int) error {
+	if c.err != nil {
+		return fmt.Errorf("loss %s: %w", c.Name(), c.err)
+	}
 	if c.form != binaryForm && width < 2 {
 		return fmt.Errorf("loss %s needs an output of at least 2 columns, this one has %d", c.Name(), width)
 	}
 	return nil
 }
 
+func (c *crossentropy) fits(out *Node) error {
+	a, known := lastActivation(out)
+	probabilities := a == Softmax || a == Sigmoid
+	switch {
+	case !known:
+	case c.logits && probabilities:
+		return fmt.Errorf("loss %s with FromLogits applies a softmax or sigmoid, the output has %s already: leave out one of them", c.Name(), a)
+	case !c.logits && !probabilities:
+		return fmt.Errorf("loss %s needs probabilities, the output ends in %s: end it in %s, or give the loss FromLogits", c.Name(), a, c.activation())
+	}
+	return fitsActivation(out)
+}
+
+// activation is the one that the loss belongs to.
+func (c *crossentropy) activation() ActivationKind {
+	if c.form == binaryForm {
+		return Sigmoid
+	}
+	return Softmax
+}
+
+// fitsActivation reports a softmax of single numbers.
+func fitsActivation(out *Node) error {
+	if a, known := lastActivation(out); known && a == Softmax && out.features() == 1 {
+		return errors.New("a softmax of one column is always 1: use Sigmoid")
+	}
+	return nil
+}
+
+// lastActivation returns the activation that the values of n come from, if it is one.
+func lastActivation(n *Node) (a ActivationKind, known bool) {
+	for {
+		switch k := n.layer.kind.(type) {
+		case activated:
+			return k.activation(), true
+		case *flatten, *reshape, *dropout:
+			n = n.in[0]
+		default:
+			return 0, false
+		}
+	}
+}
+
 func (c *crossentropy) fuses(a ActivationKind) bool {
-	return !c.logits && (c.form == binaryForm && a == Sigmoid || c.form != binaryForm && a == Softmax)
+	return !c.logits && a == c.activation()
 }
 
 func (c *crossentropy) forward(t *autograd.Tape, out *autograd.Tensor, y target, weights []float32, logits bool) (loss, pred *autograd.Tensor) {
@@ -185,7 +249,7 @@ func (c lossConfig) loss() (Loss, error) {
 	}
 	for form, name := range crossentropyNames {
 		if c.Name == name {
-			return &crossentropy{crossentropyForm(form), c.FromLogits}, nil
+			return &crossentropy{form: crossentropyForm(form), logits: c.FromLogits}, nil
 		}
 	}
 	return nil, fmt.Errorf("unknown loss %q: valid are %q", c.Name, append([]string{"mse", "mae"}, crossentropyNames[:]...))

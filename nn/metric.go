@@ -14,20 +14,20 @@ type Metric interface {
 	// serves reports an output that the metric cannot measure.
 	serves(h *head) error
 	// sum returns the sum over the rows of the metric of a row.
-	sum(pred kernels.Matrix, y target) float64
+	sum(h *head, pred kernels.Matrix, y target) float64
 }
 
 type accuracy struct{}
 
-// Accuracy is the share of right rows. An output of one column is right if p > 0.5 equals the target; one of several
-// columns if its first maximum is the label, or is where the target has its first maximum.
+// Accuracy is the share of right rows. An output of one column is right if p > 0.5, or z > 0 where the loss takes logits,
+// equals the target; one of several columns if its first maximum is the label, or is where the target has its first maximum.
 func Accuracy() Metric { return accuracy{} }
 
 func (accuracy) Name() string       { return "accuracy" }
 func (accuracy) serves(*head) error { return nil }
 
-func (accuracy) sum(pred kernels.Matrix, y target) float64 {
-	right := 0
+func (accuracy) sum(h *head, pred kernels.Matrix, y target) float64 {
+	right, threshold := 0, h.loss.threshold()
 	for i := range pred.Rows {
 		p := pred.Row(i)
 		var ok bool
@@ -36,7 +36,7 @@ func (accuracy) sum(pred kernels.Matrix, y target) float64 {
 			ok = isArgmax(p, int(y.labels[i]))
 		case len(p) == 1:
 			class := float32(0)
-			if p[0] > 0.5 {
+			if p[0] > threshold {
 				class = 1
 			}
 			ok = class == y.values.Row(i)[0]

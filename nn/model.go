@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/espalier-ml/espalier/kernels"
 )
@@ -21,6 +22,7 @@ type Model struct {
 	nodes   []*Node  // each after those it depends on
 	weights []*Weight
 	trainer *trainer // nil before Compile
+	busy    atomic.Bool
 
 	inputNodes, outputNodes map[string]*Node // by their layers' names
 }
@@ -34,7 +36,7 @@ type Weight struct {
 	param *param
 }
 
-// A ModelOption configures a model.
+// A ModelOption configures a model. Of an option that is given twice the last one counts.
 type ModelOption interface{ applyModel(*Model) }
 
 type seedOption uint64
@@ -52,9 +54,15 @@ func (o seedOption) applyModel(m *Model) { m.seed = uint64(o) }
 
 // NewModel returns the model that computes outputs from inputs. Inputs are nodes made by Input; data, losses, metrics
 // and results of an output go by the name of its layer. All errors of the graph arrive here, joined.
+//
+// A layer without a name gets an automatic one from the first model that has it and keeps that. Layers that two models have
+// named alike cannot meet in a third one: give those that are to be joined a [Name].
 func NewModel(inputs, outputs []*Node, opts ...ModelOption) (*Model, error) {
 	m := &Model{name: "functional", inputs: slices.Clone(inputs), outputs: slices.Clone(outputs)}
-	for _, o := range opts {
+	for i, o := range opts {
+		if o == nil {
+			return nil, fmt.Errorf("nn: NewModel: %w", errNilOption(i))
+		}
 		o.applyModel(m)
 	}
 	if err := kernels.Err(); err != nil {
@@ -87,7 +95,8 @@ func (m *Model) connect() error {
 	}
 	g := newGraph(m.inputs, m.outputs)
 	m.layers, m.nodes = g.layers(), g.nodes
-	errs := []error{nameLayers(m.layers)}
+	automatic, err := nameLayers(m.layers)
+	errs := []error{err}
 	for i, n := range m.inputs {
 		if _, ok := n.layer.kind.(*inputLayer); !ok {
 			errs = append(errs, fmt.Errorf("input %d is a result of %s, not of Input", i, n.layer.describe()))
@@ -114,6 +123,9 @@ func (m *Model) connect() error {
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
+		for _, l := range automatic {
+			l.name = "" // there is no model that has named it
+		}
 		return err
 	}
 	m.inputNodes, m.outputNodes = nodesByName(m.inputs), nodesByName(m.outputs)
@@ -143,9 +155,9 @@ func names(nodes []*Node) []string {
 	return s
 }
 
-// nameLayers gives each unnamed layer the first free one of dense, dense_1, dense_2, ... in the order of creation, and
-// reports names that two layers have.
-func nameLayers(layers []*Layer) error {
+// nameLayers gives each unnamed layer the first free one of dense, dense_1, dense_2, ... in the order of creation, returns
+// these layers, and reports names that two layers have.
+func nameLayers(layers []*Layer) (automatic []*Layer, err error) {
 	layers = slices.Clone(layers)
 	slices.SortFunc(layers, func(a, b *Layer) int { return int(a.created - b.created) })
 	taken := map[string]*Layer{}
@@ -154,11 +166,17 @@ func nameLayers(layers []*Layer) error {
 		if l.name == "" {
 			continue
 		}
-		if strings.ContainsAny(l.name, "/\x00") {
-			errs = append(errs, fmt.Errorf("%s: a name cannot contain a slash", l.describe()))
+		for _, c := range []struct{ char, name string }{{"/", "slash"}, {"\x00", "NUL byte"}} {
+			if strings.Contains(l.name, c.char) {
+				errs = append(errs, fmt.Errorf("%s: a name cannot contain a %s", l.describe(), c.name))
+			}
 		}
 		if other := taken[l.name]; other != nil {
-			errs = append(errs, fmt.Errorf("%s and %s have the same name", other.describe(), l.describe()))
+			err := fmt.Errorf("%s and %s have the same name", other.describe(), l.describe())
+			if other.automatic && l.automatic {
+				err = fmt.Errorf("%w, which two other models have given them: give one a Name when you make it", err)
+			}
+			errs = append(errs, err)
 		}
 		taken[l.name] = l
 	}
@@ -172,11 +190,12 @@ func nameLayers(layers []*Layer) error {
 				name = fmt.Sprintf("%s_%d", base, i)
 			}
 			if taken[name] == nil {
-				l.name, taken[name] = name, l
+				l.name, l.automatic, taken[name] = name, true, l
+				automatic = append(automatic, l)
 			}
 		}
 	}
-	return errors.Join(errs...)
+	return automatic, errors.Join(errs...)
 }
 
 var wordStart = regexp.MustCompile(`([a-z])([A-Z])`)

@@ -8,7 +8,8 @@ import (
 )
 
 // An Optimizer says how gradients change weights. Make one with SGD, Adam or RMSprop and set its other fields before
-// Compile, which takes a copy.
+// Compile, which takes a copy. Numbers must be finite in float32 and, unless they are 0, not 0 there; a field that the
+// algorithm does not use must be 0.
 type Optimizer struct {
 	Algorithm    string  `json:"algorithm"` // "sgd", "adam" or "rmsprop"
 	LearningRate float64 `json:"learning_rate"`
@@ -62,6 +63,42 @@ func (o *Optimizer) check() error {
 	}
 	return nil
 }
+
+// checkNew reports what Compile and SetLearningRate refuse. A file may have it: it was written when they did not.
+func (o *Optimizer) checkNew() error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	if o.Nesterov && o.Momentum == 0 {
+		return fmt.Errorf("optimizer %s: Nesterov needs Momentum", o.Algorithm)
+	}
+	if vanishes(o.LearningRate) {
+		return fmt.Errorf("optimizer %s: learning rate %v is 0 in float32", o.Algorithm, o.LearningRate)
+	}
+	if o.LearningRate/(1-o.Beta1) > math.MaxFloat32 {
+		return fmt.Errorf("optimizer %s: learning rate %v over 1 - beta 1 of %v, which the first steps can reach, is beyond float32", o.Algorithm, o.LearningRate, o.Beta1)
+	}
+	for _, f := range []struct {
+		name, algorithm string
+		value           float64
+	}{{"momentum", "sgd", o.Momentum}, {"beta 1", "adam", o.Beta1}, {"beta 2", "adam", o.Beta2}, {"rho", "rmsprop", o.Rho}} {
+		switch {
+		case f.value != 0 && o.Algorithm != f.algorithm:
+			return fmt.Errorf("optimizer %s: has no %s, which is set to %v", o.Algorithm, f.name, f.value)
+		case vanishes(f.value):
+			return fmt.Errorf("optimizer %s: %s %v is 0 in float32", o.Algorithm, f.name, f.value)
+		case o.Algorithm != "adam" && float32(f.value) == 1: // Adam works with 1 - beta
+			return fmt.Errorf("optimizer %s: %s %v is 1 in float32", o.Algorithm, f.name, f.value)
+		}
+	}
+	if o.Algorithm == "sgd" && o.Epsilon != 0 {
+		return fmt.Errorf("optimizer sgd: has no epsilon, which is set to %v", o.Epsilon)
+	}
+	return nil
+}
+
+// squares reports whether the state has squares of gradients, which must be finite.
+func (o *Optimizer) squares() bool { return o.Algorithm != "sgd" }
 
 // slots returns the names of the state kept for each weight.
 func (o *Optimizer) slots() []string {

@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -10,7 +11,13 @@ import (
 // Profile writes a table to w when Fit ends: where the time of a training step went, by layer, forward and backward, and
 // for data, losses with metrics, the update and callbacks. Validation is left out. A Fit without the option measures
 // nothing.
-func Profile(w io.Writer) FitOption { return fitOption(func(c *fitConfig) { c.profile = w }) }
+func Profile(w io.Writer) FitOption {
+	return fitOption(func(c *fitConfig) {
+		if c.profile = w; w == nil {
+			c.err = errors.Join(c.err, errors.New("the writer of Profile is nil"))
+		}
+	})
+}
 
 // A profile adds up where the time of training goes. The methods of a nil profile do nothing.
 type profile struct {

@@ -182,7 +182,7 @@ func (m *Model) tensors() []tensor {
 
 func (t *tensor) check() error {
 	if i := nonFinite(*t.data); i >= 0 {
-		return fmt.Errorf("%q: value %d is %v", t.name, i, (*t.data)[i])
+		return fmt.Errorf("%q: value %d is %v: %w", t.name, i, (*t.data)[i], ErrNonFinite)
 	}
 	return nil
 }

@@ -3,10 +3,10 @@ package nn
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"math"
-	"slices"
 
 	"github.com/espalier-ml/espalier/autograd"
 	"github.com/espalier-ml/espalier/kernels"
@@ -54,14 +54,6 @@ func newTrainer(m *Model, optimizer Optimizer, heads []*head) *trainer {
 	t.headByName = map[string]*head{}
 	for _, h := range heads {
 		t.headByName[h.name] = h
-		prefix := ""
-		if len(m.outputs) > 1 {
-			prefix = h.name + "_"
-			h.lossLog = prefix + "loss"
-		}
-		for _, metric := range h.metrics {
-			h.metricLogs = append(h.metricLogs, prefix+metric.Name())
-		}
 	}
 	t.sum, t.logs = newTally(t), Logs{}
 	t.checkPiece, t.updatePiece = t.checkGradient, t.updateWeight
@@ -81,6 +73,12 @@ func newTrainer(m *Model, optimizer Optimizer, heads []*head) *trainer {
 		}
 	}
 	return t
+}
+
+// forget lets go of the data of the last step.
+func (t *trainer) forget() {
+	t.runner.tape.Reset()
+	t.batch.forget()
 }
 
 // start gives the optimizer the state that it has before the first step.
@@ -117,7 +115,10 @@ func (t *trainer) forward(b *batch, training bool, seed uint64, classes classWei
 	tape.Label(len(t.runner.steps)) // the losses
 	var total *autograd.Tensor
 	for i, h := range t.heads {
-		t.scale[i] = h.scale(t.scale[i], b, i, classes[h])
+		var err error
+		if t.scale[i], err = h.scale(t.scale[i], b, i, classes[h]); err != nil {
+			return nil, err
+		}
 		out := t.runner.values[t.places[i]]
 		if h.fused {
 			out = t.runner.logits[t.places[i]]
@@ -138,7 +139,7 @@ func (t *trainer) forward(b *batch, training bool, seed uint64, classes classWei
 	}
 	for i, h := range t.heads {
 		if loss := float64(t.losses[i].Data[0]); math.IsNaN(loss) || math.IsInf(loss, 0) {
-			return nil, fmt.Errorf("the loss of output %q is %v", h.name, loss)
+			return nil, fmt.Errorf("the loss of output %q is %v: %w", h.name, loss, ErrNonFinite)
 		}
 	}
 	sum.add(t, b)
@@ -146,9 +147,13 @@ func (t *trainer) forward(b *batch, training bool, seed uint64, classes classWei
 	return total, nil
 }
 
+// ErrNonFinite is the error of training that has left the range of float32: in a loss, a gradient, a weight or the state of
+// the optimizer.
+var ErrNonFinite = errors.New("not finite")
+
 // scale returns what each row's loss counts: its weight, times that of its class, over the number of rows. The head is
 // number i.
-func (h *head) scale(into []float32, b *batch, i int, classes map[int]float64) []float32 {
+func (h *head) scale(into []float32, b *batch, i int, classes map[int]float64) ([]float32, error) {
 	into = into[:0]
 	y, weights, n := b.targets[i], b.weights[i], float64(b.rows)
 	if weights == nil && classes == nil {
@@ -156,7 +161,7 @@ func (h *head) scale(into []float32, b *batch, i int, classes map[int]float64) [
 		for range b.rows {
 			into = append(into, same)
 		}
-		return into
+		return into, nil
 	}
 	for row := range b.rows {
 		scale := 1.0
@@ -165,21 +170,28 @@ func (h *head) scale(into []float32, b *batch, i int, classes map[int]float64) [
 		}
 		if classes != nil {
 			if c, ok := classes[y.class(row)]; ok {
-				scale *= c
+				if scale *= c; scale > math.MaxFloat32 {
+					return into, fmt.Errorf("output %q, row %d of the batch: sample weight %v times class weight %v is beyond float32", h.name, row, weights[row], c)
+				}
 			}
 		}
 		into = append(into, float32(scale/n))
 	}
-	return into
+	return into, nil
 }
 
-// class returns the class of row i: its label, where it has its maximum, or, of one column, its integer part.
+// class returns the class of row i: its label, where it has its maximum, or, of one column, its integer part, -1 if that is
+// beyond every class.
 func (y target) class(i int) int {
 	switch {
 	case y.labels != nil:
 		return int(y.labels[i])
 	case y.values.Cols == 1:
-		return int(y.values.Row(i)[0])
+		v := y.values.Row(i)[0]
+		if !(v > -1 && v < 2) { // machines differ in what int makes of a huge number
+			return -1
+		}
+		return int(v)
 	}
 	return argmax(y.values.Row(i))
 }
@@ -249,20 +261,65 @@ func (t *trainer) each(do func(i int)) error {
 	return nil
 }
 
-// checkGradient looks for values that are not finite, which there can be although the loss is. A sum can overflow without.
+// checkGradient looks for values that are not finite, or that the optimizer cannot square, which there can be although the
+// loss is finite. A sum can overflow without.
 func (t *trainer) checkGradient(i int) {
 	p := &t.pieces[i]
-	g, bad := t.runner.tape.Grad(t.runner.params[p.weight]), false
+	g := t.runner.tape.Grad(t.runner.params[p.weight])
 	if p.rows != nil {
-		bad = slices.ContainsFunc(p.rows, func(row int) bool { return nonFinite(g.Row(row)) >= 0 })
+		for _, row := range p.rows {
+			p.err = cmp.Or(p.err, t.gradientError(p.weight, g.Row(row)))
+		}
+		return
+	}
+	piece := kernels.MatrixOf(g.Data[p.from:p.to], 1, p.to-p.from)
+	if t.optimizer.squares() {
+		p.err = t.table.RowSumSquares(p.sum[:], piece)
 	} else {
-		g := g.Data[p.from:p.to]
-		p.err = t.table.RowSum(p.sum[:], kernels.MatrixOf(g, 1, len(g)))
-		bad = nonFinite(p.sum[:]) >= 0 && nonFinite(g) >= 0
+		p.err = t.table.RowSum(p.sum[:], piece)
 	}
-	if bad {
-		p.err = fmt.Errorf("the gradient of weight %q is not finite", t.model.weights[p.weight].Name)
+	if nonFinite(p.sum[:]) >= 0 {
+		p.err = cmp.Or(p.err, t.gradientError(p.weight, piece.Data))
 	}
+}
+
+func (t *trainer) gradientError(weight int, g []float32) error {
+	name := t.model.weights[weight].Name
+	if nonFinite(g) >= 0 {
+		return fmt.Errorf("the gradient of weight %q is %w", name, ErrNonFinite)
+	}
+	if !t.optimizer.squares() {
+		return nil
+	}
+	for _, v := range g {
+		if v*v > math.MaxFloat32 {
+			return fmt.Errorf("the gradient of weight %q has a value of %v, whose square, which %s takes, is %w", name, v, t.optimizer.Algorithm, ErrNonFinite)
+		}
+	}
+	return nil
+}
+
+// checkState looks for weights and state of the optimizer that updates have driven out of the finite range.
+func (t *trainer) checkState() error {
+	var sum [1]float32
+	check := func(what string, weight int, v []float32) error {
+		i, err := findNonFinite(v, sum[:])
+		if err == nil && i >= 0 {
+			err = fmt.Errorf("%s %q: value %d is %v: %w", what, t.model.weights[weight].Name, i, v[i], ErrNonFinite)
+		}
+		return err
+	}
+	for i, w := range t.model.weights {
+		if err := check("weight", i, w.Data); err != nil {
+			return err
+		}
+		for j, name := range t.optimizer.slots() {
+			if err := check("the optimizer's "+name+" of weight", i, t.slots[i][j]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (t *trainer) updateWeight(i int) {
@@ -340,7 +397,7 @@ func (s *tally) add(t *trainer, b *batch) {
 	for i, h := range t.heads {
 		s.losses[i] += float64(float64(t.losses[i].Data[0]) * float64(b.rows))
 		for j, metric := range h.metrics {
-			s.metrics[i][j] += metric.sum(t.preds[i].Matrix, b.targets[i])
+			s.metrics[i][j] += metric.sum(h, t.preds[i].Matrix, b.targets[i])
 		}
 	}
 }
