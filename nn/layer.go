@@ -223,5 +223,5 @@ func formatShape(shape []int) string {
 
 // describe names a layer in an error: layer "label" (Dense).
 func (l *Layer) describe() string {
-	return fmt.Sprintf("layer %q (%s)", l.name, l.kind.class())
+	return fmt.Sprintf("layer %s (%s)", quote(l.name), l.kind.class())
 }
