@@ -131,6 +131,9 @@ var nodesCreated atomic.Int64
 
 // On calls the layer and returns the resulting node. An error stays with the node until NewModel reports it.
 func (l *Layer) On(in ...*Node) *Node {
+	if l == nil || l.kind == nil {
+		return new(Node) // NewModel reports it as a nil node
+	}
 	n := &Node{layer: l, index: len(l.nodes), in: slices.Clone(in), created: nodesCreated.Add(1)}
 	l.nodes = append(l.nodes, n)
 	if len(in) == 0 {

@@ -26,6 +26,7 @@ const (
 	maxHeader = 100_000_000 // bytes, as in safetensors' own implementation
 	maxNodes  = 1 << 14     // and layers
 	maxEdges  = 1 << 16     // operands of all nodes
+	maxName   = 1 << 12     // bytes of a name
 	maxNames  = 1 << 20     // bytes of the names of all nodes' layers
 	maxValues = 1 << 20     // of one JSON text; what the others allow has less
 )
@@ -75,12 +76,19 @@ type tensorInfo struct {
 func encodeHeader(meta metadata, tensors []tensor) ([]byte, error) {
 	meta.Format, meta.Version, meta.Checksum = fileFormat, fileVersion, strings.Repeat("0", checksumDigits)
 	b := bytes.NewBuffer(make([]byte, 8))
+	e := newEncoder(b)
 	var errs []error
+	encode := func(v any) {
+		if err := e.Encode(v); err != nil {
+			errs = append(errs, err)
+		}
+		b.Truncate(b.Len() - 1) // the end of the line
+	}
 	field := func(before, name string, value any) {
-		n, err := encodeJSON(name)
-		v, err2 := encodeJSON(value)
-		errs = append(errs, err, err2)
-		fmt.Fprintf(b, "%s%s:%s", before, n, v)
+		b.WriteString(before)
+		encode(name)
+		b.WriteByte(':')
+		encode(value)
 	}
 	field("{", "__metadata__", meta)
 	var offset int64
@@ -182,10 +190,14 @@ func unexpected(err error) error {
 // encodeJSON returns v on one line, with < and the like as they are.
 func encodeJSON(v any) ([]byte, error) {
 	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	err := e.Encode(v)
+	err := newEncoder(&b).Encode(v)
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}
+
+func newEncoder(w io.Writer) *json.Encoder {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e
 }
 
 // decodeJSON sets v and reports fields that it does not have.
@@ -198,13 +210,18 @@ func decodeJSON(text string, v any) error {
 	return d.Decode(v)
 }
 
-// checkValues reports a text of so many values that they could take much more memory than the text.
+// checkValues reports a text of so many values that they could take much more memory than the text, and strings that are
+// longer than a name can be: errors would repeat them.
 func checkValues(text string) error {
-	n, quoted := 1, false
+	n, quoted, begin := 1, false, 0
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
 		case c == '"':
-			quoted = !quoted
+			if quoted = !quoted; quoted {
+				begin = i + 1
+			} else if i-begin > len(`\u0000`)*maxName {
+				return fmt.Errorf("has a string of %d bytes, a name has at most %d", i-begin, maxName)
+			}
 		case quoted && c == '\\':
 			i++
 		case !quoted && (c == ',' || c == '[' || c == '{'):

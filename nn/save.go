@@ -213,15 +213,16 @@ func (c *counter) Write(b []byte) (int, error) {
 
 // tensors returns what a file of the model holds: the weights, then the optimizer's state.
 func (m *Model) tensors() []tensor {
-	var all []tensor
+	var slots []string
+	if m.trainer != nil {
+		slots = m.trainer.optimizer.slots()
+	}
+	all := make([]tensor, 0, len(m.weights)*(1+len(slots)))
 	for _, w := range m.weights {
 		all = append(all, tensor{w.Name, w.Shape, &w.Data})
 	}
-	if m.trainer == nil {
-		return all
-	}
 	for i, w := range m.weights {
-		for j, slot := range m.trainer.optimizer.slots() {
+		for j, slot := range slots {
 			all = append(all, tensor{"optimizer/" + w.Name + "/" + slot, w.Shape, &m.trainer.slots[i][j]})
 		}
 	}
@@ -305,11 +306,18 @@ func (m *Model) checkNames() error {
 	if !utf8.ValidString(m.name) {
 		return fmt.Errorf("the model's name %s is not valid UTF-8", quote(m.name))
 	}
-	size := len(m.name)
+	if len(m.name) > maxName {
+		return fmt.Errorf("the model's name %s has %d bytes, at most %d are possible", quote(m.name), len(m.name), maxName)
+	}
+	size := 0
 	var errs []error
 	for _, n := range m.nodes {
-		if size += len(n.layer.name); !utf8.ValidString(n.layer.name) {
+		size += len(n.layer.name)
+		switch {
+		case !utf8.ValidString(n.layer.name):
 			errs = append(errs, fmt.Errorf("%s: the name is not valid UTF-8", n.layer.describe()))
+		case len(n.layer.name) > maxName:
+			errs = append(errs, fmt.Errorf("%s: the name has %d bytes, at most %d are possible", n.layer.describe(), len(n.layer.name), maxName))
 		}
 	}
 	if size > maxNames {
