@@ -37,7 +37,7 @@ func (a ActivationKind) MarshalText() ([]byte, error) { return []byte(a.String()
 func (a *ActivationKind) UnmarshalText(text []byte) error {
 	i := slices.Index(activationNames, string(text))
 	if i < 0 {
-		return fmt.Errorf("unknown activation %q: valid are %q", text, activationNames)
+		return fmt.Errorf("unknown activation %s: valid are %q", quote(string(text)), activationNames)
 	}
 	*a = ActivationKind(i)
 	return nil

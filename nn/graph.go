@@ -4,15 +4,19 @@ import "slices"
 
 // A graph finds the nodes between inputs and outputs and orders their layers as Keras' Functional does.
 type graph struct {
-	inputs []*Node
-	nodes  []*Node        // depth first from the outputs: each after those it depends on
-	seen   map[*Node]bool // in nodes
-	order  map[*Layer]int // the traversal's order: settles ties
-	depth  map[*Layer]int // longest distance to an output
+	isInput map[*Node]bool
+	nodes   []*Node        // depth first from the outputs: each after those it depends on
+	seen    map[*Node]bool // in nodes
+	edges   int            // operands of all nodes
+	order   map[*Layer]int // the traversal's order: settles ties
+	depth   map[*Layer]int // longest distance to an output
 }
 
 func newGraph(inputs, outputs []*Node) *graph {
-	g := &graph{inputs: inputs, seen: map[*Node]bool{}, order: map[*Layer]int{}, depth: map[*Layer]int{}}
+	g := &graph{isInput: map[*Node]bool{}, seen: map[*Node]bool{}, order: map[*Layer]int{}, depth: map[*Layer]int{}}
+	for _, n := range inputs {
+		g.isInput[n] = true
+	}
 	for _, o := range outputs {
 		g.visit(o)
 	}
@@ -36,20 +40,24 @@ func newGraph(inputs, outputs []*Node) *graph {
 }
 
 func (g *graph) visit(n *Node) {
-	if n == nil || n.layer == nil || g.seen[n] {
+	if n == nil || n.layer == nil || g.seen[n] || g.tooLarge() != nil {
 		return
 	}
 	if _, ok := g.order[n.layer]; !ok {
 		g.order[n.layer] = len(g.order)
 	}
 	g.seen[n] = true // a node cannot depend on itself: it is made after its inputs
-	if !slices.Contains(g.inputs, n) {
+	g.edges += len(n.in)
+	if !g.isInput[n] {
 		for _, in := range n.in {
 			g.visit(in)
 		}
 	}
 	g.nodes = append(g.nodes, n)
 }
+
+// tooLarge reports a graph that no file could hold. The search ends there, so that its recursion has a bound, too.
+func (g *graph) tooLarge() error { return checkSize(len(g.seen), g.edges) }
 
 // layers returns the layers by falling depth, ties in the order of the traversal.
 func (g *graph) layers() []*Layer {
@@ -69,8 +77,13 @@ func (g *graph) layers() []*Layer {
 	return layers
 }
 
-// dependsOn reports whether n lies on a path to o.
-func dependsOn(o, n *Node) bool {
-	g := newGraph(nil, []*Node{o})
-	return g.seen[n]
+// dependents returns those of the nodes, each of which comes after those it depends on, that depend on n.
+func dependents(nodes []*Node, n *Node) map[*Node]bool {
+	all := map[*Node]bool{n: true}
+	for _, o := range nodes {
+		if slices.ContainsFunc(o.in, func(in *Node) bool { return all[in] }) {
+			all[o] = true
+		}
+	}
+	return all
 }

@@ -1,42 +1,54 @@
 package nn
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 )
 
 // A Handle holds the plan that a service uses at present, and lets it change without a pause: calls that are under way
-// end on the old plan, whose memory goes when the last of them is done. Any number of goroutines may use it.
+// end on the old plan, whose memory goes when the last of them is done. Any number of goroutines may use it. The zero
+// Handle holds no plan until Swap gives it one.
 type Handle struct{ plan atomic.Pointer[Plan] }
 
-// NewHandle returns a handle that holds p.
+// NewHandle returns a handle that holds p, or no plan if p is nil.
 func NewHandle(p *Plan) *Handle {
 	h := new(Handle)
 	h.plan.Store(p)
 	return h
 }
 
-// Plan returns the present plan.
+// Plan returns the present plan, nil if there is none.
 func (h *Handle) Plan() *Plan { return h.plan.Load() }
 
-// Predict is [Plan.Predict] of the present plan.
+// Predict is [Plan.Predict] of the present plan, and an error if there is none.
 func (h *Handle) Predict(inputs, outputs [][]float32, batch int) error {
-	return h.plan.Load().Predict(inputs, outputs, batch)
+	p := h.plan.Load()
+	if p == nil {
+		return errors.New("nn: Handle.Predict: the handle holds no plan: give it one with NewHandle or Swap")
+	}
+	return p.Predict(inputs, outputs, batch)
 }
 
 // Swap makes p the present plan, after a first run that brings its memory into being. p must have the inputs and outputs
-// of the plan before, in order and with as many features, or Swap returns an error and changes nothing.
+// of the plan before, in order and with as many features, or Swap returns an error and changes nothing. A handle without
+// a plan takes any.
 func (h *Handle) Swap(p *Plan) error {
 	if p == nil {
 		return fmt.Errorf("nn: Handle.Swap: the plan is nil")
 	}
-	now := h.plan.Load()
-	if err := samePorts("inputs", now.inputs, p.inputs); err != nil {
-		return err
+	if p.isEmpty() {
+		return fmt.Errorf("nn: Handle.Swap: %w", errEmptyPlan)
 	}
-	if err := samePorts("outputs", now.outputs, p.outputs); err != nil {
-		return err
+	if now := h.plan.Load(); now != nil {
+		if err := samePorts("inputs", now.inputs, p.inputs); err != nil {
+			return briefly(err)
+		}
+		if err := samePorts("outputs", now.outputs, p.outputs); err != nil {
+			return briefly(err)
+		}
 	}
 	s := p.NewSession()
 	for _, batch := range []int{1, p.maxBatch} {
@@ -44,7 +56,7 @@ func (h *Handle) Swap(p *Plan) error {
 			return fmt.Errorf("nn: Handle.Swap: %w", err)
 		}
 	}
-	p.sessions.put(s)
+	p.sessions.Put(s)
 	h.plan.Store(p)
 	return nil
 }
@@ -58,12 +70,16 @@ func samePorts(what string, have, got []port) error {
 }
 
 func formatPorts(ports []port) string {
-	s := ""
+	var b strings.Builder
 	for i, p := range ports {
 		if i > 0 {
-			s += ", "
+			b.WriteString(", ")
 		}
-		s += fmt.Sprintf("%q (%d)", p.name, p.features)
+		if i == maxListed {
+			fmt.Fprintf(&b, "and %d more", len(ports)-i)
+			break
+		}
+		fmt.Fprintf(&b, "%s (%d)", quote(p.name), p.features)
 	}
-	return s
+	return b.String()
 }

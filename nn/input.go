@@ -7,7 +7,7 @@ import (
 )
 
 type inputLayer struct {
-	Shape []int `json:"shape"`
+	Shape few[int] `json:"shape"`
 }
 
 // Input returns a node for data of the given shape, without the batch axis: Input("features", 32). An empty name asks

@@ -138,10 +138,10 @@ type Node struct {
 var nodesCreated atomic.Int64
 
 // On calls the layer and returns the resulting node. An error stays with the node until NewModel reports it. A layer that no
-// function of this package has made returns nil, which the next layer and NewModel report.
+// function of this package has made returns an empty node, which the next layer and NewModel report.
 func (l *Layer) On(in ...*Node) *Node {
 	if l == nil || l.kind == nil {
-		return nil
+		return new(Node) // NewModel reports it as a nil node
 	}
 	n := &Node{layer: l, index: len(l.nodes), in: slices.Clone(in), created: nodesCreated.Add(1)}
 	l.nodes = append(l.nodes, n)
@@ -238,5 +238,5 @@ func formatShape(shape []int) string {
 
 // describe names a layer in an error: layer "label" (Dense).
 func (l *Layer) describe() string {
-	return fmt.Sprintf("layer %q (%s)", l.name, l.kind.class())
+	return fmt.Sprintf("layer %s (%s)", quote(l.name), l.kind.class())
 }

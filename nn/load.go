@@ -3,6 +3,7 @@ package nn
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -11,47 +12,70 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"math"
 	"os"
 	"slices"
 
 	"github.com/espalier-ml/espalier/kernels"
 )
 
-// Load returns the model that Save wrote. A file that differs from what Save would write in a single byte is an error;
-// a file is never trusted: memory grows only with what it holds.
-func Load(path string) (*Model, error) {
+// A LoadOption configures what reads a model.
+type LoadOption interface{ applyLoad(*loading) }
+
+// A loading is what is known before a model is read.
+type loading struct {
+	maxBytes int64 // of its values
+	serves   bool  // the state of the optimizer is not kept
+}
+
+// Load returns the model that Save wrote. A file that differs from what Save would write in a single byte is an error.
+// A file is never trusted: while it is read, memory is at most 8 times what has arrived and 16 MB, whatever it claims,
+// and every number in it has a range. A model has at most 16,384 nodes, which are called on at most 65,536 in all, and
+// the names of all nodes' layers have at most 1 MiB; NewModel does not make others.
+func Load(path string, opts ...LoadOption) (*Model, error) {
 	f, err := os.Open(path)
-	return load(path, f, err)
+	return load(path, f, err, opts)
 }
 
 // LoadFS is Load from a file system, such as an embed.FS.
-func LoadFS(fsys fs.FS, name string) (*Model, error) {
+func LoadFS(fsys fs.FS, name string, opts ...LoadOption) (*Model, error) {
 	f, err := fsys.Open(name)
-	return load(name, f, err)
+	return load(name, f, err, opts)
 }
 
-func load(path string, f fs.File, err error) (*Model, error) {
+func load(path string, f fs.File, err error, opts []LoadOption) (*Model, error) {
 	var m *Model
 	if err == nil {
 		defer f.Close()
-		m, err = read(f, false)
+		m, err = readWith(f, opts)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("nn: Load %q: %w", path, err)
+		return nil, briefly(fmt.Errorf("nn: Load %q: %w", path, err))
 	}
 	return m, nil
 }
 
 // Parse is Load from memory. The model does not refer to b.
-func Parse(b []byte) (*Model, error) { return Read(bytes.NewReader(b)) }
+func Parse(b []byte, opts ...LoadOption) (*Model, error) { return Read(bytes.NewReader(b), opts...) }
 
 // Read is Load from a reader, which must end with the model.
-func Read(r io.Reader) (*Model, error) {
-	m, err := read(r, false)
+func Read(r io.Reader, opts ...LoadOption) (*Model, error) {
+	m, err := readWith(r, opts)
 	if err != nil {
-		return nil, fmt.Errorf("nn: Read: %w", err)
+		return nil, briefly(fmt.Errorf("nn: Read: %w", err))
 	}
 	return m, nil
+}
+
+func readWith(r io.Reader, opts []LoadOption) (*Model, error) {
+	c := loading{maxBytes: math.MaxInt64}
+	for i, o := range opts {
+		if o == nil {
+			return nil, fmt.Errorf("option %d is nil", i)
+		}
+		o.applyLoad(&c)
+	}
+	return read(r, c)
 }
 
 // LoadPlan returns a plan of the model that Save wrote, without what only training needs: see [NewPlan].
@@ -73,7 +97,7 @@ func loadPlan(path string, f fs.File, err error, maxBatch int, opts []PlanOption
 	defer f.Close()
 	p, err := ReadPlan(f, maxBatch, opts...)
 	if err != nil {
-		return nil, fmt.Errorf("nn: LoadPlan %q: %w", path, err)
+		return nil, briefly(fmt.Errorf("nn: LoadPlan %q: %w", path, err))
 	}
 	return p, nil
 }
@@ -85,15 +109,18 @@ func ParsePlan(b []byte, maxBatch int, opts ...PlanOption) (*Plan, error) {
 
 // ReadPlan is LoadPlan from a reader, which must end with the model.
 func ReadPlan(r io.Reader, maxBatch int, opts ...PlanOption) (*Plan, error) {
-	m, err := read(r, true)
+	c, err := newPlanConfig(opts)
+	var m *Model
+	if err == nil {
+		m, err = read(r, loading{cmp.Or(c.maxBytes, math.MaxInt64), true})
+	}
 	if err != nil {
-		return nil, fmt.Errorf("nn: ReadPlan: %w", err)
+		return nil, briefly(fmt.Errorf("nn: ReadPlan: %w", err))
 	}
 	return NewPlan(m, maxBatch, opts...)
 }
 
-// read reads a model. One that only serves does not keep the state of the optimizer.
-func read(r io.Reader, serves bool) (*Model, error) {
+func read(r io.Reader, c loading) (*Model, error) {
 	if err := kernels.Err(); err != nil {
 		return nil, err
 	}
@@ -123,16 +150,23 @@ func read(r io.Reader, serves bool) (*Model, error) {
 	body := io.TeeReader(in, sum)
 	tensors := m.tensors()
 	kept := len(tensors)
-	if serves {
+	if c.serves {
 		kept = len(m.weights)
+	}
+	size := int64(0)
+	for _, t := range tensors[:kept] {
+		size += 4 * int64(elements(t.shape))
+	}
+	if size > c.maxBytes {
+		return nil, fmt.Errorf("has values of %d bytes, MaxBytes allows %d", size, c.maxBytes)
 	}
 	for i, t := range tensors {
 		if i >= kept {
 			if _, err = io.CopyN(io.Discard, body, 4*int64(elements(t.shape))); err != nil {
-				return nil, fmt.Errorf("%q: %w", t.name, unexpected(err))
+				return nil, fmt.Errorf("%s: %w", quote(t.name), unexpected(err))
 			}
 		} else if *t.data, err = readFloats(body, elements(t.shape)); err != nil {
-			return nil, fmt.Errorf("%q: %w", t.name, err)
+			return nil, fmt.Errorf("%s: %w", quote(t.name), err)
 		}
 	}
 	if _, err := in.ReadByte(); err == nil {
@@ -165,10 +199,10 @@ func parseHeader(text []byte) (*Model, error) {
 	}
 	meta := &header.Metadata
 	if meta.Format != fileFormat {
-		return nil, fmt.Errorf("format is %q, must be %q: not a model that Save wrote", meta.Format, fileFormat)
+		return nil, fmt.Errorf("format is %s, must be %q: not a model that Save wrote", quote(meta.Format), fileFormat)
 	}
 	if meta.Version != fileVersion {
-		return nil, fmt.Errorf("version is %q, must be %q", meta.Version, fileVersion)
+		return nil, fmt.Errorf("version is %s, must be %q", quote(meta.Version), fileVersion)
 	}
 	var a architecture
 	if err := decodeJSON(meta.Architecture, &a); err != nil {
@@ -192,14 +226,21 @@ func parseHeader(text []byte) (*Model, error) {
 
 // model builds the graph. It reports only the first error: all of them could be much longer than the file.
 func (a *architecture) model() (*Model, error) {
+	edges := 0
+	for _, c := range a.Nodes {
+		edges += len(c.On)
+	}
+	if err := checkSize(len(a.Nodes), edges); err != nil {
+		return nil, err
+	}
 	layers := map[string]*Layer{}
 	for _, c := range a.Layers {
 		l, err := c.layer()
 		if err != nil {
-			return nil, fmt.Errorf("layer %q: %w", c.Name, err)
+			return nil, fmt.Errorf("layer %s: %w", quote(c.Name), err)
 		}
 		if layers[c.Name] != nil {
-			return nil, fmt.Errorf("two layers have the name %q", c.Name)
+			return nil, fmt.Errorf("two layers have the name %s", quote(c.Name))
 		}
 		layers[c.Name] = l
 	}
@@ -207,7 +248,7 @@ func (a *architecture) model() (*Model, error) {
 	for i, c := range a.Nodes {
 		l := layers[c.Layer]
 		if l == nil {
-			return nil, fmt.Errorf("node %d: unknown layer %q: valid are %q", i, c.Layer, slices.Sorted(maps.Keys(layers)))
+			return nil, fmt.Errorf("node %d: unknown layer %s: valid are %s", i, quote(c.Layer), quoteAll(slices.Sorted(maps.Keys(layers))))
 		}
 		n, err := l.node(c.On, nodes)
 		if err != nil {
@@ -251,7 +292,7 @@ var kinds = map[string]func() kind{
 func (c *layerConfig) layer() (*Layer, error) {
 	newKind, ok := kinds[c.Class]
 	if !ok {
-		return nil, fmt.Errorf("unknown class %q: valid are %q", c.Class, slices.Sorted(maps.Keys(kinds)))
+		return nil, fmt.Errorf("unknown class %s: valid are %q", quote(c.Class), slices.Sorted(maps.Keys(kinds)))
 	}
 	if c.Name == "" {
 		return nil, errors.New("has no name")
@@ -301,6 +342,10 @@ func ends(what string, places []int, nodes []*Node) ([]*Node, error) {
 	return all, nil
 }
 
+// maxIterations is up to where the optimizer can count: float64, in which Adam computes its correction, has every number.
+// No training gets there.
+const maxIterations = 1 << 53
+
 // compile does what Compile does, but for the optimizer's state.
 func (t *training) compile(m *Model) error {
 	c := compilation{Losses{}, LossWeights{}, Metrics{}}
@@ -310,26 +355,26 @@ func (t *training) compile(m *Model) error {
 	for _, h := range t.Heads {
 		loss, ok := c.losses[h.Output]
 		if !ok {
-			return fmt.Errorf("unknown output %q: valid are %q", h.Output, m.OutputNames())
+			return fmt.Errorf("unknown output %s: valid are %s", quote(h.Output), quoteAll(m.OutputNames()))
 		}
 		if loss != nil {
-			return fmt.Errorf("output %q is there twice", h.Output)
+			return fmt.Errorf("output %s is there twice", quote(h.Output))
 		}
 		var err error
 		if c.losses[h.Output], err = h.Loss.loss(); err != nil {
-			return fmt.Errorf("output %q: %w", h.Output, err)
+			return fmt.Errorf("output %s: %w", quote(h.Output), err)
 		}
 		c.weights[h.Output] = h.Weight
 		for _, name := range h.Metrics {
 			metric, err := metricNamed(name)
 			if err != nil {
-				return fmt.Errorf("output %q: %w", h.Output, err)
+				return fmt.Errorf("output %s: %w", quote(h.Output), err)
 			}
 			c.metrics[h.Output] = append(c.metrics[h.Output], metric)
 		}
 	}
-	if t.Iterations < 0 {
-		return fmt.Errorf("iterations are %d, must not be negative", t.Iterations)
+	if t.Iterations < 0 || t.Iterations > maxIterations {
+		return fmt.Errorf("iterations are %d, valid are 0 to %d", t.Iterations, int64(maxIterations))
 	}
 	heads, err := m.heads(c)
 	if err = errors.Join(t.Optimizer.check(), err); err != nil {

@@ -69,7 +69,7 @@ func NewModel(inputs, outputs []*Node, opts ...ModelOption) (*Model, error) {
 		return nil, err
 	}
 	if err := m.connect(); err != nil {
-		return nil, fmt.Errorf("nn: model %q: %w", m.name, err)
+		return nil, briefly(fmt.Errorf("nn: model %s: %w", quote(m.name), err))
 	}
 	for _, w := range m.weights {
 		if w.param.value.Data == nil {
@@ -80,7 +80,8 @@ func NewModel(inputs, outputs []*Node, opts ...ModelOption) (*Model, error) {
 	return m, nil
 }
 
-// connect finds, names and orders the layers between the inputs and the outputs. It allocates no weights.
+// connect finds, names and orders the layers between the inputs and the outputs. It allocates no weights. What it accepts,
+// WriteTo can write.
 func (m *Model) connect() error {
 	for _, s := range []struct {
 		what  string
@@ -94,30 +95,42 @@ func (m *Model) connect() error {
 		}
 	}
 	g := newGraph(m.inputs, m.outputs)
+	if err := g.tooLarge(); err != nil {
+		return err
+	}
 	m.layers, m.nodes = g.layers(), g.nodes
 	automatic, err := nameLayers(m.layers)
-	errs := []error{err}
+	errs := []error{err, m.checkNames()}
+	first := map[*Layer]int{}
 	for i, n := range m.inputs {
 		if _, ok := n.layer.kind.(*inputLayer); !ok {
 			errs = append(errs, fmt.Errorf("input %d is a result of %s, not of Input", i, n.layer.describe()))
 		}
-		if slices.IndexFunc(m.inputs, func(o *Node) bool { return o.layer == n.layer }) < i {
-			errs = append(errs, fmt.Errorf("input %q is given twice", n.layer.name))
+		if _, ok := first[n.layer]; ok {
+			errs = append(errs, fmt.Errorf("input %s is given twice", quote(n.layer.name)))
 		}
+		first[n.layer] = i
 	}
+	clear(first)
 	for i, n := range m.outputs {
-		if j := slices.IndexFunc(m.outputs, func(o *Node) bool { return o.layer == n.layer }); j < i {
+		if j, ok := first[n.layer]; ok {
 			errs = append(errs, fmt.Errorf("outputs %d and %d both come from %s, so they share a name", j, i, n.layer.describe()))
+			continue
 		}
+		first[n.layer] = i
 	}
+	missing := 0
 	for _, n := range m.nodes {
 		if n.err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", n.layer.describe(), n.err))
 		}
-		if _, ok := n.layer.kind.(*inputLayer); ok && !slices.Contains(m.inputs, n) {
+		if missing < maxListed && isSource(n) && !g.isInput[n] {
+			depend := dependents(m.nodes, n)
 			for _, o := range m.outputs {
-				if dependsOn(o, n) {
-					errs = append(errs, fmt.Errorf("output %q depends on input %q, which is not among the model's inputs %q", o.layer.name, n.layer.name, names(m.inputs)))
+				if depend[o] && missing < maxListed {
+					missing++
+					errs = append(errs, fmt.Errorf("output %s depends on input %s, which is not among the model's inputs %s",
+						quote(o.layer.name), quote(n.layer.name), quoteAll(names(m.inputs))))
 				}
 			}
 		}
@@ -220,7 +233,7 @@ func (m *Model) Layer(name string) (*Layer, error) {
 		}
 		all[i] = l.name
 	}
-	return nil, fmt.Errorf("nn: model %q has no layer %q: it has %q", m.name, name, all)
+	return nil, fmt.Errorf("nn: model %s has no layer %s: it has %s", quote(m.name), quote(name), quoteAll(all))
 }
 
 // InputNames returns the names of the inputs in the order given to NewModel.
@@ -249,15 +262,15 @@ func (m *Model) SetWeights(values map[string][]float32) error {
 		byName[w.Name] = w
 	}
 	if err := checkUnknown("weight", values, byName); err != nil {
-		return fmt.Errorf("nn: model %q: %w", m.name, err)
+		return briefly(fmt.Errorf("nn: model %s: %w", quote(m.name), err))
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		v, w := values[name], byName[name]
 		if len(v) != w.Rows*w.Cols {
-			return fmt.Errorf("nn: weight %q: %d values given, shape %s has %d", name, len(v), formatShape(w.Shape), w.Rows*w.Cols)
+			return fmt.Errorf("nn: weight %s: %d values given, shape %s has %d", quote(name), len(v), formatShape(w.Shape), w.Rows*w.Cols)
 		}
 		if i := nonFinite(v); i >= 0 {
-			return fmt.Errorf("nn: weight %q: value %d is %v", name, i, v[i])
+			return fmt.Errorf("nn: weight %s: value %d is %v", quote(name), i, v[i])
 		}
 	}
 	for name, v := range values {

@@ -1,12 +1,16 @@
 package nn
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"text/tabwriter"
+	"unsafe"
 
 	"github.com/espalier-ml/espalier/kernels"
 )
@@ -22,8 +26,11 @@ type Plan struct {
 	outputs  []port
 	steps    []planStep
 	buffers  []buffer
-	arena    int // floats that a session has for each row of a batch
-	sessions freeList
+	uses     []use // of the memory of inputs and outputs
+	arena    int   // floats that a session has for each row of a batch
+
+	// sessions are those of Predict. What no call has used between two garbage collections goes with the second one.
+	sessions sync.Pool
 }
 
 // A port is an input or output of a plan.
@@ -67,7 +74,7 @@ type planStep struct {
 	name  string // of the layers it computes
 	act   kernels.Activation
 	w     *kernels.PackedB
-	rows  kernels.Matrix // of an embedding
+	rows  *kernels.Matrix // of an embedding
 	y     view
 	x     []view
 	flops int // for each sample
@@ -75,16 +82,44 @@ type planStep struct {
 }
 
 // A PlanOption configures a plan.
-type PlanOption interface{ applyPlan(*Plan) }
+type PlanOption interface{ applyPlan(*planConfig) }
+
+type planConfig struct {
+	workers  int
+	maxBytes int64 // 0 is the default
+}
+
+func newPlanConfig(opts []PlanOption) (planConfig, error) {
+	var c planConfig
+	for i, o := range opts {
+		if o == nil {
+			return c, fmt.Errorf("option %d is nil", i)
+		}
+		o.applyPlan(&c)
+	}
+	return c, nil
+}
+
+type maxBytesOption int64
+
+func (o maxBytesOption) applyPlan(c *planConfig) { c.maxBytes = max(1, int64(o)) }
+func (o maxBytesOption) applyLoad(c *loading)    { c.maxBytes = max(1, int64(o)) }
+
+// MaxBytes limits memory. What would need more is an error that says how much, before the memory is taken: of a plan for
+// its weights and one session together, of what reads a model for the model's weights and the optimizer's state.
+//
+// A small file can ask for a plan of any size, so a plan has a limit without the option too: twice the bytes of the
+// model's weights, and 1 GiB for what a session computes with. A model by itself is never much larger than its file.
+func MaxBytes(bytes int64) interface {
+	PlanOption
+	LoadOption
+} {
+	return maxBytesOption(bytes)
+}
 
 type workersOption int
 
-func (o workersOption) applyPlan(p *Plan) {
-	if o > 1 {
-		p.pool = kernels.NewPool(int(o))
-		runtime.AddCleanup(p, func(pool *kernels.Pool) { pool.Close() }, p.pool)
-	}
-}
+func (o workersOption) applyPlan(c *planConfig) { c.workers = int(o) }
 
 func (o workersOption) applyFit(c *fitConfig)      { c.workers = int(o) }
 func (o workersOption) applyEvaluate(c *fitConfig) { c.workers = int(o) }
@@ -112,19 +147,29 @@ func NewPlan(m *Model, maxBatch int, opts ...PlanOption) (*Plan, error) {
 	if err := kernels.Err(); err != nil {
 		return nil, fmt.Errorf("nn: NewPlan: %w", err)
 	}
-	p := &Plan{table: kernels.Default(), maxBatch: maxBatch}
-	l := lowering{Plan: p, model: m}
-	if err := l.lower(); err != nil {
+	if len(m.nodes) == 0 {
+		return nil, fmt.Errorf("nn: NewPlan: %w", errEmptyModel)
+	}
+	c, err := newPlanConfig(opts)
+	if err != nil {
 		return nil, fmt.Errorf("nn: NewPlan: %w", err)
 	}
-	if p.arena > maxElements/maxBatch {
-		return nil, fmt.Errorf("nn: NewPlan: maxBatch is %d, and each row takes %d floats: together more than %d", maxBatch, p.arena, maxElements)
+	p := &Plan{table: kernels.Default(), maxBatch: maxBatch}
+	l := lowering{Plan: p, model: m}
+	if err := l.lower(c.maxBytes); err != nil {
+		return nil, briefly(fmt.Errorf("nn: NewPlan: %w", err))
 	}
-	for _, o := range opts {
-		o.applyPlan(p)
+	if c.workers > 1 {
+		p.pool = kernels.NewPool(c.workers)
+		runtime.AddCleanup(p, func(pool *kernels.Pool) { pool.Close() }, p.pool)
 	}
 	return p, nil
 }
+
+var errEmptyPlan = errors.New("the plan is empty: make it with NewPlan or LoadPlan")
+
+// isEmpty reports a Plan that nothing has made.
+func (p *Plan) isEmpty() bool { return p == nil || p.table == nil }
 
 // MaxBatch returns the rows that a session has memory for.
 func (p *Plan) MaxBatch() int { return p.maxBatch }
@@ -151,6 +196,9 @@ func portNames(ports []port) []string {
 // Describe prints the steps with their shapes, for one sample: rows x columns; the floating-point operations, the bytes
 // of weights, and the memory of a session.
 func (p *Plan) Describe(w io.Writer) error {
+	if p.isEmpty() {
+		return fmt.Errorf("nn: Plan.Describe: %w", errEmptyPlan)
+	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(t, "step\tlayers\tin\tout\tactivation\tflops\tweight bytes\t\n")
 	flops, bytes := 0, 0
@@ -192,7 +240,9 @@ type lowering struct {
 	raw    map[*Node]place   // of dense results before softmax or gelu, if that is elsewhere
 	group  map[*Node][]*Node // of dense nodes that are one product
 	packed map[string]*kernels.PackedB
-	tables map[*Layer]kernels.Matrix // copies of embeddings
+	tables map[*Layer]*kernels.Matrix // copies of embeddings
+	copies []func() error             // fill packed and tables once it is known that there is memory for them
+	memory int64                      // bytes of packed and tables
 }
 
 // A fused is the activation of a dense node, and the layers that the step computes.
@@ -201,10 +251,10 @@ type fused struct {
 	name string
 }
 
-func (l *lowering) lower() error {
+func (l *lowering) lower(maxBytes int64) error {
 	l.same, l.act, l.users, l.depth = map[*Node]*Node{}, map[*Node]fused{}, map[*Node]int{}, map[*Node]int{}
 	l.places, l.raw, l.group, l.packed = map[*Node]place{}, map[*Node]place{}, map[*Node][]*Node{}, map[string]*kernels.PackedB{}
-	l.tables = map[*Layer]kernels.Matrix{}
+	l.tables = map[*Layer]*kernels.Matrix{}
 	nodes := l.resolve()
 	l.share(nodes)
 	l.merge(nodes)
@@ -215,7 +265,32 @@ func (l *lowering) lower() error {
 		}
 	}
 	l.finish()
-	l.layOut()
+	if err := l.checkMemory(l.layOut(), maxBytes); err != nil {
+		return err
+	}
+	for _, copy := range l.copies {
+		if err := copy(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkMemory reports what a plan of so many floats for each row of a batch would need beyond its limit.
+func (l *lowering) checkMemory(arena, maxBytes int64) error {
+	if arena > int64(maxElements/l.maxBatch) {
+		return fmt.Errorf("maxBatch is %d, and each row takes %d floats: together more than %d", l.maxBatch, arena, maxElements)
+	}
+	if l.arena = int(arena); maxBytes == 0 {
+		maxBytes = 1 << 30
+		for _, w := range l.model.weights {
+			maxBytes += 2 * 4 * int64(w.Rows*w.Cols)
+		}
+	}
+	session := 4*arena*int64(l.maxBatch) + int64(len(l.steps))*int64(unsafe.Sizeof(boundStep{}))
+	if need := l.memory + session; need > maxBytes {
+		return fmt.Errorf("needs %d bytes, %d for weights and %d for a session of up to %d rows; MaxBytes allows %d", need, l.memory, session, l.maxBatch, maxBytes)
+	}
 	return nil
 }
 
@@ -246,6 +321,7 @@ func (l *lowering) resolve() []*Node {
 		l.users[l.same[o]]++
 	}
 	for _, n := range m.nodes {
+		l.same[n] = l.same[l.same[n]] // what it passes on may have been joined since
 		if d, ok := n.layer.kind.(*dense); ok {
 			l.act[n] = fused{d.Activation, n.layer.name}
 		}
@@ -256,11 +332,7 @@ func (l *lowering) resolve() []*Node {
 		before := l.same[n.in[0]]
 		if f, ok := l.act[before]; ok && f.act == Linear && l.users[before] == 1 && lastOf(before) == lastOf(n) {
 			l.act[before] = fused{a.Activation, f.name + "+" + n.layer.name}
-			for _, other := range m.nodes {
-				if l.same[other] == n {
-					l.same[other] = before
-				}
-			}
+			l.same[n] = before
 			l.users[before] = l.users[n]
 		}
 	}
@@ -293,21 +365,61 @@ func (l *lowering) newBuffer(width int) int {
 	return len(l.buffers) - 1
 }
 
+// An alike has nodes that could be one product.
+type alike struct {
+	nodes []*Node
+	tries int
+}
+
+// maxTries bounds the looks for one product among alike nodes: each can be in vain and takes linear time.
+const maxTries = 64
+
+// eachAlike calls do with each node of which key has a key and those of the same key that come after it.
+func eachAlike[K comparable](nodes []*Node, key func(*Node) (K, bool), do func(n *Node, later []*Node) bool) {
+	all := map[K]*alike{}
+	var keyed []*alike
+	for _, n := range nodes {
+		if k, ok := key(n); ok {
+			if all[k] == nil {
+				all[k] = new(alike)
+			}
+			all[k].nodes = append(all[k].nodes, n)
+			keyed = append(keyed, all[k])
+		}
+	}
+	for _, a := range keyed {
+		n := a.nodes[0]
+		if a.nodes = a.nodes[1:]; a.tries < maxTries && do(n, a.nodes) {
+			a.tries++
+		}
+	}
+}
+
 // share makes the calls of one layer on nodes of one depth one product with more rows: their operands lie side by side,
 // which is as good as below each other.
 func (l *lowering) share(nodes []*Node) {
-	for i, n := range nodes {
-		if !isDense(n) || !flat(n) || l.group[n] != nil {
-			continue
+	type key struct {
+		layer *Layer
+		depth int
+		act   ActivationKind
+	}
+	keyOf := func(n *Node) (key, bool) {
+		return key{n.layer, l.depth[n], l.act[n].act}, isDense(n) && flat(n)
+	}
+	eachAlike(nodes, keyOf, func(n *Node, later []*Node) bool {
+		if l.group[n] != nil || isSource(l.same[n.in[0]]) {
+			return false
 		}
 		var calls, in []*Node
-		for _, o := range nodes[i:] {
-			if o.layer == n.layer && l.depth[o] == l.depth[n] && flat(o) && l.act[o].act == l.act[n].act && !slices.Contains(in, l.same[o.in[0]]) {
-				calls, in = append(calls, o), append(in, l.same[o.in[0]])
+		seen := map[*Node]bool{}
+		for _, o := range append([]*Node{n}, later...) {
+			if operand := l.same[o.in[0]]; !seen[operand] {
+				seen[operand] = true
+				calls, in = append(calls, o), append(in, operand)
 			}
 		}
 		if len(calls) < 2 || !l.beside(in) {
-			continue
+			return true
 		}
 		units := n.features()
 		out := l.newBuffer(units * len(calls))
@@ -315,7 +427,8 @@ func (l *lowering) share(nodes []*Node) {
 			l.group[o] = calls
 			l.places[o] = place{out, j * units}
 		}
-	}
+		return true
+	})
 }
 
 // beside puts results side by side in a buffer of their own, or finds them there.
@@ -354,19 +467,31 @@ func (l *lowering) merge(nodes []*Node) {
 		_, placed := l.places[n]
 		return isDense(n) && flat(n) && l.group[n] == nil && !placed && n.features() < narrow
 	}
-	for i, n := range nodes {
-		if !mergeable(n) {
-			continue
+	type key struct {
+		operand  *Node
+		params   int
+		epilogue kernels.Activation
+	}
+	keyOf := func(n *Node) (k key, ok bool) {
+		if ok = mergeable(n); ok {
+			k = key{l.same[n.in[0]], len(n.layer.params), l.act[n].act.epilogue()}
 		}
-		group := []*Node{n}
-		for _, o := range nodes[i+1:] {
-			if mergeable(o) && l.same[o.in[0]] == l.same[n.in[0]] && len(o.layer.params) == len(n.layer.params) &&
-				l.act[o].act.epilogue() == l.act[n].act.epilogue() && !slices.ContainsFunc(group, func(g *Node) bool { return g.layer == o.layer }) {
+		return k, ok
+	}
+	eachAlike(nodes, keyOf, func(n *Node, later []*Node) bool {
+		if l.group[n] != nil {
+			return false
+		}
+		var group []*Node
+		seen := map[*Layer]bool{}
+		for _, o := range append([]*Node{n}, later...) {
+			if l.group[o] == nil && !seen[o.layer] {
+				seen[o.layer] = true
 				group = append(group, o)
 			}
 		}
 		if len(group) < 2 {
-			continue
+			return true
 		}
 		width := 0
 		for _, o := range group {
@@ -384,7 +509,8 @@ func (l *lowering) merge(nodes []*Node) {
 			}
 			offset += o.features()
 		}
-	}
+		return true
+	})
 }
 
 // separate reports whether the activation is a step of its own.
@@ -454,6 +580,7 @@ func (l *lowering) step(s planStep) {
 		}
 		b.last = i
 	}
+	s.name = cut(s.name, 2*maxQuoted)
 	l.steps = append(l.steps, s)
 }
 
@@ -466,15 +593,17 @@ func (l *lowering) emit(n *Node) error {
 	case *dense:
 		return l.dense(n)
 	case *embedding:
-		rows, ok := l.tables[n.layer]
-		if !ok {
-			rows = kernels.NewMatrix(k.InputDim, k.OutputDim)
-			if err := l.table.Copy(rows, n.layer.params[0].value); err != nil {
-				return err
-			}
+		rows, size := l.tables[n.layer], 4*k.InputDim*k.OutputDim
+		if rows == nil {
+			rows = new(kernels.Matrix)
 			l.tables[n.layer] = rows
+			l.memory += int64(size)
+			l.copies = append(l.copies, func() error {
+				*rows = kernels.NewMatrix(k.InputDim, k.OutputDim)
+				return l.table.Copy(*rows, n.layer.params[0].value)
+			})
 		}
-		l.step(planStep{op: embedOp, name: n.layer.name, rows: rows, y: l.rowsOf(n, n.shape), x: []view{l.rowsOf(n.in[0], n.in[0].shape)}, bytes: 4 * len(rows.Data)})
+		l.step(planStep{op: embedOp, name: n.layer.name, rows: rows, y: l.rowsOf(n, n.shape), x: []view{l.rowsOf(n.in[0], n.in[0].shape)}, bytes: size})
 	case *activation:
 		s := planStep{op: activateOp, name: n.layer.name, act: k.Activation.epilogue(), flops: elements}
 		switch k.Activation {
@@ -563,11 +692,7 @@ func (l *lowering) dense(n *Node) error {
 		columns += o.features()
 		y.cols = columns
 	}
-	w, err := l.pack(layers, x.cols, columns)
-	if err != nil {
-		return err
-	}
-	l.step(planStep{op: denseOp, name: strings.Join(names, ", "), act: l.act[n].act.epilogue(), w: w, y: y, x: []view{x},
+	l.step(planStep{op: denseOp, name: strings.Join(names, ", "), act: l.act[n].act.epilogue(), w: l.pack(layers, x.cols, columns), y: y, x: []view{x},
 		flops: 2 * x.lead * x.cols * columns, bytes: 4 * columns * (x.cols + len(n.layer.params) - 1)})
 	for _, o := range group {
 		f := l.act[o]
@@ -583,31 +708,36 @@ func (l *lowering) dense(n *Node) error {
 	return nil
 }
 
-// pack returns the weights of layers side by side, packed once.
-func (l *lowering) pack(layers []*Layer, rows, cols int) (*kernels.PackedB, error) {
+// pack returns the weights of layers side by side, to be packed once.
+func (l *lowering) pack(layers []*Layer, rows, cols int) *kernels.PackedB {
 	var key strings.Builder
 	for _, layer := range layers {
 		fmt.Fprintf(&key, "%s\x00", layer.name)
 	}
 	if w := l.packed[key.String()]; w != nil {
-		return w, nil
-	}
-	all := kernels.NewMatrix(rows, cols)
-	var bias []float32
-	at := 0
-	for _, layer := range layers {
-		w := layer.params[0].value
-		if err := l.table.Copy(all.Columns(at, at+w.Cols), w); err != nil {
-			return nil, err
-		}
-		if len(layer.params) > 1 {
-			bias = append(bias, layer.params[1].value.Data...)
-		}
-		at += w.Cols
+		return w
 	}
 	w := new(kernels.PackedB)
 	l.packed[key.String()] = w
-	return w, l.table.Pack(w, all, bias)
+	const panel = 32 // columns, at most
+	l.memory += 4 * int64(rows+1) * int64((cols+panel-1)/panel*panel)
+	l.copies = append(l.copies, func() error {
+		all := kernels.NewMatrix(rows, cols)
+		var bias []float32
+		at := 0
+		for _, layer := range layers {
+			w := layer.params[0].value
+			if err := l.table.Copy(all.Columns(at, at+w.Cols), w); err != nil {
+				return err
+			}
+			if len(layer.params) > 1 {
+				bias = append(bias, layer.params[1].value.Data...)
+			}
+			at += w.Cols
+		}
+		return l.table.Pack(w, all, bias)
+	})
+	return w
 }
 
 // finish gives each input and output a buffer that it does not share.
@@ -632,23 +762,95 @@ func (l *lowering) finish() {
 	for b := range taken {
 		l.buffers[b].first, l.buffers[b].last = -1, len(l.steps)
 	}
+	l.uses = usesOf(l.Plan)
 }
 
-// layOut assigns places in the arena: each buffer gets the first gap among those that live at the same time.
-func (l *lowering) layOut() {
-	const align = 16 // floats: a cache line
-	for i := range l.buffers {
-		b := &l.buffers[i]
-		size := func(b *buffer) int { return (b.width + align - 1) / align * align }
-		for moved := true; moved; {
-			moved = false
-			for j := range l.buffers[:i] {
-				o := &l.buffers[j]
-				if o.first <= b.last && b.first <= o.last && o.offset < b.offset+size(b) && b.offset < o.offset+size(o) {
-					b.offset, moved = o.offset+size(o), true
-				}
+// usesOf returns the operands that lie in the memory of inputs and outputs.
+func usesOf(p *Plan) (uses []use) {
+	ports := make(map[int]use, len(p.inputs)+len(p.outputs))
+	for i, o := range p.inputs {
+		ports[o.buffer] = use{port: i}
+	}
+	for i, o := range p.outputs {
+		ports[o.buffer] = use{port: i, output: true}
+	}
+	for i, s := range p.steps {
+		for j, v := range append([]view{s.y}, s.x...) {
+			if u, ok := ports[v.buffer]; ok {
+				u.step, u.operand = i, j-1
+				uses = append(uses, u)
 			}
 		}
-		l.arena = max(l.arena, b.offset+size(b))
+	}
+	return uses
+}
+
+// layOut assigns places in the arena, whose size it returns: in the order in which buffers come to be used, each gets the
+// first gap that those in use leave.
+func (l *lowering) layOut() int64 {
+	var begin, end []int
+	for i := range l.buffers {
+		begin, end = append(begin, i), append(end, i)
+	}
+	slices.SortStableFunc(begin, func(a, b int) int { return l.buffers[a].first - l.buffers[b].first })
+	slices.SortStableFunc(end, func(a, b int) int { return l.buffers[a].last - l.buffers[b].last })
+	var free gaps
+	for _, i := range begin {
+		b := &l.buffers[i]
+		for ; l.buffers[end[0]].last < b.first; end = end[1:] {
+			o := &l.buffers[end[0]]
+			free.give(gap{int64(o.offset), int64(o.offset) + o.size()})
+		}
+		b.offset = int(free.take(b.size()))
+	}
+	return free.end
+}
+
+// size is the memory that the buffer takes, in floats for each row of a batch.
+func (b *buffer) size() int64 {
+	const align = 16 // floats: a cache line
+	return (int64(b.width) + align - 1) / align * align
+}
+
+type gap struct{ from, to int64 }
+
+// gaps are the unused places of the arena, in order.
+type gaps struct {
+	list []gap
+	end  int64 // of the arena
+}
+
+// maxGaps bounds the work on gaps. Where there are more, the first ones are forgotten: the arena is larger than it could be.
+const maxGaps = 1 << 10
+
+// take returns the first place of that size, which is at the end of the arena if there is none before.
+func (g *gaps) take(size int64) int64 {
+	i := slices.IndexFunc(g.list, func(f gap) bool { return f.to-f.from >= size || f.to == g.end })
+	if i < 0 {
+		g.end += size
+		return g.end - size
+	}
+	f := &g.list[i]
+	from := f.from
+	g.end = max(g.end, from+size)
+	if f.from += size; f.from >= f.to {
+		g.list = slices.Delete(g.list, i, i+1)
+	}
+	return from
+}
+
+// give joins a place with the gaps at its sides.
+func (g *gaps) give(f gap) {
+	i, _ := slices.BinarySearchFunc(g.list, f.from, func(o gap, from int64) int { return cmp.Compare(o.from, from) })
+	if i < len(g.list) && g.list[i].from == f.to {
+		f.to = g.list[i].to
+		g.list = slices.Delete(g.list, i, i+1)
+	}
+	if i > 0 && g.list[i-1].to == f.from {
+		g.list[i-1].to = f.to
+		return
+	}
+	if g.list = slices.Insert(g.list, i, f); len(g.list) > maxGaps {
+		g.list = slices.Delete(g.list, 0, 1)
 	}
 }

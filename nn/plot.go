@@ -22,14 +22,19 @@ func (m *Model) Mermaid(w io.Writer) error { return m.draw(w, "Mermaid", (*diagr
 
 // SVG draws the model's graph: a box per layer, coloured by whether it is an input, an output or between, and an arrow
 // per argument of a call. Arrows at a shared layer carry the number of the call, as in Summary. The picture needs no
-// style sheet and no ids, so it can stand in a page as it is.
+// style sheet and no ids, so it can stand in a page as it is. In a picture of thousands of boxes and bends, arrows are
+// straight and boxes stand in the order of Summary, so that drawing takes no longer than the picture is large.
 func (m *Model) SVG(w io.Writer) error { return m.draw(w, "SVG", (*diagram).svg) }
 
 func (m *Model) draw(w io.Writer, format string, draw func(*diagram, *strings.Builder)) error {
-	var b strings.Builder
-	draw(newDiagram(m), &b)
-	if _, err := io.WriteString(w, b.String()); err != nil {
-		return fmt.Errorf("nn: %s of model %q: %w", format, m.name, err)
+	err := errEmptyModel
+	if len(m.nodes) > 0 {
+		var b strings.Builder
+		draw(newDiagram(m), &b)
+		_, err = io.WriteString(w, b.String())
+	}
+	if err != nil {
+		return fmt.Errorf("nn: %s of model %s: %w", format, quote(m.name), err)
 	}
 	return nil
 }
@@ -44,15 +49,15 @@ type diagram struct {
 type role int
 
 const (
-	isInput role = iota
-	isHidden
+	isHidden role = iota
+	isInput
 	isOutput
 )
 
 var (
-	roleNames   = []string{"input", "hidden", "output"}
-	roleFills   = []string{"#e8f1fc", "#f5f6f8", "#fdf0e1"}
-	roleStrokes = []string{"#4585cb", "#98a2b0", "#d98634"}
+	roleNames   = [...]string{isInput: "input", isHidden: "hidden", isOutput: "output"}
+	roleFills   = [...]string{isInput: "#e8f1fc", isHidden: "#f5f6f8", isOutput: "#fdf0e1"}
+	roleStrokes = [...]string{isInput: "#4585cb", isHidden: "#98a2b0", isOutput: "#d98634"}
 )
 
 const (
@@ -84,15 +89,16 @@ type arrow struct {
 func newDiagram(m *Model) *diagram {
 	d := &diagram{name: visible(m.name)}
 	byLayer := map[*Layer]*box{}
+	roles := map[*Layer]role{}
+	for _, n := range m.outputs {
+		roles[n.layer] = isOutput
+	}
+	for _, n := range m.inputs {
+		roles[n.layer] = isInput
+	}
 	calls := m.calls()
 	for i, l := range m.layers {
-		b := &box{layer: l, id: fmt.Sprintf("n%d", i), role: isHidden, calls: calls[l]}
-		if slices.ContainsFunc(m.outputs, func(n *Node) bool { return n.layer == l }) {
-			b.role = isOutput
-		}
-		if slices.ContainsFunc(m.inputs, func(n *Node) bool { return n.layer == l }) {
-			b.role = isInput
-		}
+		b := &box{layer: l, id: fmt.Sprintf("n%d", i), role: roles[l], calls: calls[l]}
 		byLayer[l] = b
 		d.boxes = append(d.boxes, b)
 	}
@@ -147,17 +153,21 @@ func (a *arrow) labels() (tail, head string) {
 	return tail, head
 }
 
-// visible replaces what would not print by a visible sign, so that no name can break a table or a picture.
+// maxShown is up to where tables and pictures show a name, in characters.
+const maxShown = 250
+
+// visible replaces what would not print, or would turn the text around it, by a visible sign and cuts what is long, so
+// that no name can break a table or a picture.
 func visible(name string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r < ' ':
 			return '␀' + r
-		case unicode.IsControl(r), r == '\uFFFE', r == '\uFFFF':
+		case unicode.IsControl(r), unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp, unicode.Noncharacter_Code_Point), r == '\uFEFF':
 			return unicode.ReplacementChar
 		}
 		return r
-	}, name)
+	}, cut(name, maxShown))
 }
 
 func (d *diagram) dot(w *strings.Builder) {
@@ -234,9 +244,10 @@ func (d *diagram) mermaid(w *strings.Builder) {
 			fmt.Fprintf(w, "\tclassDef %s %s\n\tclass %s %s\n", name, look, strings.Join(ids, ","), name)
 		}
 	}
-	for r, name := range roleNames {
+	for _, r := range []role{isInput, isHidden, isOutput} {
+		name := roleNames[r]
 		look := fmt.Sprintf("fill:%s,stroke:%s,color:%s", roleFills[r], roleStrokes[r], textColor)
-		class(name, look, func(b *box) bool { return b.role == role(r) })
+		class(name, look, func(b *box) bool { return b.role == r })
 	}
 	class("frozen", "stroke-dasharray:5 4", func(b *box) bool { _, frozen := b.notes(); return frozen != "" })
 }
@@ -309,15 +320,48 @@ func (a *arrow) ends() (upper, lower *box) {
 	return a.from, a.to
 }
 
+// maxItems is up to where pictures are beautiful: order and position take quadratic time.
+const maxItems = 2000
+
 // layout gives each item its row, its place in it and its position (Sugiyama, Tagawa and Toda 1981).
 func (d *diagram) layout() [][]*item {
 	rows := d.rank()
+	if len(d.boxes)+d.bends()+len(d.arrows) > maxItems {
+		for _, a := range d.arrows {
+			if upper, lower := a.ends(); upper != lower {
+				a.route = []*item{&upper.item, &lower.item}
+			}
+		}
+		for _, row := range rows {
+			spread(row, func(*item) float64 { return 0 })
+		}
+		stack(rows)
+		return rows
+	}
+	d.route(rows)
 	order(rows)
 	position(rows)
 	return rows
 }
 
-// rank puts each box one row above the highest of those that use it and routes the arrows through the rows between.
+// bends returns how many bends the arrows need.
+func (d *diagram) bends() int {
+	last := map[stem]int{}
+	count := 0
+	for _, a := range d.arrows {
+		if a.isLoop() {
+			continue
+		}
+		upper, lower := a.ends()
+		if n := lower.item.row - upper.item.row - 1; n > last[a.stem()] {
+			count += n - last[a.stem()]
+			last[a.stem()] = n
+		}
+	}
+	return count
+}
+
+// rank puts each box one row above the highest of those that use it.
 func (d *diagram) rank() [][]*item {
 	height := map[*box]int{}
 	onPath := map[*box]bool{}
@@ -346,17 +390,24 @@ func (d *diagram) rank() [][]*item {
 		}
 	}
 	rows := make([][]*item, top+1)
-	add := func(i *item) {
-		i.place = len(rows[i.row])
-		rows[i.row] = append(rows[i.row], i)
-	}
 	for _, b := range d.boxes {
 		b.item = item{box: b, row: top - height[b], width: b.width()}
 		if b.role == isInput && len(b.arrows) == 0 {
 			b.item.row = 0
 		}
-		add(&b.item)
+		add(rows, &b.item)
 	}
+	return rows
+}
+
+// add puts an item at the end of its row.
+func add(rows [][]*item, i *item) {
+	i.place = len(rows[i.row])
+	rows[i.row] = append(rows[i.row], i)
+}
+
+// route leads the arrows through the rows between their boxes.
+func (d *diagram) route(rows [][]*item) {
 	bends := map[stem][]*item{}
 	join := func(upper, lower *item) {
 		if !slices.Contains(upper.down, lower) {
@@ -375,7 +426,7 @@ func (d *diagram) rank() [][]*item {
 			if n > len(bends[s]) {
 				bend := &item{row: row, width: bendWidth}
 				bends[s] = append(bends[s], bend)
-				add(bend)
+				add(rows, bend)
 			}
 			join(a.route[n-1], bends[s][n-1])
 			a.route = append(a.route, bends[s][n-1])
@@ -388,7 +439,6 @@ func (d *diagram) rank() [][]*item {
 			bend.bends = stem
 		}
 	}
-	return rows
 }
 
 // width is the space that the box takes in its row.
@@ -505,7 +555,7 @@ func crossings(rows [][]*item) int {
 	return count
 }
 
-// position moves items towards their neighbours above and below as far as their order allows, and sets rows apart.
+// position moves items towards their neighbours above and below as far as their order allows.
 func position(rows [][]*item) {
 	at := func(x *item) float64 { return x.x }
 	up := func(x *item) float64 { return mean(x.up, x.x, at) }
@@ -542,6 +592,11 @@ func position(rows [][]*item) {
 			}
 		}
 	}
+	stack(rows)
+}
+
+// stack moves everything to the margin and sets rows apart, more where arrows run far sideways.
+func stack(rows [][]*item) {
 	left := math.Inf(1)
 	for _, row := range rows {
 		left = min(left, row[0].x-row[0].width/2)
@@ -698,18 +753,19 @@ func (d *diagram) ports() (starts map[*box]map[stem]float64, ends map[*arrow]flo
 		arrow      *arrow
 	}
 	above, below := map[*box][]*port{}, map[*box][]*port{}
+	leaving := map[stem]*port{}
 	for _, a := range d.arrows {
 		if a.isLoop() {
 			continue
 		}
 		upper, lower := a.ends()
 		above[lower] = append(above[lower], &port{towards: a.route[len(a.route)-2].x, n: 1, arrow: a})
-		i := slices.IndexFunc(below[upper], func(p *port) bool { return p.stem == a.stem() })
-		if i < 0 {
-			i = len(below[upper])
-			below[upper] = append(below[upper], &port{stem: a.stem()})
+		p := leaving[a.stem()]
+		if p == nil {
+			p = &port{stem: a.stem()}
+			leaving[p.stem] = p
+			below[upper] = append(below[upper], p)
 		}
-		p := below[upper][i]
 		p.towards += a.route[1].x
 		p.n++
 	}

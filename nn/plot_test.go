@@ -57,7 +57,7 @@ func plotModels(t *testing.T) map[string]*Model {
 	h := cycle.On(cycle.On(x))
 	h = cycle.On(Dense(4, Tanh, Name("1. between")).On(h))
 	h = Add(Name("twice the same, with a name that is longer than any name should ever be")).On(h, h)
-	m, err := NewModel([]*Node{x, unused}, []*Node{Flatten(Name("]\xff\x01\u0085")).On(h)}, Name("\"\\"))
+	m, err := NewModel([]*Node{x, unused}, []*Node{Flatten(Name("]\x01\u0085")).On(h)}, Name("\"\\"))
 	require.NoError(t, err)
 	models["hostile"] = m
 	return models

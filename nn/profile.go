@@ -107,14 +107,13 @@ func (p *profile) write(w io.Writer) error {
 		share := float64(forward+backward) / float64(total) * 100
 		fmt.Fprintf(t, "%s\t%s\t%.1f %%\t  %s\n", cell(forward), cell(backward), share, name)
 	}
+	ways := map[*Layer][2]time.Duration{}
+	for i, n := range p.model.nodes {
+		w := ways[n.layer]
+		ways[n.layer] = [2]time.Duration{w[0] + p.times[int(inForward)+i], w[1] + p.backward[i]}
+	}
 	for _, l := range p.model.layers {
-		var forward, backward time.Duration
-		for i, n := range p.model.nodes {
-			if n.layer == l {
-				forward += p.times[int(inForward)+i]
-				backward += p.backward[i]
-			}
-		}
+		forward, backward := ways[l][0], ways[l][1]
 		if forward+backward > 0 {
 			line(l.describe(), forward, backward)
 		}

@@ -24,7 +24,7 @@ func (*flatten) build(in [][]int) ([]int, []param, error) {
 func (*flatten) forward(c *call) *autograd.Tensor { return c.in[0] }
 
 type reshape struct {
-	Shape []int `json:"target_shape"`
+	Shape few[int] `json:"target_shape"`
 }
 
 // Reshape gives each sample another shape of as many elements, without the batch axis: Reshape([]int{8, 4}).

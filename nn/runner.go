@@ -44,15 +44,17 @@ func newRunner(m *Model, fused map[*Node]bool) *runner {
 	for i, w := range m.weights {
 		weights[w.param] = i
 	}
+	inputs := map[*Node]int{}
+	for i, n := range m.inputs {
+		inputs[n] = i
+	}
 	calls := map[*Layer]int{}
 	for i, n := range m.nodes {
 		place[n] = i
 		s := step{node: n, input: -1, index: calls[n.layer], fused: fused[n], used: !fused[n]}
 		calls[n.layer]++
-		for j, input := range m.inputs {
-			if n == input {
-				s.input = j
-			}
+		if j, ok := inputs[n]; ok {
+			s.input = j
 		}
 		for _, in := range n.in {
 			s.in = append(s.in, place[in])

@@ -24,8 +24,24 @@ const (
 	fileVersion = "1"
 
 	maxHeader = 100_000_000 // bytes, as in safetensors' own implementation
-	maxNodes  = 1 << 14     // and layers: some work on a graph takes quadratic time
+	maxNodes  = 1 << 14     // and layers
+	maxEdges  = 1 << 16     // operands of all nodes
+	maxName   = 1 << 12     // bytes of a name
+	maxNames  = 1 << 20     // bytes of the names of all nodes' layers
+	maxValues = 1 << 20     // of one JSON text; what the others allow has less
 )
+
+// checkSize reports a graph that is too large. With maxNames, maxRank and maxElements these are the limits of a model;
+// they keep the header of whatever NewModel accepts below maxHeader.
+func checkSize(nodes, edges int) error {
+	switch {
+	case nodes > maxNodes:
+		return fmt.Errorf("the model has %d nodes, at most %d are possible", nodes, maxNodes)
+	case edges > maxEdges:
+		return fmt.Errorf("the model's nodes are called on %d nodes in all, at most %d are possible", edges, maxEdges)
+	}
+	return nil
+}
 
 // metadata is "__metadata__" in the header, where safetensors allows only strings.
 type metadata struct {
@@ -60,12 +76,19 @@ type tensorInfo struct {
 func encodeHeader(meta metadata, tensors []tensor) ([]byte, error) {
 	meta.Format, meta.Version, meta.Checksum = fileFormat, fileVersion, strings.Repeat("0", checksumDigits)
 	b := bytes.NewBuffer(make([]byte, 8))
+	e := newEncoder(b)
 	var errs []error
+	encode := func(v any) {
+		if err := e.Encode(v); err != nil {
+			errs = append(errs, err)
+		}
+		b.Truncate(b.Len() - 1) // the end of the line
+	}
 	field := func(before, name string, value any) {
-		n, err := encodeJSON(name)
-		v, err2 := encodeJSON(value)
-		errs = append(errs, err, err2)
-		fmt.Fprintf(b, "%s%s:%s", before, n, v)
+		b.WriteString(before)
+		encode(name)
+		b.WriteByte(':')
+		encode(value)
 	}
 	field("{", "__metadata__", meta)
 	var offset int64
@@ -88,18 +111,24 @@ func encodeHeader(meta metadata, tensors []tensor) ([]byte, error) {
 
 // readHeader reads a file up to the first number.
 func readHeader(r io.Reader) ([]byte, error) {
-	var b bytes.Buffer
-	if n, err := io.CopyN(&b, r, 8); err != nil {
+	b := make([]byte, 8)
+	if n, err := io.ReadFull(r, b); err != nil {
 		return nil, fmt.Errorf("header length: %d of 8 bytes: %w", n, unexpected(err))
 	}
-	size := binary.LittleEndian.Uint64(b.Bytes())
+	size := binary.LittleEndian.Uint64(b)
 	if size > maxHeader {
 		return nil, fmt.Errorf("header length %d is more than %d: not a safetensors file", size, maxHeader)
 	}
-	if n, err := io.CopyN(&b, r, int64(size)); err != nil {
-		return nil, fmt.Errorf("header: %d of %d bytes: %w", n, size, unexpected(err))
+	for end := 8 + int(size); len(b) < end; { // memory grows only with what has arrived
+		have := len(b)
+		b = append(make([]byte, 0, min(end, max(2*have, 1<<16))), b...)
+		n, err := io.ReadFull(r, b[have:cap(b)])
+		if err != nil {
+			return nil, fmt.Errorf("header: %d of %d bytes: %w", have-8+n, size, unexpected(err))
+		}
+		b = b[:cap(b)]
 	}
-	return b.Bytes(), nil
+	return b, nil
 }
 
 // compareHeaders reports where a header, its checksum apart, is not what it must be.
@@ -161,17 +190,70 @@ func unexpected(err error) error {
 // encodeJSON returns v on one line, with < and the like as they are.
 func encodeJSON(v any) ([]byte, error) {
 	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	err := e.Encode(v)
+	err := newEncoder(&b).Encode(v)
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}
+
+func newEncoder(w io.Writer) *json.Encoder {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e
 }
 
 // decodeJSON sets v and reports fields that it does not have.
 func decodeJSON(text string, v any) error {
+	if err := checkValues(text); err != nil {
+		return err
+	}
 	d := json.NewDecoder(strings.NewReader(text))
 	d.DisallowUnknownFields()
 	return d.Decode(v)
+}
+
+// checkValues reports a text of so many values that they could take much more memory than the text, and strings that are
+// longer than a name can be: errors would repeat them.
+func checkValues(text string) error {
+	n, quoted, begin := 1, false, 0
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '"':
+			if quoted = !quoted; quoted {
+				begin = i + 1
+			} else if i-begin > len(`\u0000`)*maxName {
+				return fmt.Errorf("has a string of %d bytes, a name has at most %d", i-begin, maxName)
+			}
+		case quoted && c == '\\':
+			i++
+		case !quoted && (c == ',' || c == '[' || c == '{'):
+			n++
+		}
+	}
+	if n > maxValues {
+		return fmt.Errorf("has %d values, at most %d are possible", n, maxValues)
+	}
+	return nil
+}
+
+// An indices is a JSON array of numbers in exactly the memory that they need.
+type indices []int
+
+func (l *indices) UnmarshalJSON(text []byte) error {
+	n := bytes.Count(text, []byte(",")) + 1
+	if n > maxEdges {
+		return fmt.Errorf("a list has %d elements, at most %d are possible", n, maxEdges)
+	}
+	*l = make(indices, 0, n)
+	return json.Unmarshal(text, (*[]int)(l))
+}
+
+// A few is a JSON array of at most maxRank elements.
+type few[T any] []T
+
+func (l *few[T]) UnmarshalJSON(text []byte) error {
+	if n := bytes.Count(text, []byte(",")) + 1; n > maxRank {
+		return fmt.Errorf("a list has %d elements, at most %d are possible", n, maxRank)
+	}
+	return json.Unmarshal(text, (*[]T)(l))
 }
 
 // A list is a JSON array of at most maxNodes elements. Reading ends at the first wrong one, where package json would

@@ -24,8 +24,8 @@ type architecture struct {
 	Seed    uint64            `json:"seed"`
 	Layers  list[layerConfig] `json:"layers"`  // in the order of their creation
 	Nodes   list[nodeConfig]  `json:"nodes"`   // in the order of their creation
-	Inputs  []int             `json:"inputs"`  // in Nodes
-	Outputs []int             `json:"outputs"` // in Nodes
+	Inputs  indices           `json:"inputs"`  // in Nodes
+	Outputs indices           `json:"outputs"` // in Nodes
 }
 
 type layerConfig struct {
@@ -37,8 +37,8 @@ type layerConfig struct {
 
 // nodeConfig is one call of a layer. A node can only be called on earlier ones, so there are no cycles.
 type nodeConfig struct {
-	Layer string `json:"layer"`
-	On    []int  `json:"on,omitempty"` // in Nodes
+	Layer string  `json:"layer"`
+	On    indices `json:"on,omitempty"` // in Nodes
 }
 
 // training is what Compile was given and how far training has come.
@@ -49,10 +49,10 @@ type training struct {
 }
 
 type headConfig struct {
-	Output  string     `json:"output"`
-	Loss    lossConfig `json:"loss"`
-	Weight  float64    `json:"loss_weight"`
-	Metrics []string   `json:"metrics,omitempty"`
+	Output  string      `json:"output"`
+	Loss    lossConfig  `json:"loss"`
+	Weight  float64     `json:"loss_weight"`
+	Metrics few[string] `json:"metrics,omitempty"`
 }
 
 // Save writes the model to a file that Load reads: its graph, weights and, if it is compiled, everything that training
@@ -60,29 +60,47 @@ type headConfig struct {
 //
 // The file is complete or not there at all: Save writes a temporary file, .espalier-*.tmp in the same folder, and then
 // gives it the name path, which replaces a regular file of that name. If Save fails before that, the old file stays and
-// the temporary one is removed; a process that is killed may leave the latter behind.
+// the temporary one is removed; a process that is killed may leave the latter behind. When Save returns nil, the file
+// outlasts a loss of power; the one error after the change of names is that the system does not promise this.
+//
+// As if the old file were written to, a symbolic link stays one and the file that it leads to is replaced, and the mode
+// stays, and so do owner and group where the process may give a file to them. Other hard links to the old file keep the
+// old model. A file that is new has mode 0666 before the umask.
 func (m *Model) Save(path string) error {
 	if err := m.save(path); err != nil {
-		return fmt.Errorf("nn: Save %q: %w", path, err)
+		return briefly(fmt.Errorf("nn: Save %q: %w", path, err))
 	}
 	return nil
 }
 
 func (m *Model) save(path string) error {
+	path, err := follow(path)
+	if err != nil {
+		return err
+	}
 	mode := fs.FileMode(0o666)
-	if old, err := os.Stat(path); err == nil {
+	old, err := os.Stat(path)
+	if err == nil {
 		if mode = old.Mode(); !mode.IsRegular() {
 			return fmt.Errorf("is not a regular file but %s", mode)
 		}
+	} else {
+		old = nil
 	}
-	folder := filepath.Dir(path)
-	temporary := filepath.Join(folder, fmt.Sprintf(".espalier-%016x.tmp", rand.Uint64()))
+	folder, _ := filepath.Split(path) // unlike Dir it leaves folder/../ alone, which means something else where folder is a link
+	temporary := folder + fmt.Sprintf(".espalier-%016x.tmp", rand.Uint64())
 	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode.Perm())
 	if err != nil {
 		return err
 	}
-	if _, err = m.writeTo(f); err == nil {
-		err = f.Sync()
+	if old != nil {
+		err = keep(f, old)
+	}
+	if err == nil {
+		_, err = m.writeTo(f)
+	}
+	if err == nil {
+		err = syncFile(f)
 	}
 	err = errors.Join(err, f.Close())
 	if err == nil {
@@ -91,7 +109,36 @@ func (m *Model) save(path string) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(temporary))
 	}
-	return syncFolder(folder)
+	return syncFolder(cmp.Or(folder, "."))
+}
+
+// syncFile is a variable so that a test can see that nothing is renamed before it is safe.
+var syncFile = (*os.File).Sync
+
+// keep gives f the owner and mode of an old file. The umask has taken bits from the mode, and a new owner may.
+func keep(f *os.File, old fs.FileInfo) error {
+	keepOwner(f, old)
+	now, err := f.Stat()
+	if err == nil && now.Mode().Perm() != old.Mode().Perm() { // some file systems know one mode and no change
+		err = f.Chmod(old.Mode().Perm())
+	}
+	return err
+}
+
+// follow returns what a path leads to if it is a symbolic link, even to what is not there yet.
+func follow(path string) (string, error) {
+	for range 40 { // as many as Linux follows
+		target, err := os.Readlink(path)
+		if err != nil { // no link
+			return path, nil
+		}
+		if !filepath.IsAbs(target) {
+			folder, _ := filepath.Split(path)
+			target = folder + target
+		}
+		path = target
+	}
+	return "", errors.New("too many symbolic links")
 }
 
 // syncFolder makes a rename last through a loss of power.
@@ -103,14 +150,15 @@ func syncFolder(path string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Sync(), f.Close())
+	return errors.Join(syncFile(f), f.Close())
 }
 
-// WriteTo writes what Save writes. The same model gives the same bytes.
+// WriteTo writes what Save writes. The same model gives the same bytes. A model that no file can hold is an error before
+// the first byte; after an error of w, it has the first bytes of a file.
 func (m *Model) WriteTo(w io.Writer) (int64, error) {
 	n, err := m.writeTo(w)
 	if err != nil {
-		err = fmt.Errorf("nn: WriteTo: %w", err)
+		err = briefly(fmt.Errorf("nn: WriteTo: %w", err))
 	}
 	return n, err
 }
@@ -123,7 +171,7 @@ func (m *Model) writeTo(w io.Writer) (int64, error) {
 	tensors := m.tensors()
 	for _, t := range tensors {
 		if n := elements(t.shape); len(*t.data) != n {
-			return 0, fmt.Errorf("%q has %d values, shape %s needs %d", t.name, len(*t.data), formatShape(t.shape), n)
+			return 0, fmt.Errorf("%s has %d values, shape %s needs %d", quote(t.name), len(*t.data), formatShape(t.shape), n)
 		}
 		if err := t.check(); err != nil {
 			return 0, err
@@ -165,15 +213,16 @@ func (c *counter) Write(b []byte) (int, error) {
 
 // tensors returns what a file of the model holds: the weights, then the optimizer's state.
 func (m *Model) tensors() []tensor {
-	var all []tensor
+	var slots []string
+	if m.trainer != nil {
+		slots = m.trainer.optimizer.slots()
+	}
+	all := make([]tensor, 0, len(m.weights)*(1+len(slots)))
 	for _, w := range m.weights {
 		all = append(all, tensor{w.Name, w.Shape, &w.Data})
 	}
-	if m.trainer == nil {
-		return all
-	}
 	for i, w := range m.weights {
-		for j, slot := range m.trainer.optimizer.slots() {
+		for j, slot := range slots {
 			all = append(all, tensor{"optimizer/" + w.Name + "/" + slot, w.Shape, &m.trainer.slots[i][j]})
 		}
 	}
@@ -182,7 +231,7 @@ func (m *Model) tensors() []tensor {
 
 func (t *tensor) check() error {
 	if i := nonFinite(*t.data); i >= 0 {
-		return fmt.Errorf("%q: value %d is %v: %w", t.name, i, (*t.data)[i], ErrNonFinite)
+		return fmt.Errorf("%s: value %d is %v: %w", quote(t.name), i, (*t.data)[i], ErrNonFinite)
 	}
 	return nil
 }
@@ -211,20 +260,20 @@ func (m *Model) header() ([]byte, error) {
 }
 
 func (m *Model) architecture() (*architecture, error) {
-	a := &architecture{Name: m.name, Seed: m.seed}
-	if len(m.nodes) > maxNodes {
-		return nil, fmt.Errorf("the model has %d nodes, at most %d are possible", len(m.nodes), maxNodes)
+	if len(m.nodes) == 0 {
+		return nil, errEmptyModel
 	}
-	if !utf8.ValidString(m.name) {
-		return nil, fmt.Errorf("the model's name %q is not valid UTF-8", m.name)
+	a := &architecture{Name: m.name, Seed: m.seed}
+	if err := checkSize(len(m.nodes), 0); err != nil {
+		return nil, err
+	}
+	if err := m.checkNames(); err != nil {
+		return nil, err
 	}
 	layers := slices.Clone(m.layers)
 	slices.SortFunc(layers, func(a, b *Layer) int { return cmp.Compare(a.created, b.created) })
 	for _, l := range layers {
 		config, err := encodeJSON(l.kind)
-		if err == nil && !utf8.ValidString(l.name) {
-			err = errors.New("the name is not valid UTF-8")
-		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", l.describe(), err)
 		}
@@ -251,6 +300,33 @@ func (m *Model) architecture() (*architecture, error) {
 	}
 	return a, nil
 }
+
+// checkNames reports names that a file cannot hold.
+func (m *Model) checkNames() error {
+	if !utf8.ValidString(m.name) {
+		return fmt.Errorf("the model's name %s is not valid UTF-8", quote(m.name))
+	}
+	if len(m.name) > maxName {
+		return fmt.Errorf("the model's name %s has %d bytes, at most %d are possible", quote(m.name), len(m.name), maxName)
+	}
+	size := 0
+	var errs []error
+	for _, n := range m.nodes {
+		size += len(n.layer.name)
+		switch {
+		case !utf8.ValidString(n.layer.name):
+			errs = append(errs, fmt.Errorf("%s: the name is not valid UTF-8", n.layer.describe()))
+		case len(n.layer.name) > maxName:
+			errs = append(errs, fmt.Errorf("%s: the name has %d bytes, at most %d are possible", n.layer.describe(), len(n.layer.name), maxName))
+		}
+	}
+	if size > maxNames {
+		errs = append(errs, fmt.Errorf("the names of all nodes' layers have %d bytes, at most %d are possible", size, maxNames))
+	}
+	return errors.Join(errs...)
+}
+
+var errEmptyModel = errors.New("the model is empty: make it with NewModel or Load")
 
 func (t *trainer) training() *training {
 	c := &training{Optimizer: t.optimizer, Iterations: t.iterations}

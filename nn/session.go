@@ -3,9 +3,9 @@ package nn
 import (
 	"errors"
 	"fmt"
+	"math"
+	"math/bits"
 	"slices"
-	"sync/atomic"
-	"unsafe"
 
 	"github.com/espalier-ml/espalier/kernels"
 )
@@ -19,7 +19,6 @@ type Session struct {
 	steps   []boundStep
 	inputs  [][]float32
 	outputs [][]float32
-	uses    []use
 	away    bool // RunOn left operands in the caller's memory
 	first   int  // row of the caller's data that Predict put into row 0: for errors
 }
@@ -40,8 +39,13 @@ type boundStep struct {
 	x     [2]kernels.Matrix
 }
 
-// NewSession returns a session with memory of its own.
+var errEmptySession = errors.New("the session is empty: make it with NewSession of a plan that NewPlan or LoadPlan returned")
+
+// NewSession returns a session with memory of its own, that of a zero Plan is a zero Session, whose methods return errors.
 func (p *Plan) NewSession() *Session {
+	if p.isEmpty() {
+		return new(Session)
+	}
 	s := &Session{plan: p, steps: make([]boundStep, len(p.steps))}
 	s.scratch.Pool = p.pool
 	arena := make([]float32, p.arena*p.maxBatch)
@@ -71,26 +75,12 @@ func (p *Plan) NewSession() *Session {
 		return all
 	}
 	s.inputs, s.outputs = memory(p.inputs), memory(p.outputs)
-	for i, step := range p.steps {
-		for j, v := range append([]view{step.y}, step.x...) {
-			for k, o := range p.inputs {
-				if v.buffer == o.buffer {
-					s.uses = append(s.uses, use{i, j - 1, false, k})
-				}
-			}
-			for k, o := range p.outputs {
-				if v.buffer == o.buffer {
-					s.uses = append(s.uses, use{i, j - 1, true, k})
-				}
-			}
-		}
-	}
 	return s
 }
 
 // move points the operands in the memory of inputs and outputs at other memory, of batch rows.
 func (s *Session) move(inputs, outputs [][]float32, batch int) error {
-	for _, u := range s.uses {
+	for _, u := range s.plan.uses {
 		b := &s.steps[u.step]
 		memory := inputs
 		if u.output {
@@ -102,7 +92,7 @@ func (s *Session) move(inputs, outputs [][]float32, batch int) error {
 		}
 		m.Data = memory[u.port][v.offset:]
 	}
-	for _, u := range s.uses {
+	for _, u := range s.plan.uses {
 		if b := &s.steps[u.step]; b.op == denseOp {
 			y, x := b.y, b.x[0]
 			y.Rows, x.Rows = b.lead*batch, b.lead*batch
@@ -115,8 +105,12 @@ func (s *Session) move(inputs, outputs [][]float32, batch int) error {
 }
 
 // RunOn is Run on the caller's memory: it reads batch rows of each input from inputs and writes as many of each output
-// to outputs. Input and Output keep what they have. Inputs and outputs must not overlap.
+// to outputs. Input and Output keep what they have. What lies behind the rows of an output stays as it is. No output may
+// share memory with an input or another output: what outputs hold then is not specified. Inputs may share memory.
 func (s *Session) RunOn(inputs, outputs [][]float32, batch int) error {
+	if s == nil || s.plan == nil {
+		return fmt.Errorf("nn: Session.RunOn: %w", errEmptySession)
+	}
 	if err := s.plan.check(inputs, outputs, batch); err != nil {
 		return fmt.Errorf("nn: Session.RunOn: %w", err)
 	}
@@ -134,30 +128,42 @@ func (s *Session) RunOn(inputs, outputs [][]float32, batch int) error {
 // no input i.
 func (s *Session) Input(i int) []float32 { return s.inputs[i] }
 
-// Output returns the memory of output i: maxBatch rows, of which Run writes the first. They are valid until the next Run.
+// Output returns the memory of output i: maxBatch rows, of which Run writes the first and leaves the others as they are.
+// They are valid until the next Run. Like an index it panics if there is no output i.
 func (s *Session) Output(i int) []float32 { return s.outputs[i] }
 
 // InputByName is Input for the input of that name.
 func (s *Session) InputByName(name string) ([]float32, error) {
-	return byName("input", name, s.plan.inputs, s.inputs)
+	return s.byName("input", name, s.inputs)
 }
 
 // OutputByName is Output for the output of that name.
 func (s *Session) OutputByName(name string) ([]float32, error) {
-	return byName("output", name, s.plan.outputs, s.outputs)
+	return s.byName("output", name, s.outputs)
 }
 
-func byName(what, name string, ports []port, memory [][]float32) ([]float32, error) {
+func (s *Session) byName(what, name string, memory [][]float32) ([]float32, error) {
+	if s.plan == nil {
+		return nil, fmt.Errorf("nn: Session: %w", errEmptySession)
+	}
+	ports := s.plan.inputs
+	if what == "output" {
+		ports = s.plan.outputs
+	}
 	i := slices.IndexFunc(ports, func(p port) bool { return p.name == name })
 	if i < 0 {
-		return nil, fmt.Errorf("nn: Session: unknown %s %q: valid are %q", what, name, portNames(ports))
+		return nil, fmt.Errorf("nn: Session: unknown %s %s: valid are %s", what, quote(name), quoteAll(portNames(ports)))
 	}
 	return memory[i], nil
 }
 
 // Run computes the outputs of the first batch rows of the inputs. An index that is none of an [Embedding]'s is an error
-// that names input, layer and row and wraps a [kernels.IndexError]; the outputs then hold anything.
+// that names input, layer and row and wraps a [kernels.IndexError]; the outputs then hold anything. Any other number is
+// computed with, so a NaN in a row is one in what that row's outputs depend on; [Model.Predict] refuses it.
 func (s *Session) Run(batch int) error {
+	if s == nil || s.plan == nil {
+		return fmt.Errorf("nn: Session.Run: %w", errEmptySession)
+	}
 	if batch < 1 || batch > s.plan.maxBatch {
 		return fmt.Errorf("nn: Session.Run: batch is %d, valid are 1 to %d", batch, s.plan.maxBatch)
 	}
@@ -213,7 +219,7 @@ func (s *Session) run(batch int) error {
 		case copyOp:
 			b.copy()
 		case embedOp:
-			if err = t.Gather(b.y, b.x[0], b.rows); err != nil {
+			if err = t.Gather(b.y, b.x[0], *b.rows); err != nil {
 				err = s.indexError(b.planStep, err)
 			}
 		case addOp:
@@ -235,21 +241,28 @@ func (s *Session) indexError(step *planStep, err error) error {
 	if errors.As(err, &index) {
 		index.Row += s.first
 	}
-	return fmt.Errorf("nn: input %q: layer %q (Embedding): %w", s.plan.inputs[i].name, step.name, err)
+	return fmt.Errorf("nn: input %s: layer %s (Embedding): %w", quote(s.plan.inputs[i].name), quote(step.name), err)
 }
 
 // Predict computes the outputs of any number of rows: inputs[i] has batch rows of input i, outputs[i] has room for as
-// many of output i. It may be called from any number of goroutines, and allocates nothing once there have been as many
-// calls at the same time.
+// many of output i, what lies behind which stays as it is. It may be called from any number of goroutines, and allocates
+// nothing once there have been as many calls at the same time. Sessions that calls needed and no longer need are gone
+// after two garbage collections.
+//
+// No output may share memory with another output, nor with an input unless batch is at most MaxBatch: then, all inputs
+// are read before an output is written. NaN is a number like others, see [Session.Run].
 func (p *Plan) Predict(inputs, outputs [][]float32, batch int) error {
+	if p.isEmpty() {
+		return fmt.Errorf("nn: Plan.Predict: %w", errEmptyPlan)
+	}
 	if err := p.check(inputs, outputs, batch); err != nil {
 		return fmt.Errorf("nn: Plan.Predict: %w", err)
 	}
-	s := p.sessions.take()
+	s, _ := p.sessions.Get().(*Session)
 	if s == nil {
 		s = p.NewSession()
 	}
-	defer p.sessions.put(s)
+	defer p.sessions.Put(s)
 	for from := 0; from < batch; from += p.maxBatch {
 		rows := min(p.maxBatch, batch-from)
 		for i, f := range p.inputs {
@@ -278,48 +291,16 @@ func (p *Plan) check(inputs, outputs [][]float32, batch int) error {
 
 func checkPorts(what string, ports []port, memory [][]float32, batch int) error {
 	if len(memory) != len(ports) {
-		return fmt.Errorf("got %d %ss, the model has %d: %q", len(memory), what, len(ports), portNames(ports))
+		return fmt.Errorf("got %d %ss, the model has %d: %s", len(memory), what, len(ports), quoteAll(portNames(ports)))
 	}
 	for i, p := range ports {
 		if n := len(memory[i]); n/p.features < batch {
-			return fmt.Errorf("%s %q has %d elements, %d rows of %d features need %d", what, p.name, n, batch, p.features, batch*p.features)
-		}
-	}
-	return nil
-}
-
-// A freeList keeps sessions between calls of Predict.
-type freeList [freeSlots]struct {
-	session atomic.Pointer[Session]
-	_       [56]byte // the rest of a cache line
-}
-
-const freeSlots = 64
-
-// home returns the slot at which the calling goroutine begins to look. It hashes the address of its stack, so that a
-// goroutine mostly finds what it put there, and those on different cores seldom meet.
-func home() uint32 {
-	var here byte
-	return uint32(uintptr(unsafe.Pointer(&here))>>11) * 0x9e3779b1 >> 26
-}
-
-// take returns a session, or nil if there is none.
-func (f *freeList) take() *Session {
-	for i, at := 0, home(); i < freeSlots; i, at = i+1, (at+1)%freeSlots {
-		if slot := &f[at].session; slot.Load() != nil {
-			if s := slot.Swap(nil); s != nil {
-				return s
+			need := fmt.Sprint(batch * p.features)
+			if hi, lo := bits.Mul64(uint64(batch), uint64(p.features)); hi > 0 || lo > math.MaxInt {
+				need = "more than memory has"
 			}
+			return fmt.Errorf("%s %s has %d elements, %d rows of %d features need %s", what, quote(p.name), n, batch, p.features, need)
 		}
 	}
 	return nil
-}
-
-// put gives a session back, or to the garbage collector if all slots have one.
-func (f *freeList) put(s *Session) {
-	for i, at := 0, home(); i < freeSlots; i, at = i+1, (at+1)%freeSlots {
-		if f[at].session.CompareAndSwap(nil, s) {
-			return
-		}
-	}
 }

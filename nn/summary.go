@@ -5,12 +5,15 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // A SummaryOption configures Summary.
 type SummaryOption func(*summary)
 
-// SummaryWidth is the width of the table in characters. The default is 80.
+// SummaryWidth is the width of the table in places of a terminal, of which Chinese, Japanese and Korean signs take two.
+// The default is 80.
 func SummaryWidth(characters int) SummaryOption {
 	return func(s *summary) { s.width = characters }
 }
@@ -25,15 +28,21 @@ func SummaryTrainable() SummaryOption {
 // second call of layer dense. It is an error if the table is too narrow for its columns.
 func (m *Model) Summary(w io.Writer, opts ...SummaryOption) error {
 	s := summary{width: 80}
-	for _, o := range opts {
+	for i, o := range opts {
+		if o == nil {
+			return fmt.Errorf("nn: summary of model %s: option %d is nil", quote(m.name), i)
+		}
 		o(&s)
 	}
-	text, err := s.print(m)
+	text, err := "", errEmptyModel
+	if len(m.nodes) > 0 {
+		text, err = s.print(m)
+	}
 	if err == nil {
 		_, err = io.WriteString(w, text)
 	}
 	if err != nil {
-		return fmt.Errorf("nn: summary of model %q: %w", m.name, err)
+		return fmt.Errorf("nn: summary of model %s: %w", quote(m.name), err)
 	}
 	return nil
 }
@@ -179,39 +188,76 @@ func (s *summary) count(what string, n int) {
 	fmt.Fprintf(s, " %s params: %s (%s)\n", what, thousands(n), memory(n))
 }
 
-// wrap breaks text at spaces into lines of at most width characters. A word that is longer is cut.
+// wrap breaks text at spaces into lines of at most width cells. A word that is longer is cut.
 func wrap(text string, width int) []string {
 	if width < 1 {
 		return nil
 	}
 	var lines []string
-	var line []rune
+	var line strings.Builder
+	used := 0 // cells of line
 	flush := func() {
-		line = []rune(strings.TrimRight(string(line), " "))
-		if len(line) > width {
-			line = append(line[:width-1], '…')
+		s := strings.TrimRight(line.String(), " ")
+		if cells(s) > width {
+			end, n := 0, 1 // the sign that it is cut takes a cell
+			for i, r := range s {
+				if n += cellsOf(r); n > width {
+					break
+				}
+				end = i + utf8.RuneLen(r)
+			}
+			s = s[:end] + "…"
 		}
-		lines = append(lines, string(line))
-		line = nil
+		lines = append(lines, s)
+		line.Reset()
+		used = 0
 	}
 	started := false // leading spaces belong to the first word
 	for word := range strings.SplitAfterSeq(text, " ") {
-		n := len([]rune(strings.TrimRight(word, " ")))
-		if n > 0 && started && len(line)+n > width {
+		n := cells(strings.TrimRight(word, " "))
+		if n > 0 && started && used+n > width {
 			flush()
 		}
 		started = started || n > 0
-		line = append(line, []rune(word)...)
+		line.WriteString(word)
+		used += cells(word)
 	}
 	flush()
 	return lines
 }
 
-// The alignments count characters as fmt does.
-func left(text string, width int) string  { return fmt.Sprintf("%-*s", width, text) }
-func right(text string, width int) string { return fmt.Sprintf("%*s", width, text) }
+func left(text string, width int) string  { return text + blanks(width-cells(text)) }
+func right(text string, width int) string { return blanks(width-cells(text)) + text }
 func center(text string, width int) string {
-	return left(strings.Repeat(" ", (width-len([]rune(text)))/2)+text, width)
+	return left(blanks((width-cells(text))/2)+text, width)
+}
+
+func blanks(n int) string { return strings.Repeat(" ", max(0, n)) }
+
+// cells returns how many places of a terminal text takes: the table is straight where letters are as wide as two, too.
+func cells(text string) int {
+	n := 0
+	for _, r := range text {
+		n += cellsOf(r)
+	}
+	return n
+}
+
+// wide has the blocks of characters that take two places, by their first and last: Hangul, Chinese and Japanese signs,
+// full-width forms, pictures (the Unicode standard's annex 11, but for single characters).
+var wide = [][2]rune{{0x1100, 0x115f}, {0x2e80, 0x303e}, {0x3041, 0xa4cf}, {0xa960, 0xa97c}, {0xac00, 0xd7a3}, {0xf900, 0xfaff},
+	{0xfe30, 0xfe6f}, {0xff01, 0xff60}, {0xffe0, 0xffe6}, {0x1f300, 0x1f64f}, {0x1f680, 0x1f6ff}, {0x1f900, 0x1f9ff}, {0x20000, 0x3fffd}}
+
+func cellsOf(r rune) int {
+	switch {
+	case r < 0x300:
+		return 1
+	case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf):
+		return 0
+	case slices.ContainsFunc(wide, func(b [2]rune) bool { return b[0] <= r && r <= b[1] }):
+		return 2
+	}
+	return 1
 }
 
 // isChain reports whether each layer is called once, on the one before it.

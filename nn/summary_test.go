@@ -139,7 +139,7 @@ func TestSummarySkipsCallsOfOtherModels(t *testing.T) {
 }
 
 func TestSummaryOfAnyName(t *testing.T) {
-	x := Input("a\"b<c>&\n]\x1b[31m\xff  ", 3)
+	x := Input("a\"b<c>&\n]\x1b[31m  ", 3)
 	m, err := NewModel([]*Node{x}, []*Node{Dense(1, Linear, Name("  ")).On(x)}, Name("\n"))
 	require.NoError(t, err)
 	for width := 40; width < 200; width++ {

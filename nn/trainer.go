@@ -65,12 +65,12 @@ func newTrainer(m *Model, optimizer Optimizer, heads []*head) *trainer {
 		fused[h.node] = h.fused
 	}
 	t.runner = newRunner(m, fused)
+	places := map[*Node]int{}
+	for i, n := range m.nodes {
+		places[n] = i
+	}
 	for _, h := range heads {
-		for i, n := range m.nodes {
-			if n == h.node {
-				t.places = append(t.places, i)
-			}
-		}
+		t.places = append(t.places, places[h.node])
 	}
 	return t
 }
