@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/espalier-ml/espalier/autograd"
+	"github.com/espalier-ml/espalier/internal/brief"
 	"github.com/espalier-ml/espalier/kernels"
 )
 
@@ -37,7 +38,7 @@ func (a ActivationKind) MarshalText() ([]byte, error) { return []byte(a.String()
 func (a *ActivationKind) UnmarshalText(text []byte) error {
 	i := slices.Index(activationNames, string(text))
 	if i < 0 {
-		return fmt.Errorf("unknown activation %s: valid are %q", quote(string(text)), activationNames)
+		return fmt.Errorf("unknown activation %s: valid are %q", brief.Quote(string(text)), activationNames)
 	}
 	*a = ActivationKind(i)
 	return nil

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+
+	"github.com/espalier-ml/espalier/internal/brief"
 )
 
 // A Handle holds the plan that a service uses at present, and lets it change without a pause: calls that are under way
@@ -44,10 +46,10 @@ func (h *Handle) Swap(p *Plan) error {
 	}
 	if now := h.plan.Load(); now != nil {
 		if err := samePorts("inputs", now.inputs, p.inputs); err != nil {
-			return briefly(err)
+			return brief.Error(err)
 		}
 		if err := samePorts("outputs", now.outputs, p.outputs); err != nil {
-			return briefly(err)
+			return brief.Error(err)
 		}
 	}
 	s := p.NewSession()
@@ -75,11 +77,11 @@ func formatPorts(ports []port) string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		if i == maxListed {
+		if i == brief.MaxListed {
 			fmt.Fprintf(&b, "and %d more", len(ports)-i)
 			break
 		}
-		fmt.Fprintf(&b, "%s (%d)", quote(p.name), p.features)
+		fmt.Fprintf(&b, "%s (%d)", brief.Quote(p.name), p.features)
 	}
 	return b.String()
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/espalier-ml/espalier/autograd"
+	"github.com/espalier-ml/espalier/internal/brief"
 	"github.com/espalier-ml/espalier/kernels"
 )
 
@@ -238,5 +239,5 @@ func formatShape(shape []int) string {
 
 // describe names a layer in an error: layer "label" (Dense).
 func (l *Layer) describe() string {
-	return fmt.Sprintf("layer %s (%s)", quote(l.name), l.kind.class())
+	return fmt.Sprintf("layer %s (%s)", brief.Quote(l.name), l.kind.class())
 }

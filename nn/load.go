@@ -16,6 +16,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/espalier-ml/espalier/internal/brief"
 	"github.com/espalier-ml/espalier/kernels"
 )
 
@@ -50,7 +51,7 @@ func load(path string, f fs.File, err error, opts []LoadOption) (*Model, error) 
 		m, err = readWith(f, opts)
 	}
 	if err != nil {
-		return nil, briefly(fmt.Errorf("nn: Load %q: %w", path, err))
+		return nil, brief.Error(fmt.Errorf("nn: Load %q: %w", path, err))
 	}
 	return m, nil
 }
@@ -62,7 +63,7 @@ func Parse(b []byte, opts ...LoadOption) (*Model, error) { return Read(bytes.New
 func Read(r io.Reader, opts ...LoadOption) (*Model, error) {
 	m, err := readWith(r, opts)
 	if err != nil {
-		return nil, briefly(fmt.Errorf("nn: Read: %w", err))
+		return nil, brief.Error(fmt.Errorf("nn: Read: %w", err))
 	}
 	return m, nil
 }
@@ -97,7 +98,7 @@ func loadPlan(path string, f fs.File, err error, maxBatch int, opts []PlanOption
 	defer f.Close()
 	p, err := ReadPlan(f, maxBatch, opts...)
 	if err != nil {
-		return nil, briefly(fmt.Errorf("nn: LoadPlan %q: %w", path, err))
+		return nil, brief.Error(fmt.Errorf("nn: LoadPlan %q: %w", path, err))
 	}
 	return p, nil
 }
@@ -115,7 +116,7 @@ func ReadPlan(r io.Reader, maxBatch int, opts ...PlanOption) (*Plan, error) {
 		m, err = read(r, loading{cmp.Or(c.maxBytes, math.MaxInt64), true})
 	}
 	if err != nil {
-		return nil, briefly(fmt.Errorf("nn: ReadPlan: %w", err))
+		return nil, brief.Error(fmt.Errorf("nn: ReadPlan: %w", err))
 	}
 	return NewPlan(m, maxBatch, opts...)
 }
@@ -163,10 +164,10 @@ func read(r io.Reader, c loading) (*Model, error) {
 	for i, t := range tensors {
 		if i >= kept {
 			if _, err = io.CopyN(io.Discard, body, 4*int64(elements(t.shape))); err != nil {
-				return nil, fmt.Errorf("%s: %w", quote(t.name), unexpected(err))
+				return nil, fmt.Errorf("%s: %w", brief.Quote(t.name), unexpected(err))
 			}
 		} else if *t.data, err = readFloats(body, elements(t.shape)); err != nil {
-			return nil, fmt.Errorf("%s: %w", quote(t.name), err)
+			return nil, fmt.Errorf("%s: %w", brief.Quote(t.name), err)
 		}
 	}
 	if _, err := in.ReadByte(); err == nil {
@@ -199,10 +200,10 @@ func parseHeader(text []byte) (*Model, error) {
 	}
 	meta := &header.Metadata
 	if meta.Format != fileFormat {
-		return nil, fmt.Errorf("format is %s, must be %q: not a model that Save wrote", quote(meta.Format), fileFormat)
+		return nil, fmt.Errorf("format is %s, must be %q: not a model that Save wrote", brief.Quote(meta.Format), fileFormat)
 	}
 	if meta.Version != fileVersion {
-		return nil, fmt.Errorf("version is %s, must be %q", quote(meta.Version), fileVersion)
+		return nil, fmt.Errorf("version is %s, must be %q", brief.Quote(meta.Version), fileVersion)
 	}
 	var a architecture
 	if err := decodeJSON(meta.Architecture, &a); err != nil {
@@ -237,10 +238,10 @@ func (a *architecture) model() (*Model, error) {
 	for _, c := range a.Layers {
 		l, err := c.layer()
 		if err != nil {
-			return nil, fmt.Errorf("layer %s: %w", quote(c.Name), err)
+			return nil, fmt.Errorf("layer %s: %w", brief.Quote(c.Name), err)
 		}
 		if layers[c.Name] != nil {
-			return nil, fmt.Errorf("two layers have the name %s", quote(c.Name))
+			return nil, fmt.Errorf("two layers have the name %s", brief.Quote(c.Name))
 		}
 		layers[c.Name] = l
 	}
@@ -248,7 +249,7 @@ func (a *architecture) model() (*Model, error) {
 	for i, c := range a.Nodes {
 		l := layers[c.Layer]
 		if l == nil {
-			return nil, fmt.Errorf("node %d: unknown layer %s: valid are %s", i, quote(c.Layer), quoteAll(slices.Sorted(maps.Keys(layers))))
+			return nil, fmt.Errorf("node %d: unknown layer %s: valid are %s", i, brief.Quote(c.Layer), brief.QuoteAll(slices.Sorted(maps.Keys(layers))))
 		}
 		n, err := l.node(c.On, nodes)
 		if err != nil {
@@ -292,7 +293,7 @@ var kinds = map[string]func() kind{
 func (c *layerConfig) layer() (*Layer, error) {
 	newKind, ok := kinds[c.Class]
 	if !ok {
-		return nil, fmt.Errorf("unknown class %s: valid are %q", quote(c.Class), slices.Sorted(maps.Keys(kinds)))
+		return nil, fmt.Errorf("unknown class %s: valid are %q", brief.Quote(c.Class), slices.Sorted(maps.Keys(kinds)))
 	}
 	if c.Name == "" {
 		return nil, errors.New("has no name")
@@ -355,20 +356,20 @@ func (t *training) compile(m *Model) error {
 	for _, h := range t.Heads {
 		loss, ok := c.losses[h.Output]
 		if !ok {
-			return fmt.Errorf("unknown output %s: valid are %s", quote(h.Output), quoteAll(m.OutputNames()))
+			return fmt.Errorf("unknown output %s: valid are %s", brief.Quote(h.Output), brief.QuoteAll(m.OutputNames()))
 		}
 		if loss != nil {
-			return fmt.Errorf("output %s is there twice", quote(h.Output))
+			return fmt.Errorf("output %s is there twice", brief.Quote(h.Output))
 		}
 		var err error
 		if c.losses[h.Output], err = h.Loss.loss(); err != nil {
-			return fmt.Errorf("output %s: %w", quote(h.Output), err)
+			return fmt.Errorf("output %s: %w", brief.Quote(h.Output), err)
 		}
 		c.weights[h.Output] = h.Weight
 		for _, name := range h.Metrics {
 			metric, err := metricNamed(name)
 			if err != nil {
-				return fmt.Errorf("output %s: %w", quote(h.Output), err)
+				return fmt.Errorf("output %s: %w", brief.Quote(h.Output), err)
 			}
 			c.metrics[h.Output] = append(c.metrics[h.Output], metric)
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/espalier-ml/espalier/internal/brief"
 	"github.com/espalier-ml/espalier/kernels"
 )
 
@@ -69,7 +70,7 @@ func NewModel(inputs, outputs []*Node, opts ...ModelOption) (*Model, error) {
 		return nil, err
 	}
 	if err := m.connect(); err != nil {
-		return nil, briefly(fmt.Errorf("nn: model %s: %w", quote(m.name), err))
+		return nil, brief.Error(fmt.Errorf("nn: model %s: %w", brief.Quote(m.name), err))
 	}
 	for _, w := range m.weights {
 		if w.param.value.Data == nil {
@@ -107,7 +108,7 @@ func (m *Model) connect() error {
 			errs = append(errs, fmt.Errorf("input %d is a result of %s, not of Input", i, n.layer.describe()))
 		}
 		if _, ok := first[n.layer]; ok {
-			errs = append(errs, fmt.Errorf("input %s is given twice", quote(n.layer.name)))
+			errs = append(errs, fmt.Errorf("input %s is given twice", brief.Quote(n.layer.name)))
 		}
 		first[n.layer] = i
 	}
@@ -124,13 +125,13 @@ func (m *Model) connect() error {
 		if n.err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", n.layer.describe(), n.err))
 		}
-		if missing < maxListed && isSource(n) && !g.isInput[n] {
+		if missing < brief.MaxListed && isSource(n) && !g.isInput[n] {
 			depend := dependents(m.nodes, n)
 			for _, o := range m.outputs {
-				if depend[o] && missing < maxListed {
+				if depend[o] && missing < brief.MaxListed {
 					missing++
 					errs = append(errs, fmt.Errorf("output %s depends on input %s, which is not among the model's inputs %s",
-						quote(o.layer.name), quote(n.layer.name), quoteAll(names(m.inputs))))
+						brief.Quote(o.layer.name), brief.Quote(n.layer.name), brief.QuoteAll(names(m.inputs))))
 				}
 			}
 		}
@@ -233,7 +234,7 @@ func (m *Model) Layer(name string) (*Layer, error) {
 		}
 		all[i] = l.name
 	}
-	return nil, fmt.Errorf("nn: model %s has no layer %s: it has %s", quote(m.name), quote(name), quoteAll(all))
+	return nil, fmt.Errorf("nn: model %s has no layer %s: it has %s", brief.Quote(m.name), brief.Quote(name), brief.QuoteAll(all))
 }
 
 // InputNames returns the names of the inputs in the order given to NewModel.
@@ -262,15 +263,15 @@ func (m *Model) SetWeights(values map[string][]float32) error {
 		byName[w.Name] = w
 	}
 	if err := checkUnknown("weight", values, byName); err != nil {
-		return briefly(fmt.Errorf("nn: model %s: %w", quote(m.name), err))
+		return brief.Error(fmt.Errorf("nn: model %s: %w", brief.Quote(m.name), err))
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		v, w := values[name], byName[name]
 		if len(v) != w.Rows*w.Cols {
-			return fmt.Errorf("nn: weight %s: %d values given, shape %s has %d", quote(name), len(v), formatShape(w.Shape), w.Rows*w.Cols)
+			return fmt.Errorf("nn: weight %s: %d values given, shape %s has %d", brief.Quote(name), len(v), formatShape(w.Shape), w.Rows*w.Cols)
 		}
 		if i := nonFinite(v); i >= 0 {
-			return fmt.Errorf("nn: weight %s: value %d is %v", quote(name), i, v[i])
+			return fmt.Errorf("nn: weight %s: value %d is %v", brief.Quote(name), i, v[i])
 		}
 	}
 	for name, v := range values {

@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 	"unsafe"
 
+	"github.com/espalier-ml/espalier/internal/brief"
 	"github.com/espalier-ml/espalier/kernels"
 )
 
@@ -157,7 +158,7 @@ func NewPlan(m *Model, maxBatch int, opts ...PlanOption) (*Plan, error) {
 	p := &Plan{table: kernels.Default(), maxBatch: maxBatch}
 	l := lowering{Plan: p, model: m}
 	if err := l.lower(c.maxBytes); err != nil {
-		return nil, briefly(fmt.Errorf("nn: NewPlan: %w", err))
+		return nil, brief.Error(fmt.Errorf("nn: NewPlan: %w", err))
 	}
 	if c.workers > 1 {
 		p.pool = kernels.NewPool(c.workers)
@@ -580,7 +581,7 @@ func (l *lowering) step(s planStep) {
 		}
 		b.last = i
 	}
-	s.name = cut(s.name, 2*maxQuoted)
+	s.name = brief.Cut(s.name, 2*brief.MaxQuoted)
 	l.steps = append(l.steps, s)
 }
 

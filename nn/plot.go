@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/espalier-ml/espalier/internal/brief"
 )
 
 // DOT writes the model's graph in the language of Graphviz: one node per layer, one edge per argument of a call. Edges
@@ -34,7 +36,7 @@ func (m *Model) draw(w io.Writer, format string, draw func(*diagram, *strings.Bu
 		_, err = io.WriteString(w, b.String())
 	}
 	if err != nil {
-		return fmt.Errorf("nn: %s of model %s: %w", format, quote(m.name), err)
+		return fmt.Errorf("nn: %s of model %s: %w", format, brief.Quote(m.name), err)
 	}
 	return nil
 }
@@ -167,7 +169,7 @@ func visible(name string) string {
 			return unicode.ReplacementChar
 		}
 		return r
-	}, cut(name, maxShown))
+	}, brief.Cut(name, maxShown))
 }
 
 func (d *diagram) dot(w *strings.Builder) {

@@ -16,6 +16,8 @@ import (
 	"runtime"
 	"slices"
 	"unicode/utf8"
+
+	"github.com/espalier-ml/espalier/internal/brief"
 )
 
 // architecture is the graph of a model in a file.
@@ -68,7 +70,7 @@ type headConfig struct {
 // old model. A file that is new has mode 0666 before the umask.
 func (m *Model) Save(path string) error {
 	if err := m.save(path); err != nil {
-		return briefly(fmt.Errorf("nn: Save %q: %w", path, err))
+		return brief.Error(fmt.Errorf("nn: Save %q: %w", path, err))
 	}
 	return nil
 }
@@ -158,7 +160,7 @@ func syncFolder(path string) error {
 func (m *Model) WriteTo(w io.Writer) (int64, error) {
 	n, err := m.writeTo(w)
 	if err != nil {
-		err = briefly(fmt.Errorf("nn: WriteTo: %w", err))
+		err = brief.Error(fmt.Errorf("nn: WriteTo: %w", err))
 	}
 	return n, err
 }
@@ -171,7 +173,7 @@ func (m *Model) writeTo(w io.Writer) (int64, error) {
 	tensors := m.tensors()
 	for _, t := range tensors {
 		if n := elements(t.shape); len(*t.data) != n {
-			return 0, fmt.Errorf("%s has %d values, shape %s needs %d", quote(t.name), len(*t.data), formatShape(t.shape), n)
+			return 0, fmt.Errorf("%s has %d values, shape %s needs %d", brief.Quote(t.name), len(*t.data), formatShape(t.shape), n)
 		}
 		if err := t.check(); err != nil {
 			return 0, err
@@ -231,7 +233,7 @@ func (m *Model) tensors() []tensor {
 
 func (t *tensor) check() error {
 	if i := nonFinite(*t.data); i >= 0 {
-		return fmt.Errorf("%s: value %d is %v: %w", quote(t.name), i, (*t.data)[i], ErrNonFinite)
+		return fmt.Errorf("%s: value %d is %v: %w", brief.Quote(t.name), i, (*t.data)[i], ErrNonFinite)
 	}
 	return nil
 }
@@ -304,10 +306,10 @@ func (m *Model) architecture() (*architecture, error) {
 // checkNames reports names that a file cannot hold.
 func (m *Model) checkNames() error {
 	if !utf8.ValidString(m.name) {
-		return fmt.Errorf("the model's name %s is not valid UTF-8", quote(m.name))
+		return fmt.Errorf("the model's name %s is not valid UTF-8", brief.Quote(m.name))
 	}
 	if len(m.name) > maxName {
-		return fmt.Errorf("the model's name %s has %d bytes, at most %d are possible", quote(m.name), len(m.name), maxName)
+		return fmt.Errorf("the model's name %s has %d bytes, at most %d are possible", brief.Quote(m.name), len(m.name), maxName)
 	}
 	size := 0
 	var errs []error

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/espalier-ml/espalier/internal/brief"
 )
 
 // What nothing has made is an error wherever it could matter, never a panic.
@@ -355,17 +357,17 @@ func TestNewModelRefusesWhatCannotBeSaved(t *testing.T) {
 
 // Errors have only so much of names that they can be read, however many and long these are.
 func TestErrorsAreBrief(t *testing.T) {
-	require.Equal(t, `"größe"`, quote("größe"))
+	require.Equal(t, `"größe"`, brief.Quote("größe"))
 	long := strings.Repeat("ä", 99)
-	require.Equal(t, `"`+long+`b"`, quote(long+"b"))
-	require.Equal(t, `"`+long+`…"`, quote(long+"bc"))
-	require.Equal(t, `["a" "b"]`, quoteAll([]string{"a", "b"}))
-	require.Equal(t, `[`+strings.Repeat(`"a" `, maxListed)+`and 68 more]`, quoteAll(slices.Repeat([]string{"a"}, 100)))
-	require.NoError(t, briefly(nil))
-	require.Same(t, io.EOF, briefly(io.EOF))
-	err := briefly(fmt.Errorf("%s: %w", strings.Repeat("é", 1<<20), io.EOF))
+	require.Equal(t, `"`+long+`b"`, brief.Quote(long+"b"))
+	require.Equal(t, `"`+long+`…"`, brief.Quote(long+"bc"))
+	require.Equal(t, `["a" "b"]`, brief.QuoteAll([]string{"a", "b"}))
+	require.Equal(t, `[`+strings.Repeat(`"a" `, brief.MaxListed)+`and 68 more]`, brief.QuoteAll(slices.Repeat([]string{"a"}, 100)))
+	require.NoError(t, brief.Error(nil))
+	require.Same(t, io.EOF, brief.Error(io.EOF))
+	err := brief.Error(fmt.Errorf("%s: %w", strings.Repeat("é", 1<<20), io.EOF))
 	require.ErrorIs(t, err, io.EOF)
-	require.Equal(t, strings.Repeat("é", maxMessage/2)+"… (2093061 more bytes)", err.Error())
+	require.Equal(t, strings.Repeat("é", brief.MaxMessage/2)+"… (2093061 more bytes)", err.Error())
 
 	var inputs, all []*Node
 	for i := range 3000 {

@@ -7,6 +7,7 @@ import (
 	"math/bits"
 	"slices"
 
+	"github.com/espalier-ml/espalier/internal/brief"
 	"github.com/espalier-ml/espalier/kernels"
 )
 
@@ -152,7 +153,7 @@ func (s *Session) byName(what, name string, memory [][]float32) ([]float32, erro
 	}
 	i := slices.IndexFunc(ports, func(p port) bool { return p.name == name })
 	if i < 0 {
-		return nil, fmt.Errorf("nn: Session: unknown %s %s: valid are %s", what, quote(name), quoteAll(portNames(ports)))
+		return nil, fmt.Errorf("nn: Session: unknown %s %s: valid are %s", what, brief.Quote(name), brief.QuoteAll(portNames(ports)))
 	}
 	return memory[i], nil
 }
@@ -241,7 +242,7 @@ func (s *Session) indexError(step *planStep, err error) error {
 	if errors.As(err, &index) {
 		index.Row += s.first
 	}
-	return fmt.Errorf("nn: input %s: layer %s (Embedding): %w", quote(s.plan.inputs[i].name), quote(step.name), err)
+	return fmt.Errorf("nn: input %s: layer %s (Embedding): %w", brief.Quote(s.plan.inputs[i].name), brief.Quote(step.name), err)
 }
 
 // Predict computes the outputs of any number of rows: inputs[i] has batch rows of input i, outputs[i] has room for as
@@ -291,7 +292,7 @@ func (p *Plan) check(inputs, outputs [][]float32, batch int) error {
 
 func checkPorts(what string, ports []port, memory [][]float32, batch int) error {
 	if len(memory) != len(ports) {
-		return fmt.Errorf("got %d %ss, the model has %d: %s", len(memory), what, len(ports), quoteAll(portNames(ports)))
+		return fmt.Errorf("got %d %ss, the model has %d: %s", len(memory), what, len(ports), brief.QuoteAll(portNames(ports)))
 	}
 	for i, p := range ports {
 		if n := len(memory[i]); n/p.features < batch {
@@ -299,7 +300,7 @@ func checkPorts(what string, ports []port, memory [][]float32, batch int) error 
 			if hi, lo := bits.Mul64(uint64(batch), uint64(p.features)); hi > 0 || lo > math.MaxInt {
 				need = "more than memory has"
 			}
-			return fmt.Errorf("%s %s has %d elements, %d rows of %d features need %s", what, quote(p.name), n, batch, p.features, need)
+			return fmt.Errorf("%s %s has %d elements, %d rows of %d features need %s", what, brief.Quote(p.name), n, batch, p.features, need)
 		}
 	}
 	return nil

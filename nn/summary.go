@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/espalier-ml/espalier/internal/brief"
 )
 
 // A SummaryOption configures Summary.
@@ -30,7 +32,7 @@ func (m *Model) Summary(w io.Writer, opts ...SummaryOption) error {
 	s := summary{width: 80}
 	for i, o := range opts {
 		if o == nil {
-			return fmt.Errorf("nn: summary of model %s: option %d is nil", quote(m.name), i)
+			return fmt.Errorf("nn: summary of model %s: option %d is nil", brief.Quote(m.name), i)
 		}
 		o(&s)
 	}
@@ -42,7 +44,7 @@ func (m *Model) Summary(w io.Writer, opts ...SummaryOption) error {
 		_, err = io.WriteString(w, text)
 	}
 	if err != nil {
-		return fmt.Errorf("nn: summary of model %s: %w", quote(m.name), err)
+		return fmt.Errorf("nn: summary of model %s: %w", brief.Quote(m.name), err)
 	}
 	return nil
 }

@@ -1,4 +1,5 @@
-package nn
+// Package brief keeps messages short enough to be read.
+package brief
 
 import (
 	"fmt"
@@ -8,32 +9,32 @@ import (
 
 // Names come from files and may be of any length. A message has only so much of them that it can be read.
 const (
-	maxQuoted  = 100     // characters of a name
-	maxListed  = 32      // names of a list
-	maxMessage = 4 << 10 // bytes
+	MaxQuoted  = 100     // characters of a name
+	MaxListed  = 32      // names of a list
+	MaxMessage = 4 << 10 // bytes
 )
 
-// quote returns a name in quotes, cut if it is long.
-func quote(name string) string { return fmt.Sprintf("%q", cut(name, maxQuoted)) }
+// Quote returns a name in quotes, cut if it is long.
+func Quote(name string) string { return fmt.Sprintf("%q", Cut(name, MaxQuoted)) }
 
-// quoteAll returns names in quotes, ["a" "b"], the first ones if there are many.
-func quoteAll(names []string) string {
+// QuoteAll returns names in quotes, ["a" "b"], the first ones if there are many.
+func QuoteAll(names []string) string {
 	var b strings.Builder
 	for i, name := range names {
 		if i > 0 {
 			b.WriteByte(' ')
 		}
-		if i == maxListed {
+		if i == MaxListed {
 			fmt.Fprintf(&b, "and %d more", len(names)-i)
 			break
 		}
-		b.WriteString(quote(name))
+		b.WriteString(Quote(name))
 	}
 	return "[" + b.String() + "]"
 }
 
-// cut returns the first characters of s with a sign that there were more.
-func cut(s string, characters int) string {
+// Cut returns the first characters of s with a sign that there were more.
+func Cut(s string, characters int) string {
 	if len(s) <= characters {
 		return s
 	}
@@ -47,16 +48,16 @@ func cut(s string, characters int) string {
 	return s
 }
 
-// briefly returns err, with a message of its own if it has a long one.
-func briefly(err error) error {
+// Error returns err, with a message of its own if it has a long one.
+func Error(err error) error {
 	if err == nil {
 		return nil
 	}
 	text := err.Error()
-	if len(text) <= maxMessage {
+	if len(text) <= MaxMessage {
 		return err
 	}
-	end := maxMessage
+	end := MaxMessage
 	for !utf8.RuneStart(text[end]) {
 		end--
 	}
