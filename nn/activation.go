@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/espalier-ml/espalier/autograd"
 	"github.com/espalier-ml/espalier/internal/brief"
 	"github.com/espalier-ml/espalier/kernels"
+	"github.com/espalier-ml/espalier/ops"
 )
 
 // An ActivationKind is a function that a layer applies to its result.
@@ -86,17 +86,17 @@ func (a *activation) build(in [][]int) ([]int, []param, error) {
 	return in[0], nil, a.Activation.check()
 }
 
-func (a *activation) forward(c *call) *autograd.Tensor {
+func (a *activation) forward(c *call) *ops.Tensor {
 	x := c.in[0]
 	switch {
 	case c.logits || a.Activation == Linear:
 		return x
 	case a.Activation == GELU:
-		return c.tape.Gelu(x)
+		return c.ops.Gelu(x)
 	case a.Activation == Softmax:
-		return c.flat(c.tape.Softmax(c.lastAxis(x, c.node.shape)))
+		return c.flat(c.ops.Softmax(c.lastAxis(x, c.node.shape)))
 	}
-	return c.tape.Activate(x, a.Activation.epilogue())
+	return c.ops.Activate(x, a.Activation.epilogue())
 }
 
 func oneInput(in [][]int) error {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/espalier-ml/espalier/autograd"
+	"github.com/espalier-ml/espalier/ops"
 )
 
 type dense struct {
@@ -62,8 +62,8 @@ func (d *dense) build(in [][]int) ([]int, []param, error) {
 	return out, params, nil
 }
 
-func (d *dense) forward(c *call) *autograd.Tensor {
-	var bias *autograd.Tensor
+func (d *dense) forward(c *call) *ops.Tensor {
+	var bias *ops.Tensor
 	if !d.NoBias {
 		bias = c.params[1]
 	}
@@ -71,12 +71,12 @@ func (d *dense) forward(c *call) *autograd.Tensor {
 	if c.logits {
 		act = Linear
 	}
-	y := c.tape.Dense(c.lastAxis(c.in[0], c.node.in[0].shape), c.params[0], bias, act.epilogue())
+	y := c.ops.Dense(c.lastAxis(c.in[0], c.node.in[0].shape), c.params[0], bias, act.epilogue())
 	switch act {
 	case Softmax:
-		y = c.tape.Softmax(y)
+		y = c.ops.Softmax(y)
 	case GELU:
-		y = c.tape.Gelu(y)
+		y = c.ops.Gelu(y)
 	}
 	return c.flat(y)
 }

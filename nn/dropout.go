@@ -3,7 +3,7 @@ package nn
 import (
 	"fmt"
 
-	"github.com/espalier-ml/espalier/autograd"
+	"github.com/espalier-ml/espalier/ops"
 )
 
 type dropout struct {
@@ -26,12 +26,12 @@ func (d *dropout) build(in [][]int) ([]int, []param, error) {
 	return in[0], nil, nil
 }
 
-func (d *dropout) forward(c *call) *autograd.Tensor {
+func (d *dropout) forward(c *call) *ops.Tensor {
 	if !c.training || d.Rate == 0 {
 		return c.in[0]
 	}
 	// One stream per step, layer and call, so that no layer's draws depend on another's.
 	stream := hash(c.node.layer.name) + uint64(c.index)
 	c.random.Seed(c.seed, stream)
-	return c.tape.Dropout(c.in[0], d.Rate, &c.random)
+	return c.ops.Dropout(c.in[0], d.Rate, &c.random)
 }

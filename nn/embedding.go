@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/espalier-ml/espalier/autograd"
 	"github.com/espalier-ml/espalier/kernels"
+	"github.com/espalier-ml/espalier/ops"
 )
 
 type embedding struct {
@@ -49,7 +49,7 @@ func (e *embedding) build(in [][]int) ([]int, []param, error) {
 	return out, []param{{name: "embeddings", rows: e.InputDim, cols: e.OutputDim, fill: uniform}}, nil
 }
 
-func (*embedding) forward(c *call) *autograd.Tensor { return c.tape.Embedding(c.in[0], c.params[0]) }
+func (*embedding) forward(c *call) *ops.Tensor { return c.ops.Embedding(c.in[0], c.params[0]) }
 
 func isEmbedding(n *Node) bool { _, ok := n.layer.kind.(*embedding); return ok }
 

@@ -63,11 +63,11 @@ func TestHandle(t *testing.T) {
 func TestHandleErrors(t *testing.T) {
 	h := NewHandle(servedPlan(t, 1))
 	before := h.Plan()
-	require.EqualError(t, h.Swap(nil), "nn: Handle.Swap: the plan is nil")
+	require.EqualError(t, h.Swap(nil), "plan: Handle.Swap: the plan is nil")
 	x, z := Input("x", 3), Input("z", 3)
 	for want, build := range map[string]func() (*Model, error){
-		`nn: Handle.Swap: inputs are "z" (3), must be "x" (3)`:  func() (*Model, error) { return NewModel([]*Node{z}, []*Node{Dense(2, Linear, Name("y")).On(z)}) },
-		`nn: Handle.Swap: outputs are "y" (5), must be "y" (2)`: func() (*Model, error) { return NewModel([]*Node{x}, []*Node{Dense(5, Linear, Name("y")).On(x)}) },
+		`plan: Handle.Swap: inputs are "z" (3), must be "x" (3)`:  func() (*Model, error) { return NewModel([]*Node{z}, []*Node{Dense(2, Linear, Name("y")).On(z)}) },
+		`plan: Handle.Swap: outputs are "y" (5), must be "y" (2)`: func() (*Model, error) { return NewModel([]*Node{x}, []*Node{Dense(5, Linear, Name("y")).On(x)}) },
 	} {
 		m, err := build()
 		require.NoError(t, err)
@@ -98,7 +98,7 @@ func TestLoadPlan(t *testing.T) {
 			if trained {
 				losses := Losses{}
 				for _, n := range m.outputs {
-					if losses[n.layer.name] = nil; flat(n) {
+					if losses[n.layer.name] = nil; len(n.shape) == 1 {
 						losses[n.layer.name] = MSE()
 					}
 				}
@@ -113,7 +113,7 @@ func TestLoadPlan(t *testing.T) {
 			run := func(p *Plan, err error) [][]float32 {
 				require.NoError(t, err)
 				var outputs [][]float32
-				for i := range p.outputs {
+				for i := range p.OutputNames() {
 					outputs = append(outputs, make([]float32, 3*p.OutputFeatures(i)))
 				}
 				require.NoError(t, p.Predict(inputs, outputs, 3))
@@ -144,7 +144,7 @@ func TestRunOn(t *testing.T) {
 			want, err := m.Predict(arrays)
 			require.NoError(t, err)
 			var outputs [][]float32
-			for i := range p.outputs {
+			for i := range p.OutputNames() {
 				outputs = append(outputs, make([]float32, rows*p.OutputFeatures(i)))
 				for j := range s.Output(i) {
 					s.Output(i)[j] = 7

@@ -175,7 +175,7 @@ func TestLargestFiles(t *testing.T) {
 			want, err := m.Predict(arrays)
 			require.NoError(t, err)
 			var outputs [][]float32
-			for i := range p.outputs {
+			for i := range p.OutputNames() {
 				outputs = append(outputs, make([]float32, p.OutputFeatures(i)))
 			}
 			require.NoError(t, p.Predict(inputs, outputs, 1))

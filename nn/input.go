@@ -3,7 +3,7 @@ package nn
 import (
 	"slices"
 
-	"github.com/espalier-ml/espalier/autograd"
+	"github.com/espalier-ml/espalier/ops"
 )
 
 type inputLayer struct {
@@ -33,4 +33,6 @@ func (i *inputLayer) class() string { return "InputLayer" }
 func (i *inputLayer) build([][]int) ([]int, []param, error) { return i.Shape, nil, checkShape(i.Shape) }
 
 // forward is never reached: the model puts the data on the tape itself.
-func (i *inputLayer) forward(c *call) *autograd.Tensor { return c.in[0] }
+func (i *inputLayer) forward(c *call) *ops.Tensor { return c.in[0] }
+
+func isSource(n *Node) bool { _, ok := n.layer.kind.(*inputLayer); return ok }

@@ -8,9 +8,9 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"github.com/espalier-ml/espalier/autograd"
 	"github.com/espalier-ml/espalier/internal/brief"
 	"github.com/espalier-ml/espalier/kernels"
+	"github.com/espalier-ml/espalier/ops"
 )
 
 // A Layer is a function of nodes with its parameters. Called on several nodes it shares them.
@@ -33,15 +33,15 @@ type kind interface {
 	// build returns the result's shape and the parameters needed for inputs of the given shapes.
 	build(in [][]int) (out []int, params []param, err error)
 	// forward computes one call of the layer.
-	forward(c *call) *autograd.Tensor
+	forward(c *call) *ops.Tensor
 }
 
 // A call is one evaluation of a node.
 type call struct {
-	tape     *autograd.Tape
+	ops      ops.Ops
 	node     *Node
-	in       []*autograd.Tensor // [batch, features] each
-	params   []*autograd.Tensor
+	in       []*ops.Tensor // [batch, features] each
+	params   []*ops.Tensor
 	training bool
 	seed     uint64 // of everything random in this step
 	index    int    // which call of its layer in this model
@@ -50,14 +50,14 @@ type call struct {
 }
 
 // lastAxis returns a tensor of the batch with one row per vector along the last axis of its shape.
-func (c *call) lastAxis(x *autograd.Tensor, shape []int) *autograd.Tensor {
+func (c *call) lastAxis(x *ops.Tensor, shape []int) *ops.Tensor {
 	width := shape[len(shape)-1]
-	return c.tape.Reshape(x, x.Rows*(elements(shape)/width), width)
+	return c.ops.Reshape(x, x.Rows*(elements(shape)/width), width)
 }
 
 // flat returns y, whatever its rows, as one row per sample.
-func (c *call) flat(y *autograd.Tensor) *autograd.Tensor {
-	return c.tape.Reshape(y, c.in[0].Rows, c.node.features())
+func (c *call) flat(y *ops.Tensor) *ops.Tensor {
+	return c.ops.Reshape(y, c.in[0].Rows, c.node.features())
 }
 
 // A param is one parameter of a layer. value is the zero Matrix until NewModel or Load fills it.

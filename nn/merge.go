@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/espalier-ml/espalier/autograd"
+	"github.com/espalier-ml/espalier/ops"
 )
 
 type concatenate struct{}
@@ -27,18 +27,18 @@ func (*concatenate) build(in [][]int) ([]int, []param, error) {
 	return out, nil, checkShape(out)
 }
 
-func (*concatenate) forward(c *call) *autograd.Tensor {
+func (*concatenate) forward(c *call) *ops.Tensor {
 	rows := c.in[0].Rows
 	for i, x := range c.in {
 		c.in[i] = c.lastAxis(x, c.node.in[i].shape)
 	}
-	return c.tape.Reshape(c.tape.Concatenate(c.in...), rows, c.node.features())
+	return c.ops.Reshape(c.ops.Concatenate(c.in...), rows, c.node.features())
 }
 
 // elementwise combines inputs of one shape, from left to right.
 type elementwise struct {
 	name    string
-	combine func(t *autograd.Tape, a, b *autograd.Tensor) *autograd.Tensor
+	combine func(o ops.Ops, a, b *ops.Tensor) *ops.Tensor
 }
 
 // Add sums its inputs, which must all have one shape.
@@ -47,8 +47,8 @@ func Add(opts ...LayerOption) *Layer { return newLayer(newAdd(), opts...) }
 // Multiply multiplies its inputs element by element. They must all have one shape.
 func Multiply(opts ...LayerOption) *Layer { return newLayer(newMultiply(), opts...) }
 
-func newAdd() kind      { return &elementwise{"Add", (*autograd.Tape).Add} }
-func newMultiply() kind { return &elementwise{"Multiply", (*autograd.Tape).Multiply} }
+func newAdd() kind      { return &elementwise{"Add", ops.Ops.Add} }
+func newMultiply() kind { return &elementwise{"Multiply", ops.Ops.Multiply} }
 
 func (e *elementwise) class() string { return e.name }
 
@@ -64,10 +64,10 @@ func (e *elementwise) build(in [][]int) ([]int, []param, error) {
 	return in[0], nil, nil
 }
 
-func (e *elementwise) forward(c *call) *autograd.Tensor {
+func (e *elementwise) forward(c *call) *ops.Tensor {
 	y := c.in[0]
 	for _, x := range c.in[1:] {
-		y = e.combine(c.tape, y, x)
+		y = e.combine(c.ops, y, x)
 	}
 	return y
 }

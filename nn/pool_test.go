@@ -1,11 +1,9 @@
 package nn
 
 import (
-	"runtime"
 	"runtime/debug"
 	"sync"
 	"testing"
-	"weak"
 
 	"github.com/stretchr/testify/require"
 )
@@ -20,7 +18,7 @@ func TestPredictFromManyGoroutines(t *testing.T) {
 	require.NoError(t, err)
 	p, err := NewPlan(m, 256)
 	require.NoError(t, err)
-	session := uint64(4 * p.arena * p.maxBatch)
+	session := allocated(func() { p.NewSession() })
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	var done sync.WaitGroup
 	start := make(chan bool, callers)
@@ -53,22 +51,4 @@ func TestPredictFromManyGoroutines(t *testing.T) {
 			quiet = 0
 		}
 	}
-}
-
-// Sessions that nobody needs are given back, and a plan that is in use has none too many.
-func TestIdleSessionsGo(t *testing.T) {
-	p := servedPlan(t, 1)
-	var idle []weak.Pointer[Session]
-	for range 100 {
-		s := p.NewSession()
-		idle = append(idle, weak.Make(s))
-		p.sessions.Put(s)
-	}
-	runtime.GC()
-	runtime.GC()
-	for i, s := range idle {
-		require.Nil(t, s.Value(), "session %d", i)
-	}
-	in, out := [][]float32{make([]float32, 3)}, [][]float32{make([]float32, 2)}
-	require.NoError(t, p.Predict(in, out, 1))
 }

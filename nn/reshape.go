@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/espalier-ml/espalier/autograd"
+	"github.com/espalier-ml/espalier/ops"
 )
 
 type flatten struct{}
@@ -21,7 +21,7 @@ func (*flatten) build(in [][]int) ([]int, []param, error) {
 	return []int{elements(in[0])}, nil, nil
 }
 
-func (*flatten) forward(c *call) *autograd.Tensor { return c.in[0] }
+func (*flatten) forward(c *call) *ops.Tensor { return c.in[0] }
 
 type reshape struct {
 	Shape few[int] `json:"target_shape"`
@@ -48,4 +48,4 @@ func (r *reshape) build(in [][]int) ([]int, []param, error) {
 }
 
 // forward has nothing to do: samples are rows of features whatever their shape.
-func (*reshape) forward(c *call) *autograd.Tensor { return c.in[0] }
+func (*reshape) forward(c *call) *ops.Tensor { return c.in[0] }

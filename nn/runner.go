@@ -79,7 +79,7 @@ func (r *runner) run(inputs []kernels.Matrix, training bool, seed uint64) {
 		}
 	}
 	c := &r.call
-	c.tape, c.training, c.seed = r.tape, training, seed
+	c.ops, c.training, c.seed = r.tape, training, seed
 	for i, s := range r.steps {
 		if s.input >= 0 {
 			r.values[i] = r.tape.Const(inputs[s.input])

@@ -21,7 +21,7 @@ func TestZeroValues(t *testing.T) {
 	x := Input("x", 1)
 	made, err := NewModel([]*Node{x}, []*Node{Dense(1, Linear).On(x)})
 	require.NoError(t, err)
-	const emptyModel, emptyPlan, emptySession = "the model is empty: make it with NewModel or Load", "the plan is empty: make it with NewPlan or LoadPlan", "the session is empty"
+	const emptyModel, emptyPlan, emptySession = "the model is empty: make it with NewModel or Load", "the plan is empty: make it with nn.NewPlan", "the session is empty"
 	build := func(out *Node) error {
 		_, err := NewModel([]*Node{x}, []*Node{out})
 		return err
@@ -98,11 +98,11 @@ func TestHugeBatches(t *testing.T) {
 	p := servedPlan(t, 1)
 	for _, batch := range []int{math.MaxInt, math.MaxInt/3 + 1, math.MaxInt / 2} {
 		err := p.Predict([][]float32{{}}, [][]float32{{}}, batch)
-		require.EqualError(t, err, fmt.Sprintf(`nn: Plan.Predict: input "x" has 0 elements, %d rows of 3 features need more than memory has`, batch))
+		require.EqualError(t, err, fmt.Sprintf(`plan: Predict: input "x" has 0 elements, %d rows of 3 features need more than memory has`, batch))
 		require.Error(t, p.NewSession().RunOn([][]float32{{}}, [][]float32{{}}, batch))
 		require.Error(t, p.NewSession().Run(batch))
 	}
-	require.EqualError(t, p.Predict([][]float32{{}}, [][]float32{{}}, math.MaxInt/3), fmt.Sprintf(`nn: Plan.Predict: input "x" has 0 elements, %d rows of 3 features need %d`, math.MaxInt/3, math.MaxInt/3*3))
+	require.EqualError(t, p.Predict([][]float32{{}}, [][]float32{{}}, math.MaxInt/3), fmt.Sprintf(`plan: Predict: input "x" has 0 elements, %d rows of 3 features need %d`, math.MaxInt/3, math.MaxInt/3*3))
 }
 
 // Nothing is written behind the rows of the batch, neither in the caller's memory nor in a session's.
@@ -120,7 +120,7 @@ func TestOnlyTheBatchIsWritten(t *testing.T) {
 		for _, rows := range []int{1, 3, 7, 8, 11} {
 			_, inputs := inputsOf(m, rows)
 			var outputs [][]float32
-			for i := range p.outputs {
+			for i := range p.OutputNames() {
 				outputs = append(outputs, filled((rows+9)*p.OutputFeatures(i)))
 			}
 			require.NoError(t, p.Predict(inputs, outputs, rows))
@@ -164,7 +164,7 @@ func TestPlanSharesNoWeights(t *testing.T) {
 			clear(w.Data)
 		}
 		var outputs [][]float32
-		for i := range p.outputs {
+		for i := range p.OutputNames() {
 			outputs = append(outputs, make([]float32, 2*p.OutputFeatures(i)))
 		}
 		require.NoError(t, p.Predict(inputs, outputs, 2))
@@ -184,7 +184,7 @@ func TestRunOnKeepsNothing(t *testing.T) {
 		want, err := m.Predict(arrays)
 		require.NoError(t, err)
 		outputs := func() (all [][]float32) {
-			for i := range p.outputs {
+			for i := range p.OutputNames() {
 				all = append(all, make([]float32, 3*p.OutputFeatures(i)))
 			}
 			return all
@@ -207,7 +207,7 @@ func TestRunOnKeepsNothing(t *testing.T) {
 			for i, name := range p.OutputNames() {
 				requireBits(t, want[name].Data, s.Output(i)[:len(out[i])], "Run, round %d, output %q", round, name)
 			}
-			for i := range p.inputs {
+			for i := range p.InputNames() {
 				clear(s.Input(i))
 			}
 		}

@@ -1,4 +1,4 @@
-package nn
+package plan
 
 import (
 	"errors"
@@ -29,7 +29,7 @@ func (h *Handle) Plan() *Plan { return h.plan.Load() }
 func (h *Handle) Predict(inputs, outputs [][]float32, batch int) error {
 	p := h.plan.Load()
 	if p == nil {
-		return errors.New("nn: Handle.Predict: the handle holds no plan: give it one with NewHandle or Swap")
+		return errors.New("plan: Handle.Predict: the handle holds no plan: give it one with NewHandle or Swap")
 	}
 	return p.Predict(inputs, outputs, batch)
 }
@@ -39,10 +39,10 @@ func (h *Handle) Predict(inputs, outputs [][]float32, batch int) error {
 // a plan takes any.
 func (h *Handle) Swap(p *Plan) error {
 	if p == nil {
-		return fmt.Errorf("nn: Handle.Swap: the plan is nil")
+		return fmt.Errorf("plan: Handle.Swap: the plan is nil")
 	}
 	if p.isEmpty() {
-		return fmt.Errorf("nn: Handle.Swap: %w", errEmptyPlan)
+		return fmt.Errorf("plan: Handle.Swap: %w", errEmptyPlan)
 	}
 	if now := h.plan.Load(); now != nil {
 		if err := samePorts("inputs", now.inputs, p.inputs); err != nil {
@@ -55,7 +55,7 @@ func (h *Handle) Swap(p *Plan) error {
 	s := p.NewSession()
 	for _, batch := range []int{1, p.maxBatch} {
 		if err := s.Run(batch); err != nil {
-			return fmt.Errorf("nn: Handle.Swap: %w", err)
+			return fmt.Errorf("plan: Handle.Swap: %w", err)
 		}
 	}
 	p.sessions.Put(s)
@@ -66,7 +66,7 @@ func (h *Handle) Swap(p *Plan) error {
 func samePorts(what string, have, got []port) error {
 	same := func(a, b port) bool { return a.name == b.name && a.features == b.features }
 	if !slices.EqualFunc(have, got, same) {
-		return fmt.Errorf("nn: Handle.Swap: %s are %s, must be %s", what, formatPorts(got), formatPorts(have))
+		return fmt.Errorf("plan: Handle.Swap: %s are %s, must be %s", what, formatPorts(got), formatPorts(have))
 	}
 	return nil
 }

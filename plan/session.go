@@ -1,4 +1,4 @@
-package nn
+package plan
 
 import (
 	"errors"
@@ -33,14 +33,14 @@ type use struct {
 
 // A boundStep is a step of the plan with its operands in the session's memory.
 type boundStep struct {
-	*planStep
+	*step
 	lead  int // rows for each sample
 	dense kernels.BoundDense
 	y     kernels.Matrix
-	x     [2]kernels.Matrix
+	x     []kernels.Matrix
 }
 
-var errEmptySession = errors.New("the session is empty: make it with NewSession of a plan that NewPlan or LoadPlan returned")
+var errEmptySession = errors.New("the session is empty: make it with Plan.NewSession")
 
 // NewSession returns a session with memory of its own, that of a zero Plan is a zero Session, whose methods return errors.
 func (p *Plan) NewSession() *Session {
@@ -56,12 +56,12 @@ func (p *Plan) NewSession() *Session {
 	s.batch = p.maxBatch
 	for i := range p.steps {
 		b := &s.steps[i]
-		b.planStep = &p.steps[i]
-		b.lead, b.y = b.planStep.y.lead, matrix(b.planStep.y)
-		for j, x := range b.planStep.x {
-			b.x[j] = matrix(x)
+		b.step = &p.steps[i]
+		b.lead, b.y = b.step.y.lead, matrix(b.step.y)
+		for _, x := range b.step.x {
+			b.x = append(b.x, matrix(x))
 		}
-		if b.op == denseOp {
+		if b.w != nil {
 			if err := p.table.Bind(&b.dense, b.y, b.x[0], b.w, b.act); err != nil {
 				panic(err) // the plan does not fit itself
 			}
@@ -87,14 +87,14 @@ func (s *Session) move(inputs, outputs [][]float32, batch int) error {
 		if u.output {
 			memory = outputs
 		}
-		v, m := &b.planStep.y, &b.y
+		v, m := &b.step.y, &b.y
 		if u.operand >= 0 {
-			v, m = &b.planStep.x[u.operand], &b.x[u.operand]
+			v, m = &b.step.x[u.operand], &b.x[u.operand]
 		}
 		m.Data = memory[u.port][v.offset:]
 	}
 	for _, u := range s.plan.uses {
-		if b := &s.steps[u.step]; b.op == denseOp {
+		if b := &s.steps[u.step]; b.w != nil {
 			y, x := b.y, b.x[0]
 			y.Rows, x.Rows = b.lead*batch, b.lead*batch
 			if err := s.plan.table.Bind(&b.dense, y, x, b.w, b.act); err != nil {
@@ -110,13 +110,13 @@ func (s *Session) move(inputs, outputs [][]float32, batch int) error {
 // share memory with an input or another output: what outputs hold then is not specified. Inputs may share memory.
 func (s *Session) RunOn(inputs, outputs [][]float32, batch int) error {
 	if s == nil || s.plan == nil {
-		return fmt.Errorf("nn: Session.RunOn: %w", errEmptySession)
+		return fmt.Errorf("plan: Session.RunOn: %w", errEmptySession)
 	}
 	if err := s.plan.check(inputs, outputs, batch); err != nil {
-		return fmt.Errorf("nn: Session.RunOn: %w", err)
+		return fmt.Errorf("plan: Session.RunOn: %w", err)
 	}
 	if batch < 1 || batch > s.plan.maxBatch {
-		return fmt.Errorf("nn: Session.RunOn: batch is %d, valid are 1 to %d", batch, s.plan.maxBatch)
+		return fmt.Errorf("plan: Session.RunOn: batch is %d, valid are 1 to %d", batch, s.plan.maxBatch)
 	}
 	s.away = true
 	if err := s.move(inputs, outputs, batch); err != nil {
@@ -145,7 +145,7 @@ func (s *Session) OutputByName(name string) ([]float32, error) {
 
 func (s *Session) byName(what, name string, memory [][]float32) ([]float32, error) {
 	if s.plan == nil {
-		return nil, fmt.Errorf("nn: Session: %w", errEmptySession)
+		return nil, fmt.Errorf("plan: Session: %w", errEmptySession)
 	}
 	ports := s.plan.inputs
 	if what == "output" {
@@ -153,7 +153,7 @@ func (s *Session) byName(what, name string, memory [][]float32) ([]float32, erro
 	}
 	i := slices.IndexFunc(ports, func(p port) bool { return p.name == name })
 	if i < 0 {
-		return nil, fmt.Errorf("nn: Session: unknown %s %s: valid are %s", what, brief.Quote(name), brief.QuoteAll(portNames(ports)))
+		return nil, fmt.Errorf("plan: Session: unknown %s %s: valid are %s", what, brief.Quote(name), brief.QuoteAll(portNames(ports)))
 	}
 	return memory[i], nil
 }
@@ -163,10 +163,10 @@ func (s *Session) byName(what, name string, memory [][]float32) ([]float32, erro
 // computed with, so a NaN in a row is one in what that row's outputs depend on; [Model.Predict] refuses it.
 func (s *Session) Run(batch int) error {
 	if s == nil || s.plan == nil {
-		return fmt.Errorf("nn: Session.Run: %w", errEmptySession)
+		return fmt.Errorf("plan: Session.Run: %w", errEmptySession)
 	}
 	if batch < 1 || batch > s.plan.maxBatch {
-		return fmt.Errorf("nn: Session.Run: batch is %d, valid are 1 to %d", batch, s.plan.maxBatch)
+		return fmt.Errorf("plan: Session.Run: batch is %d, valid are 1 to %d", batch, s.plan.maxBatch)
 	}
 	if s.away {
 		if err := s.move(s.inputs, s.outputs, s.plan.maxBatch); err != nil {
@@ -177,9 +177,9 @@ func (s *Session) Run(batch int) error {
 	return s.run(batch)
 }
 
-// copy copies rows, most of which are short: a call for one element would cost more than the element.
-func (b *boundStep) copy() {
-	y, x := &b.y, &b.x[0]
+// copyRows copies rows, most of which are short: a call for one element would cost more than the element.
+func copyRows(_ *kernels.Table, s *boundStep) error {
+	y, x := &s.y, &s.x[0]
 	for i := range y.Rows {
 		to, from := y.Data[i*y.Stride:][:y.Cols], x.Data[i*x.Stride:][:y.Cols]
 		if len(to) > 4 {
@@ -191,6 +191,7 @@ func (b *boundStep) copy() {
 			to[j] = v
 		}
 	}
+	return nil
 }
 
 func (s *Session) run(batch int) error {
@@ -208,41 +209,27 @@ func (s *Session) run(batch int) error {
 	for i := range s.steps {
 		b := &s.steps[i]
 		var err error
-		switch b.op {
-		case denseOp:
+		if b.w != nil {
 			err = b.dense.Run(&s.scratch, b.y.Rows)
-		case softmaxOp:
-			err = t.Softmax(b.y, b.x[0])
-		case geluOp:
-			err = t.Gelu(b.y, b.x[0])
-		case activateOp:
-			err = t.Activate(b.y, b.x[0], nil, b.act)
-		case copyOp:
-			b.copy()
-		case embedOp:
-			if err = t.Gather(b.y, b.x[0], *b.rows); err != nil {
-				err = s.indexError(b.planStep, err)
-			}
-		case addOp:
-			err = t.Add(b.y, b.x[0], b.x[1])
-		case multiplyOp:
-			err = t.Mul(b.y, b.x[0], b.x[1])
+		} else {
+			err = b.run(t, b)
 		}
 		if err != nil {
-			return err
+			return s.explain(b.step, err)
 		}
 	}
 	return nil
 }
 
-// indexError says which input, layer and row an error of Gather is about.
-func (s *Session) indexError(step *planStep, err error) error {
-	i := slices.IndexFunc(s.plan.inputs, func(p port) bool { return p.buffer == step.x[0].buffer })
+// explain says which input, layer and row an error about an index is about.
+func (s *Session) explain(step *step, err error) error {
 	var index *kernels.IndexError
-	if errors.As(err, &index) {
-		index.Row += s.first
+	if !errors.As(err, &index) {
+		return err
 	}
-	return fmt.Errorf("nn: input %s: layer %s (Embedding): %w", brief.Quote(s.plan.inputs[i].name), brief.Quote(step.name), err)
+	i := slices.IndexFunc(s.plan.inputs, func(p port) bool { return p.buffer == step.x[0].buffer })
+	index.Row += s.first
+	return fmt.Errorf("plan: input %s: layer %s (Embedding): %w", brief.Quote(s.plan.inputs[i].name), brief.Quote(step.name), err)
 }
 
 // Predict computes the outputs of any number of rows: inputs[i] has batch rows of input i, outputs[i] has room for as
@@ -254,10 +241,10 @@ func (s *Session) indexError(step *planStep, err error) error {
 // are read before an output is written. NaN is a number like others, see [Session.Run].
 func (p *Plan) Predict(inputs, outputs [][]float32, batch int) error {
 	if p.isEmpty() {
-		return fmt.Errorf("nn: Plan.Predict: %w", errEmptyPlan)
+		return fmt.Errorf("plan: Predict: %w", errEmptyPlan)
 	}
 	if err := p.check(inputs, outputs, batch); err != nil {
-		return fmt.Errorf("nn: Plan.Predict: %w", err)
+		return fmt.Errorf("plan: Predict: %w", err)
 	}
 	s, _ := p.sessions.Get().(*Session)
 	if s == nil {

@@ -1,0 +1,38 @@
+package plan
+
+import "github.com/espalier-ml/espalier/kernels"
+
+// fuse joins a product with the function that only it leads to: an activation goes into the kernel, any other one is
+// computed where the product lies.
+func (l *lowering) fuse() {
+	for _, v := range l.values {
+		v.same = v.same.same // what it passes on may have been joined since
+		o := v.step
+		if o == nil || v.same != v || o.kind != function && o.kind != rowwise || len(o.in) != 1 {
+			continue
+		}
+		x := o.in[0].same
+		if x.step == nil || x.step.kind != product || x.step.act != kernels.Linear || x.tail != nil || x.users != 1 || x.Cols != v.Cols {
+			continue
+		}
+		if o.name == "activate" {
+			x.step.act = o.act
+			x.users = v.users
+			v.same = x
+		} else {
+			x.tail = v
+		}
+		if o.label != x.step.label {
+			x.step.label += "+" + o.label
+			o.label = x.step.label
+		}
+	}
+}
+
+// last returns the value that others see: the product, or what takes its place.
+func (v *value) last() *value {
+	if v.tail != nil {
+		return v.tail
+	}
+	return v
+}

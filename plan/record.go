@@ -1,0 +1,310 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/espalier-ml/espalier/kernels"
+	"github.com/espalier-ml/espalier/ops"
+)
+
+// A Recorder notes what is to be computed for one sample: the operations of [ops.Ops], between [Recorder.Input] and
+// [Recorder.Output]. It computes nothing, so the Data of its tensors are nil but for constants. The first error sticks to
+// it, and [Recorder.Plan] returns it.
+type Recorder struct {
+	values  []*value
+	inputs  []*value
+	outputs []output
+	label   string
+	err     error
+}
+
+// A value is a tensor and what the recorder and the passes know of it.
+type value struct {
+	ops.Tensor
+	step  *operation // that computes it; nil for inputs and constants
+	name  string     // of an input
+	fixed bool       // a constant
+
+	// What the passes find out.
+	same  *value   // whose elements it has, by itself or another
+	users int      // how often it is an operand or an output
+	depth int      // the longest way from an input
+	place place    // of the elements
+	laid  bool     // place is set
+	tail  *value   // the function of it that takes its place
+	group []*value // products that are one
+}
+
+type output struct {
+	name  string
+	value *value
+}
+
+// An operation is one line of the record.
+type operation struct {
+	name  string // as Describe prints it
+	label string // of whom it is a part
+	kind  kind
+	in    []*value
+	act   kernels.Activation
+	from  int // the first column of a slice
+	run   func(t *kernels.Table, s *boundStep) error
+	flops int // for each sample
+}
+
+// A kind is how the passes treat an operation.
+type kind uint8
+
+const (
+	function  kind = iota // element by element: an operand may lie where the result does
+	rowwise               // row by row: the same, but its rows must be rows
+	product               // Dense
+	embedding             // Embedding
+	reshape               // Reshape
+	joining               // Concatenate
+	slicing               // Slice
+)
+
+var _ ops.Ops = (*Recorder)(nil)
+
+// NewRecorder returns an empty recorder.
+func NewRecorder() *Recorder { return new(Recorder) }
+
+// Input returns the tensor, 1 x features, of a new input.
+func (r *Recorder) Input(name string, features int) *ops.Tensor {
+	v := r.value(1, features)
+	v.name = name
+	r.inputs = append(r.inputs, v)
+	return &v.Tensor
+}
+
+// Const returns the tensor of a constant, such as weights. It is read when the plan is made, which has copies of it.
+func (r *Recorder) Const(m kernels.Matrix) *ops.Tensor {
+	if !m.Valid() {
+		r.fail(fmt.Errorf("Const: a %dx%d matrix (stride %d) of %d elements: %w", m.Rows, m.Cols, m.Stride, len(m.Data), kernels.ErrShape))
+	}
+	v := r.value(m.Rows, m.Cols)
+	v.Matrix, v.fixed = m, true
+	return &v.Tensor
+}
+
+// Output makes x, all of its elements as one row, an output.
+func (r *Recorder) Output(name string, x *ops.Tensor) {
+	if !r.accept("Output", x) {
+		return
+	}
+	v := r.of(x)
+	if v.fixed {
+		r.fail(fmt.Errorf("Output: %q is a constant", name))
+	}
+	r.outputs = append(r.outputs, output{name, v})
+}
+
+// Label names whom the operations from now on are a part of, for [Plan.Describe] and errors.
+func (r *Recorder) Label(label string) { r.label = label }
+
+// Err returns the first error of an operation.
+func (r *Recorder) Err() error { return r.err }
+
+func (r *Recorder) fail(err error) {
+	if r.err == nil {
+		if r.label != "" {
+			err = fmt.Errorf("%q: %w", r.label, err)
+		}
+		r.err = err
+	}
+}
+
+func (r *Recorder) value(rows, cols int) *value {
+	v := &value{Tensor: ops.Tensor{Matrix: kernels.Matrix{Rows: rows, Cols: cols, Stride: cols}, ID: int32(len(r.values))}}
+	v.same = v
+	r.values = append(r.values, v)
+	return v
+}
+
+// of returns what the recorder knows of x, nil if it did not make it.
+func (r *Recorder) of(x *ops.Tensor) *value {
+	if x == nil || uint(x.ID) >= uint(len(r.values)) || &r.values[x.ID].Tensor != x {
+		return nil
+	}
+	return r.values[x.ID]
+}
+
+func (r *Recorder) accept(name string, operands ...*ops.Tensor) bool {
+	for i, x := range operands {
+		if r.of(x) == nil {
+			r.fail(fmt.Errorf("%s: operand %d is not of this recorder", name, i))
+		}
+	}
+	return r.err == nil
+}
+
+var dead = ops.Tensor{ID: -1}
+
+// record appends an operation with a rows x cols result.
+func (r *Recorder) record(o operation, rows, cols int, operands ...*ops.Tensor) *ops.Tensor {
+	if !r.accept(o.name, operands...) {
+		return &dead
+	}
+	o.label = r.label
+	for _, x := range operands {
+		v := r.of(x)
+		if v.fixed && o.kind != product && o.kind != embedding {
+			r.fail(fmt.Errorf("%s: a constant cannot be an operand", o.name))
+			return &dead
+		}
+		o.in = append(o.in, v)
+	}
+	y := r.value(rows, cols)
+	y.step = &o
+	return &y.Tensor
+}
+
+// alike reports operands that have not one shape.
+func (r *Recorder) alike(name string, a, b *ops.Tensor) bool {
+	if r.accept(name, a, b) && (a.Rows != b.Rows || a.Cols != b.Cols) {
+		r.fail(fmt.Errorf("%s: operands are %dx%d and %dx%d: %w", name, a.Rows, a.Cols, b.Rows, b.Cols, kernels.ErrShape))
+	}
+	return r.err == nil
+}
+
+// Dense is the one of [ops.Ops]; w and b must be constants.
+func (r *Recorder) Dense(x, w, b *ops.Tensor, act kernels.Activation) *ops.Tensor {
+	operands := []*ops.Tensor{x, w, b}
+	if b == nil {
+		operands = operands[:2]
+	}
+	if !r.accept("dense", operands...) {
+		return &dead
+	}
+	for _, c := range operands[1:] {
+		if !r.of(c).fixed {
+			r.fail(errors.New("dense: weights must be constants"))
+		}
+	}
+	if x.Cols != w.Rows || b != nil && (b.Rows != 1 || b.Cols != w.Cols) {
+		r.fail(fmt.Errorf("dense: x is %dx%d, the weights are %dx%d: %w", x.Rows, x.Cols, w.Rows, w.Cols, kernels.ErrShape))
+		return &dead
+	}
+	return r.record(operation{name: "dense", kind: product, act: act, flops: 2 * x.Rows * x.Cols * w.Cols}, x.Rows, w.Cols, operands...)
+}
+
+// Embedding is the one of [ops.Ops]; w must be a constant, and x an input, perhaps in another shape.
+func (r *Recorder) Embedding(x, w *ops.Tensor) *ops.Tensor {
+	if !r.accept("embed", x, w) {
+		return &dead
+	}
+	if !r.of(w).fixed {
+		r.fail(errors.New("embed: weights must be constants"))
+	}
+	return r.record(operation{name: "embed", kind: embedding, run: func(t *kernels.Table, s *boundStep) error {
+		return t.Gather(s.y, s.x[0], *s.rows)
+	}}, x.Rows, x.Cols*w.Cols, x, w)
+}
+
+// Activate is the one of [ops.Ops].
+func (r *Recorder) Activate(x *ops.Tensor, act kernels.Activation) *ops.Tensor {
+	if !r.accept("activate", x) {
+		return &dead
+	}
+	if act == kernels.Linear {
+		return x
+	}
+	return r.record(operation{name: "activate", act: act, flops: x.Rows * x.Cols, run: func(t *kernels.Table, s *boundStep) error {
+		return t.Activate(s.y, s.x[0], nil, s.act)
+	}}, x.Rows, x.Cols, x)
+}
+
+// Gelu is the one of [ops.Ops].
+func (r *Recorder) Gelu(x *ops.Tensor) *ops.Tensor {
+	return r.unary(operation{name: "gelu", run: func(t *kernels.Table, s *boundStep) error { return t.Gelu(s.y, s.x[0]) }}, x)
+}
+
+// Softmax is the one of [ops.Ops].
+func (r *Recorder) Softmax(x *ops.Tensor) *ops.Tensor {
+	return r.unary(operation{name: "softmax", kind: rowwise, run: func(t *kernels.Table, s *boundStep) error { return t.Softmax(s.y, s.x[0]) }}, x)
+}
+
+// Scale is the one of [ops.Ops].
+func (r *Recorder) Scale(x *ops.Tensor, alpha float32) *ops.Tensor {
+	return r.unary(operation{name: "scale", run: func(t *kernels.Table, s *boundStep) error { return t.Scale(s.y, s.x[0], alpha) }}, x)
+}
+
+// unary records a function of x with a result of its shape.
+func (r *Recorder) unary(o operation, x *ops.Tensor) *ops.Tensor {
+	if !r.accept(o.name, x) {
+		return &dead
+	}
+	o.flops = x.Rows * x.Cols
+	return r.record(o, x.Rows, x.Cols, x)
+}
+
+// Add is the one of [ops.Ops].
+func (r *Recorder) Add(a, b *ops.Tensor) *ops.Tensor {
+	return r.binary(operation{name: "add", run: func(t *kernels.Table, s *boundStep) error { return t.Add(s.y, s.x[0], s.x[1]) }}, a, b)
+}
+
+// Multiply is the one of [ops.Ops].
+func (r *Recorder) Multiply(a, b *ops.Tensor) *ops.Tensor {
+	return r.binary(operation{name: "multiply", run: func(t *kernels.Table, s *boundStep) error { return t.Mul(s.y, s.x[0], s.x[1]) }}, a, b)
+}
+
+// binary records a function of two alike tensors.
+func (r *Recorder) binary(o operation, a, b *ops.Tensor) *ops.Tensor {
+	if !r.alike(o.name, a, b) {
+		return &dead
+	}
+	o.flops = a.Rows * a.Cols
+	return r.record(o, a.Rows, a.Cols, a, b)
+}
+
+// Reshape is the one of [ops.Ops].
+func (r *Recorder) Reshape(x *ops.Tensor, rows, cols int) *ops.Tensor {
+	if !r.accept("reshape", x) {
+		return &dead
+	}
+	if x.Rows == rows && x.Cols == cols {
+		return x
+	}
+	if rows < 1 || cols < 1 || rows*cols != x.Rows*x.Cols {
+		r.fail(fmt.Errorf("reshape: a %dx%d tensor cannot become %dx%d: %w", x.Rows, x.Cols, rows, cols, kernels.ErrShape))
+		return &dead
+	}
+	return r.record(operation{name: "reshape", kind: reshape}, rows, cols, x)
+}
+
+// Concatenate is the one of [ops.Ops].
+func (r *Recorder) Concatenate(x ...*ops.Tensor) *ops.Tensor {
+	if !r.accept("copy", x...) {
+		return &dead
+	}
+	cols := 0
+	for _, t := range x {
+		if t.Rows != x[0].Rows {
+			r.fail(fmt.Errorf("concatenate: operands have %d and %d rows: %w", x[0].Rows, t.Rows, kernels.ErrShape))
+		}
+		cols += t.Cols
+	}
+	if len(x) == 0 {
+		r.fail(errors.New("concatenate: there is no operand"))
+		return &dead
+	}
+	return r.record(operation{name: "copy", kind: joining}, x[0].Rows, cols, x...)
+}
+
+// Slice is the one of [ops.Ops].
+func (r *Recorder) Slice(x *ops.Tensor, from, to int) *ops.Tensor {
+	if !r.accept("slice", x) {
+		return &dead
+	}
+	if from < 0 || to <= from || to > x.Cols {
+		r.fail(fmt.Errorf("slice: columns %d to %d of a %dx%d tensor: %w", from, to, x.Rows, x.Cols, kernels.ErrShape))
+		return &dead
+	}
+	return r.record(operation{name: "copy", kind: slicing, from: from}, x.Rows, to-from, x)
+}
+
+// Dropout is the one of [ops.Ops]: it returns x, since a plan serves.
+func (r *Recorder) Dropout(x *ops.Tensor, _ float64, _ rand.Source) *ops.Tensor { return x }
