@@ -170,6 +170,13 @@ func TestParseErrors(t *testing.T) {
 	wantMessage(t, fmt.Sprint(err), "f has no end")
 }
 
+// A decoder that panics by mistake has not decoded anything.
+func TestParsePanics(t *testing.T) {
+	decoders["MISTAKE"] = func(in *inst) step { _ = in.ops[1]; return nil }
+	defer delete(decoders, "MISTAKE")
+	wantMessage(t, message(func() { _, _ = Parse("TEXT ·f(SB), NOSPLIT, $0-0\nMISTAKE AX\nRET\n") }), "index out of range")
+}
+
 // BenchmarkLoop runs the inner loop of a product.
 func BenchmarkLoop(b *testing.B) {
 	p := parse(b, `

@@ -2,6 +2,7 @@ package asmsim
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"regexp"
@@ -103,11 +104,15 @@ func Parse(text string) (*Program, error) {
 	return p, nil
 }
 
-// try returns the failure of do.
+// try returns the failure of do. Any other panic is a mistake of the simulator's own and goes on.
 func try(do func()) (err error) {
 	defer func() {
-		if e, ok := recover().(parseError); ok {
-			err = fmt.Errorf("%s", string(e))
+		switch e := recover().(type) {
+		case nil:
+		case parseError:
+			err = errors.New(string(e))
+		default:
+			panic(e)
 		}
 	}()
 	do()
