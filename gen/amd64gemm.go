@@ -3,18 +3,10 @@ package main
 import (
 	"fmt"
 	"math/bits"
-	"slices"
 	"strings"
 )
 
-// callFields are the fields of kernels.tileCall, of eight bytes each.
-var callFields = []string{"k", "blocks", "n", "a", "aRow", "aCol", "b", "bRow", "bPanel", "c", "cRow", "init", "initRow", "floor"}
-
-// fieldAt returns the address of a field of the call that a register points to.
-func fieldAt(name, register string) string {
-	return fmt.Sprintf("%d(%s)", 8*slices.Index(callFields, name), register)
-}
-
+// field returns the address of a field of the call.
 func field(name string) string { return fieldAt(name, "R10") }
 
 // panel is how many columns of B lie beside each other; the next ones are bPanel bytes further.
@@ -57,7 +49,7 @@ func (m amd64) gemm(rows int) *fn {
 		columns = m.width
 	}
 	f := &fn{name: fmt.Sprintf("gemm%dx%d%s", rows, columns, m.suffix), proto: "call *tileCall", args: 8}
-	g := &gemmFn{fn: f, amd64: m, rows: rows}
+	g := &amd64Tile{fn: f, amd64: m, rows: rows}
 	f.note("Requires: %s", m.requires)
 	f.note("")
 	f.note("Vectors: accumulators from %s up, row by row; then a row of B and an element of A, or the other way round in tiles", m.v(0))
@@ -124,8 +116,8 @@ func (m amd64) gemm(rows int) *fn {
 	return f
 }
 
-// gemmFn prints the parts of one GEMM function.
-type gemmFn struct {
+// amd64Tile prints the parts of one GEMM function.
+type amd64Tile struct {
 	*fn
 	amd64
 	rows int
@@ -138,7 +130,7 @@ var (
 
 // unroll is how many steps of k the main loop takes at once: as a core that is shared with another thread has slots for
 // three or four instructions a cycle, those that only count and move pointers are worth saving.
-func (g *gemmFn) unroll(vectors int) int {
+func (g *amd64Tile) unroll(vectors int) int {
 	if g.rows*vectors <= 16 {
 		return 4
 	}
@@ -146,7 +138,7 @@ func (g *gemmFn) unroll(vectors int) int {
 }
 
 // rowOf returns the address of the element of A in row i of the block, u steps of k further.
-func (g *gemmFn) rowOf(i, u int, columns bool) string {
+func (g *amd64Tile) rowOf(i, u int, columns bool) string {
 	if columns {
 		return fmt.Sprintf("%d(AX)", 4*i) + []string{"", "(R8*1)", "(R8*2)", "(SI*1)"}[u]
 	}
@@ -154,13 +146,13 @@ func (g *gemmFn) rowOf(i, u int, columns bool) string {
 }
 
 // columnsOf returns the address of vector j of a row of B, u steps of k further.
-func (g *gemmFn) columnsOf(j, u int) string {
+func (g *amd64Tile) columnsOf(j, u int) string {
 	return fmt.Sprintf("%d(%s)", j%2*g.width*4, panelBases[j/2]) + []string{"", "(R11*1)", "(R11*2)", "(R14*1)"}[u]
 }
 
 // storeTail writes the columns of a tail, BX of them, to offset(AX); whole says that they may be all of them. AVX2 does it
 // in parts of 8, 4, 2 and 1 columns: a masked store costs some processors as much as 40 plain ones.
-func (g *gemmFn) storeTail(src, offset int, whole bool) {
+func (g *amd64Tile) storeTail(src, offset int, whole bool) {
 	if g.width == 16 {
 		g.store(g.fn, src, fmt.Sprintf("%d(AX)", offset), true)
 		return
@@ -195,7 +187,7 @@ func (g *gemmFn) storeTail(src, offset int, whole bool) {
 
 // tile computes one tile of the given number of vectors of columns and steps C to the next one. A masked tile is the last
 // one; its last vector is masked.
-func (g *gemmFn) tile(vectors int, masked bool) {
+func (g *amd64Tile) tile(vectors int, masked bool) {
 	acc := func(i, j int) int { return i*vectors + j }
 	tail := func(j int) bool { return masked && j == vectors-1 }
 	bytes := g.width * 4
@@ -290,7 +282,7 @@ func (g *gemmFn) tile(vectors int, masked bool) {
 // storeRunning stores the rows of a tile that is all of C's columns, where these lie without a gap: each row but the last
 // one as if it were complete, since the next row overwrites what is too much. It goes on behind it if they do not, or if
 // a row is shorter than what is too much.
-func (g *gemmFn) storeRunning(vectors int, stored string) {
+func (g *amd64Tile) storeRunning(vectors int, stored string) {
 	parts := g.label("byParts")
 	g.op("MOVQ", field("n"), "AX")
 	g.op("CMPQ", "AX", fmt.Sprintf("$%d", vectors*g.width/2))
@@ -319,7 +311,7 @@ func (g *gemmFn) storeRunning(vectors int, stored string) {
 }
 
 // sum prints the loops over k for A by rows or by columns: one of several steps at a time and one for the rest.
-func (g *gemmFn) sum(vectors int, tail func(j int) bool, columns bool) {
+func (g *amd64Tile) sum(vectors int, tail func(j int) bool, columns bool) {
 	unroll := g.unroll(vectors)
 	rest, done := g.label("rest"), g.label("done")
 	g.op("MOVQ", field("k"), "R12")
@@ -354,7 +346,7 @@ func (g *gemmFn) sum(vectors int, tail func(j int) bool, columns bool) {
 }
 
 // step adds one row of B to the sums, u steps after the pointers.
-func (g *gemmFn) step(vectors, u int, tail func(j int) bool, columns bool) {
+func (g *amd64Tile) step(vectors, u int, tail func(j int) bool, columns bool) {
 	free := g.rows * vectors // the first register that is not an accumulator
 	if g.rows >= vectors {
 		a := free + vectors
@@ -386,7 +378,7 @@ func (g *gemmFn) step(vectors, u int, tail func(j int) bool, columns bool) {
 }
 
 // advance moves the pointers to A and B by one or four steps of k.
-func (g *gemmFn) advance(vectors, steps int, columns bool) {
+func (g *amd64Tile) advance(vectors, steps int, columns bool) {
 	by := func(base, stride string) {
 		if steps == 4 {
 			g.op("LEAQ", fmt.Sprintf("(%s)(%s*4)", base, stride), base)
