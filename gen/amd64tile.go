@@ -5,7 +5,7 @@ import (
 	"math/bits"
 )
 
-// amd64Tile prints one tile of so many vectors of columns. A masked tile is the last one; its last vector is masked.
+// amd64Tile prints one tile, some vectors of columns wide. A masked tile is the last one; its last vector is masked.
 type amd64Tile struct {
 	amd64Block
 	vectors int
@@ -128,7 +128,7 @@ func (g amd64Tile) storeRows(stride string, whole func(i int) bool) {
 			if g.tail(j) && !whole(i) {
 				g.storeTail(i)
 			} else {
-				g.store(g.fn, g.acc(i, j), g.vectorAt(j), false)
+				g.store(g.fn, g.acc(i, j), g.vectorAt(j))
 			}
 		}
 		if i < g.rows-1 {
@@ -162,7 +162,7 @@ func (g amd64Tile) storeRunning(stored string) {
 func (g amd64Tile) storeTail(i int) {
 	src, to := g.acc(i, g.vectors-1), g.vectorAt(g.vectors-1)
 	if g.width == 16 {
-		g.store(g.fn, src, to, true)
+		g.op("VMOVUPS", g.v(src), g.mask, to)
 		return
 	}
 	parts, two, one, done := g.label("parts"), g.label("two"), g.label("one"), g.label("done")
@@ -170,7 +170,7 @@ func (g amd64Tile) storeTail(i int) {
 	if g.vectors == 1 {
 		g.op("CMPQ", "BX", "$8")
 		g.op("JNE", parts)
-		g.store(g.fn, src, to, false)
+		g.store(g.fn, src, to)
 		g.op("JMP", done)
 		g.at(parts)
 	}
