@@ -84,73 +84,91 @@ func (k *kernel) gradient(act string, g, v, zero reg) {
 	}
 }
 
-// activateGrad sums the columns of the gradient too if bias is set: then it goes down the columns, with the sums of 16 of
-// them in a register.
-func activateGrad(act string, bias bool) description {
-	params := "rows, cols int, dx *float32, dxRow int, dy *float32, dyRow int, y *float32, yRow int, add int"
-	loop := map[string]string{
-		"linear":  "g = dy[i,j]",
-		"relu":    "g = dy[i,j] where !(y[i,j] <= 0), else 0",
-		"sigmoid": "g = dy[i,j] * ((1-y[i,j]) * y[i,j])",
-		"tanh":    "g = dy[i,j] * fma(-y[i,j], y[i,j], 1)",
-	}[act]
-	name := act + "Grad"
-	if bias {
-		name += "Bias"
-		params += ", dbias *float32"
-		loop += "; dbias[j] += g"
+const gradParams = "rows, cols int, dx *float32, dxRow int, dy *float32, dyRow int, y *float32, yRow int, add int"
+
+// slopes say what g becomes in the gradient of each activation.
+var slopes = map[string]string{
+	"linear":  "g = dy[i,j]",
+	"relu":    "g = dy[i,j] where !(y[i,j] <= 0), else 0",
+	"sigmoid": "g = dy[i,j] * ((1-y[i,j]) * y[i,j])",
+	"tanh":    "g = dy[i,j] * fma(-y[i,j], y[i,j], 1)",
+}
+
+// gradKernel is the kernel of an activation's gradient, with the pointers to the row that is next.
+type gradKernel struct {
+	*kernel
+	act                    string
+	count, dx, dy, y, adds word // adds is the parameter add
+	g, v, zero             reg
+}
+
+func (k *kernel) activationGrad(act string) gradKernel {
+	k.columns("cols")
+	p := k.args("rows", "dx", "dy", "y", "add")
+	g := gradKernel{k, act, p[0], p[1], p[2], p[3], p[4], k.vec(""), k.vec(""), reg{}}
+	if act == "relu" {
+		g.zero = k.uni("0")
+		k.set(g.zero, num(0))
 	}
-	loop += "; dx[i,j] = g, or dx[i,j] += g if add is not 0"
-	return description{name, params, loop, func(k *kernel) {
-		k.columns("cols")
-		rows, dx, dy, y, add := k.arg("rows"), k.arg("dx"), k.arg("dy"), k.arg("y"), k.arg("add")
-		g, v := k.vec(""), k.vec("")
-		var zero, sum reg
-		if act == "relu" {
-			zero = k.uni("0")
-			k.set(zero, num(0))
-		}
-		if bias {
-			sum = k.vec("sums of the columns")
-		}
-		one := func(dx, dy, y mem) {
-			k.load(g, dy)
-			if act != "linear" {
-				k.load(v, y)
-			}
-			k.gradient(act, g, v, zero)
-			if bias {
-				k.add(sum, sum, g)
-			}
-			k.unless(add, func() {
-				k.load(v, dx)
-				k.add(g, g, v)
+	return g
+}
+
+// steps moves the pointers to the next row.
+func (k gradKernel) steps() []step {
+	return []step{{k.dx, "dxRow"}, {k.dy, "dyRow"}, {k.y, "yRow"}}
+}
+
+// compute sets g to the gradient of one vector.
+func (k gradKernel) compute(dy, y mem) {
+	k.load(k.g, dy)
+	if k.act != "linear" {
+		k.load(k.v, y)
+	}
+	k.gradient(k.act, k.g, k.v, k.zero)
+}
+
+// write stores g, or adds it if add is not 0.
+func (k gradKernel) write(dx mem) {
+	k.unless(k.adds, func() {
+		k.load(k.v, dx)
+		k.add(k.g, k.g, k.v)
+	})
+	k.store(dx, k.g)
+}
+
+func activateGrad(act string) description {
+	return description{act + "Grad", gradParams, slopes[act] + "; dx[i,j] = g, or dx[i,j] += g if add is not 0", func(k *kernel) {
+		a := k.activationGrad(act)
+		k.rows(a.count, func() {
+			k.each(2, func(vectors int, at func(word, int) mem) {
+				for i := range vectors {
+					a.compute(at(a.dy, i), at(a.y, i))
+					a.write(at(a.dx, i))
+				}
 			})
-			k.store(dx, g)
-		}
-		if !bias {
-			unroll := 2
-			k.rows(rows, func() {
-				k.each(unroll, func(vectors int, at func(word, int) mem) {
-					for i := range vectors {
-						one(at(dx, i), at(dy, i), at(y, i))
-					}
-				})
-			}, step{dx, "dxRow"}, step{dy, "dyRow"}, step{y, "yRow"})
-			return
-		}
+		}, a.steps()...)
+	}}
+}
+
+// activateGradBias goes down the columns, with the sums of 16 of them in a register.
+func activateGradBias(act string) description {
+	loop := slopes[act] + "; dbias[j] += g; dx[i,j] = g, or dx[i,j] += g if add is not 0"
+	return description{act + "GradBias", gradParams + ", dbias *float32", loop, func(k *kernel) {
+		a := k.activationGrad(act)
+		sum := k.vec("sums of the columns")
 		dbias := k.arg("dbias")
-		count := rows
 		k.each(1, func(_ int, at func(word, int) mem) {
 			k.load(sum, at(dbias, 0))
-			k.setArg(count, "rows")
-			k.rows(count, func() {
-				one(at(dx, 0), at(dy, 0), at(y, 0))
-			}, step{dx, "dxRow"}, step{dy, "dyRow"}, step{y, "yRow"})
+			k.setArg(a.count, "rows")
+			k.rows(a.count, func() {
+				a.compute(at(a.dy, 0), at(a.y, 0))
+				k.add(sum, sum, a.g)
+				a.write(at(a.dx, 0))
+			}, a.steps()...)
 			k.store(at(dbias, 0), sum)
-			k.setArg(dx, "dx")
-			k.setArg(dy, "dy")
-			k.setArg(y, "y")
+			k.setArg(a.dx, "dx")
+			k.setArg(a.dy, "dy")
+			k.setArg(a.y, "y")
 		})
 	}}
 }
@@ -161,7 +179,7 @@ func activating() []description {
 		list = append(list, activate(act))
 	}
 	for _, act := range activations {
-		list = append(list, activateGrad(act, false), activateGrad(act, true))
+		list = append(list, activateGrad(act), activateGradBias(act))
 	}
 	return list
 }

@@ -35,17 +35,8 @@ func (m amd64) load(f *fn, dst int, addr string, masked bool) {
 	}
 }
 
-// store writes a vector; masked writes only the columns of a tail.
-func (m amd64) store(f *fn, src int, addr string, masked bool) {
-	switch {
-	case !masked:
-		f.op("VMOVUPS", m.v(src), addr)
-	case m.width == 16:
-		f.op("VMOVUPS", m.v(src), m.mask, addr)
-	default:
-		f.op("VMASKMOVPS", m.v(src), m.mask, addr)
-	}
-}
+// store writes a vector.
+func (m amd64) store(f *fn, src int, addr string) { f.op("VMOVUPS", m.v(src), addr) }
 
 // zero clears a vector.
 func (m amd64) zero(f *fn, dst int) {

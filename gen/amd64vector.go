@@ -2,9 +2,9 @@ package main
 
 import "fmt"
 
-// lanes is the vector level of one amd64 function: its operations, and which registers are in use. AX belongs to the
+// amd64Level is the vector level of one amd64 function: its operations, and which registers are in use. AX belongs to the
 // operations themselves.
-type lanes struct {
+type amd64Level struct {
 	scope
 	amd64
 	vectors, conds [32]bool
@@ -14,13 +14,13 @@ type lanes struct {
 
 // kernel prints the description for the level.
 func (m amd64) kernel(d description) *fn {
-	l := &lanes{scope: newScope(d, m.suffix, "BX CX DX SI DI R8 R9 R10 R11 R12 R13 R14 R15"), amd64: m}
+	l := &amd64Level{scope: newScope(d, m.suffix, "BX CX DX SI DI R8 R9 R10 R11 R12 R13 R14 R15"), amd64: m}
 	return l.printOn(l, d, m.requires, "AX")
 }
 
-func (l *lanes) parts() int { return 16 / l.width }
+func (l *amd64Level) parts() int { return 16 / l.width }
 
-func (l *lanes) take(parts int) reg {
+func (l *amd64Level) take(parts int) reg {
 next:
 	for i := 0; i+parts <= l.regs; i++ {
 		for p := range parts {
@@ -37,7 +37,7 @@ next:
 }
 
 // fit returns how many times so many vectors fit into the registers left: 4, 2 or 1.
-func (l *lanes) fit(vectors int) int {
+func (l *amd64Level) fit(vectors int) int {
 	left := 0
 	for i := range l.regs {
 		if !l.vectors[i] {
@@ -47,7 +47,7 @@ func (l *lanes) fit(vectors int) int {
 	return fitting(left, vectors*l.parts())
 }
 
-func (l *lanes) named(name string, r reg) reg {
+func (l *amd64Level) named(name string, r reg) reg {
 	if name != "" {
 		text := l.v(r.first)
 		if r.parts > 1 {
@@ -58,10 +58,10 @@ func (l *lanes) named(name string, r reg) reg {
 	return r
 }
 
-func (l *lanes) vec(name string) reg { return l.named(name, l.take(l.parts())) }
-func (l *lanes) uni(name string) reg { return l.named(name, l.take(1)) }
+func (l *amd64Level) vec(name string) reg { return l.named(name, l.take(l.parts())) }
+func (l *amd64Level) uni(name string) reg { return l.named(name, l.take(1)) }
 
-func (l *lanes) test() cond {
+func (l *amd64Level) test() cond {
 	if l.width < 16 {
 		return cond(l.vec(""))
 	}
@@ -74,13 +74,13 @@ func (l *lanes) test() cond {
 	panic(l.name + ": out of mask registers")
 }
 
-func (l *lanes) arg(name string) word {
+func (l *amd64Level) arg(name string) word {
 	w := l.word(name)
 	l.setArg(w, name)
 	return w
 }
 
-func (l *lanes) free(what ...any) {
+func (l *amd64Level) free(what ...any) {
 	for _, w := range what {
 		switch w := w.(type) {
 		case reg:
@@ -100,7 +100,7 @@ func (l *lanes) free(what ...any) {
 }
 
 // hold takes registers that were freed back.
-func (l *lanes) hold(rs ...reg) {
+func (l *amd64Level) hold(rs ...reg) {
 	for _, r := range rs {
 		for p := range r.parts {
 			if l.vectors[r.first+p] {
@@ -112,7 +112,7 @@ func (l *lanes) hold(rs ...reg) {
 }
 
 // part returns the operand of one instruction: the register of a part, or a constant in memory.
-func (l *lanes) part(a any, p int) string {
+func (l *amd64Level) part(a any, p int) string {
 	switch a := a.(type) {
 	case reg:
 		return l.v(a.first + min(p, a.parts-1))
@@ -123,7 +123,7 @@ func (l *lanes) part(a any, p int) string {
 	panic(fmt.Sprintf("%s: operand %v", l.name, a))
 }
 
-func (l *lanes) address(m mem, p int) string {
+func (l *amd64Level) address(m mem, p int) string {
 	s := fmt.Sprintf("(%s)", m.base)
 	if m.index != "" {
 		s += fmt.Sprintf("(%s*1)", m.index)
@@ -135,7 +135,7 @@ func (l *lanes) address(m mem, p int) string {
 }
 
 // all prints d = b op a for every part, with the operands in Go's order: a, which may be a constant, comes first.
-func (l *lanes) all(mnemonic string, d reg, a any, rest ...any) {
+func (l *amd64Level) all(mnemonic string, d reg, a any, rest ...any) {
 	if _, ok := a.(num); ok && l.width == 16 {
 		mnemonic += ".BCST"
 	}
@@ -149,7 +149,7 @@ func (l *lanes) all(mnemonic string, d reg, a any, rest ...any) {
 }
 
 // two prints d = a op b, of which b may be a constant, and a too if the operation is symmetric.
-func (l *lanes) two(mnemonic string, d reg, a, b any, symmetric bool) {
+func (l *amd64Level) two(mnemonic string, d reg, a, b any, symmetric bool) {
 	if _, ok := a.(num); ok {
 		if symmetric {
 			a, b = b, a
@@ -164,7 +164,7 @@ func (l *lanes) two(mnemonic string, d reg, a, b any, symmetric bool) {
 	l.all(mnemonic, d, b, a)
 }
 
-func (l *lanes) set(d reg, a any) {
+func (l *amd64Level) set(d reg, a any) {
 	switch a := a.(type) {
 	case reg:
 		if a != d {
@@ -181,28 +181,28 @@ func (l *lanes) set(d reg, a any) {
 	}
 }
 
-func (l *lanes) add(d reg, a, b any)    { l.two("VADDPS", d, a, b, true) }
-func (l *lanes) sub(d reg, a, b any)    { l.two("VSUBPS", d, a, b, false) }
-func (l *lanes) mul(d reg, a, b any)    { l.two("VMULPS", d, a, b, true) }
-func (l *lanes) div(d reg, a, b any)    { l.two("VDIVPS", d, a, b, false) }
-func (l *lanes) and(d reg, a, b any)    { l.two("VANDPS", d, a, b, true) }
-func (l *lanes) or(d reg, a, b any)     { l.two("VORPS", d, a, b, true) }
-func (l *lanes) xor(d reg, a, b any)    { l.two("VXORPS", d, a, b, true) }
-func (l *lanes) addInt(d reg, a, b any) { l.two("VPADDD", d, a, b, true) }
-func (l *lanes) subInt(d reg, a, b any) { l.two("VPSUBD", d, a, b, false) }
-func (l *lanes) sqrt(d, a reg)          { l.all("VSQRTPS", d, a) }
-func (l *lanes) toFloat(d, a reg)       { l.all("VCVTDQ2PS", d, a) }
+func (l *amd64Level) add(d reg, a, b any)    { l.two("VADDPS", d, a, b, true) }
+func (l *amd64Level) sub(d reg, a, b any)    { l.two("VSUBPS", d, a, b, false) }
+func (l *amd64Level) mul(d reg, a, b any)    { l.two("VMULPS", d, a, b, true) }
+func (l *amd64Level) div(d reg, a, b any)    { l.two("VDIVPS", d, a, b, false) }
+func (l *amd64Level) and(d reg, a, b any)    { l.two("VANDPS", d, a, b, true) }
+func (l *amd64Level) or(d reg, a, b any)     { l.two("VORPS", d, a, b, true) }
+func (l *amd64Level) xor(d reg, a, b any)    { l.two("VXORPS", d, a, b, true) }
+func (l *amd64Level) addInt(d reg, a, b any) { l.two("VPADDD", d, a, b, true) }
+func (l *amd64Level) subInt(d reg, a, b any) { l.two("VPSUBD", d, a, b, false) }
+func (l *amd64Level) sqrt(d, a reg)          { l.all("VSQRTPS", d, a) }
+func (l *amd64Level) toFloat(d, a reg)       { l.all("VCVTDQ2PS", d, a) }
 
 // Of two operands one of which is NaN these return the second source, which Go writes first.
-func (l *lanes) min(d, a, bound reg) { l.all("VMINPS", d, a, bound) }
-func (l *lanes) max(d, a, bound reg) { l.all("VMAXPS", d, a, bound) }
+func (l *amd64Level) min(d, a, bound reg) { l.all("VMINPS", d, a, bound) }
+func (l *amd64Level) max(d, a, bound reg) { l.all("VMAXPS", d, a, bound) }
 
-func (l *lanes) mulAdd(d reg, a, b, c any)    { l.fused("VFMADD", d, a, b, c) }
-func (l *lanes) mulSub(d reg, a, b, c any)    { l.fused("VFMSUB", d, a, b, c) }
-func (l *lanes) negMulAdd(d reg, a, b, c any) { l.fused("VFNMADD", d, a, b, c) }
+func (l *amd64Level) mulAdd(d reg, a, b, c any)    { l.fused("VFMADD", d, a, b, c) }
+func (l *amd64Level) mulSub(d reg, a, b, c any)    { l.fused("VFMSUB", d, a, b, c) }
+func (l *amd64Level) negMulAdd(d reg, a, b, c any) { l.fused("VFNMADD", d, a, b, c) }
 
 // fused picks the form of a·b + c whose destination already holds an operand.
-func (l *lanes) fused(mnemonic string, d reg, a, b, c any) {
+func (l *amd64Level) fused(mnemonic string, d reg, a, b, c any) {
 	if _, ok := a.(num); ok || d == b {
 		a, b = b, a
 	}
@@ -220,16 +220,16 @@ func (l *lanes) fused(mnemonic string, d reg, a, b, c any) {
 	}
 }
 
-func (l *lanes) shift(mnemonic string, d, a reg, n int) {
+func (l *amd64Level) shift(mnemonic string, d, a reg, n int) {
 	for p := range d.parts {
 		l.op(mnemonic, fmt.Sprintf("$%d", n), l.part(a, p), l.part(d, p))
 	}
 }
 
-func (l *lanes) shiftLeft(d, a reg, n int)  { l.shift("VPSLLD", d, a, n) }
-func (l *lanes) shiftRight(d, a reg, n int) { l.shift("VPSRAD", d, a, n) }
+func (l *amd64Level) shiftLeft(d, a reg, n int)  { l.shift("VPSLLD", d, a, n) }
+func (l *amd64Level) shiftRight(d, a reg, n int) { l.shift("VPSRAD", d, a, n) }
 
-func (l *lanes) load(d reg, m mem) {
+func (l *amd64Level) load(d reg, m mem) {
 	if !m.tail {
 		for p := range d.parts {
 			l.op("VMOVUPS", l.address(m, p), l.part(d, p))
@@ -247,7 +247,7 @@ func (l *lanes) load(d reg, m mem) {
 }
 
 // loadLow gives -Inf beyond the tail.
-func (l *lanes) loadLow(d reg, m mem) {
+func (l *amd64Level) loadLow(d reg, m mem) {
 	if m.tail && l.width == 16 {
 		l.set(d, minusInf)
 		l.op("VMOVUPS", l.address(m, 0), l.amd64.mask, l.part(d, 0))
@@ -261,7 +261,7 @@ func (l *lanes) loadLow(d reg, m mem) {
 	}
 }
 
-func (l *lanes) keepTail(d reg) {
+func (l *amd64Level) keepTail(d reg) {
 	if l.width == 16 {
 		l.op("VMOVAPS.Z", l.part(d, 0), l.amd64.mask, l.part(d, 0))
 		return
@@ -272,7 +272,7 @@ func (l *lanes) keepTail(d reg) {
 }
 
 // store writes a tail of AVX2 in pieces: the masked store is microcode on AMD, four times as slow.
-func (l *lanes) store(m mem, s reg) {
+func (l *amd64Level) store(m mem, s reg) {
 	if !m.tail {
 		for p := range s.parts {
 			l.op("VMOVUPS", l.part(s, p), l.address(m, p))
@@ -313,13 +313,15 @@ func (l *lanes) store(m mem, s reg) {
 	l.at(done)
 }
 
-func (l *lanes) share(d reg, m mem)          { l.op("VBROADCASTSS", l.address(m, 0), l.part(d, 0)) }
-func (l *lanes) shareArg(d reg, name string) { l.op("VBROADCASTSS", l.param(name), l.part(d, 0)) }
-func (l *lanes) storeOne(m mem, s reg)       { l.op("VMOVSS", fmt.Sprintf("X%d", s.first), l.address(m, 0)) }
-func (l *lanes) loadLabel(d word, m mem)     { l.op("MOVL", l.address(m, 0), d) }
+func (l *amd64Level) share(d reg, m mem)          { l.op("VBROADCASTSS", l.address(m, 0), l.part(d, 0)) }
+func (l *amd64Level) shareArg(d reg, name string) { l.op("VBROADCASTSS", l.param(name), l.part(d, 0)) }
+func (l *amd64Level) storeOne(m mem, s reg) {
+	l.op("VMOVSS", fmt.Sprintf("X%d", s.first), l.address(m, 0))
+}
+func (l *amd64Level) loadLabel(d word, m mem) { l.op("MOVL", l.address(m, 0), d) }
 
 // laneNumbers sets lane i to the integer i.
-func (l *lanes) laneNumbers(d reg) {
+func (l *amd64Level) laneNumbers(d reg) {
 	for p := range d.parts {
 		l.op("VMOVUPS", fmt.Sprintf("lanes<>+%d(SB)", 32*p), l.part(d, p))
 	}
@@ -327,7 +329,7 @@ func (l *lanes) laneNumbers(d reg) {
 
 var predicates = map[string]string{"<": "$0x11", ">": "$0x1e", "!>": "$0x1a", "!<": "$0x15", "!<=": "$0x16"}
 
-func (l *lanes) compare(c cond, a reg, op string, b any) {
+func (l *amd64Level) compare(c cond, a reg, op string, b any) {
 	var operands []any
 	mnemonic := "VCMPPS"
 	if op == "==" {
@@ -347,7 +349,7 @@ func (l *lanes) compare(c cond, a reg, op string, b any) {
 	}
 }
 
-func (l *lanes) keep(d, a reg, c cond) {
+func (l *amd64Level) keep(d, a reg, c cond) {
 	if l.width == 16 {
 		l.op("VMOVAPS.Z", l.part(a, 0), fmt.Sprintf("K%d", c.first), l.part(d, 0))
 		return
@@ -355,7 +357,7 @@ func (l *lanes) keep(d, a reg, c cond) {
 	l.all("VANDPS", d, reg(c), a)
 }
 
-func (l *lanes) pick(d reg, c cond, a any, b reg) {
+func (l *amd64Level) pick(d reg, c cond, a any, b reg) {
 	if l.width == 16 {
 		mnemonic := "VBLENDMPS"
 		if _, ok := a.(num); ok {
@@ -369,7 +371,7 @@ func (l *lanes) pick(d reg, c cond, a any, b reg) {
 	}
 }
 
-func (l *lanes) pickNegative(d, sign, a, b reg) {
+func (l *amd64Level) pickNegative(d, sign, a, b reg) {
 	if l.width == 16 {
 		c := l.test()
 		l.op("VPMOVD2M", l.part(sign, 0), fmt.Sprintf("K%d", c.first))
@@ -380,11 +382,11 @@ func (l *lanes) pickNegative(d, sign, a, b reg) {
 	l.pick(d, cond(sign), a, b)
 }
 
-func (l *lanes) foldAdd(d, a reg) { l.fold("VADDPS", d, a) }
-func (l *lanes) foldMax(d, a reg) { l.fold("VMAXPS", d, a) }
+func (l *amd64Level) foldAdd(d, a reg) { l.fold("VADDPS", d, a) }
+func (l *amd64Level) foldMax(d, a reg) { l.fold("VMAXPS", d, a) }
 
 // fold leaves the result in every lane: the operations are symmetric, so both halves get the same bits.
-func (l *lanes) fold(mnemonic string, d, a reg) {
+func (l *amd64Level) fold(mnemonic string, d, a reg) {
 	temporary := l.take(1)
 	defer l.free(temporary)
 	to, t := l.part(d, 0), l.v(temporary.first)
@@ -403,11 +405,11 @@ func (l *lanes) fold(mnemonic string, d, a reg) {
 	l.op(mnemonic, t, to, to)
 }
 
-func (l *lanes) halfAdd(d, a reg) { l.half("VADDPS", d, a) }
-func (l *lanes) halfMax(d, a reg) { l.half("VMAXPS", d, a) }
+func (l *amd64Level) halfAdd(d, a reg) { l.half("VADDPS", d, a) }
+func (l *amd64Level) halfMax(d, a reg) { l.half("VMAXPS", d, a) }
 
 // half folds a vector into eight lanes.
-func (l *lanes) half(mnemonic string, d, a reg) {
+func (l *amd64Level) half(mnemonic string, d, a reg) {
 	if l.width == 16 {
 		y := l.ymm(d)
 		l.op("VEXTRACTF64X4", "$1", l.part(a, 0), y)
@@ -417,14 +419,14 @@ func (l *lanes) half(mnemonic string, d, a reg) {
 	l.op(mnemonic, l.part(a, 1), l.part(a, 0), l.part(d, 0))
 }
 
-func (l *lanes) ymm(r reg) string { return fmt.Sprintf("Y%d", r.first) }
-func (l *lanes) xmm(r reg) string { return fmt.Sprintf("X%d", r.first) }
+func (l *amd64Level) ymm(r reg) string { return fmt.Sprintf("Y%d", r.first) }
+func (l *amd64Level) xmm(r reg) string { return fmt.Sprintf("X%d", r.first) }
 
-func (l *lanes) fold4Add(d reg, a []reg) { l.fold4("VADDPS", d, a) }
-func (l *lanes) fold4Max(d reg, a []reg) { l.fold4("VMAXPS", d, a) }
+func (l *amd64Level) fold4Add(d reg, a []reg) { l.fold4("VADDPS", d, a) }
+func (l *amd64Level) fold4Max(d reg, a []reg) { l.fold4("VMAXPS", d, a) }
 
 // fold4 folds the eight lanes of four rows.
-func (l *lanes) fold4(mnemonic string, d reg, a []reg) {
+func (l *amd64Level) fold4(mnemonic string, d reg, a []reg) {
 	to := l.ymm(d)
 	for i := range 2 { // 4 lanes of row i and of row i+2
 		if max(a[i].first, a[i+2].first, d.first) > 15 {
@@ -447,11 +449,11 @@ func (l *lanes) fold4(mnemonic string, d reg, a []reg) {
 	}
 }
 
-func (l *lanes) shareLane(d, four reg, i int) {
+func (l *amd64Level) shareLane(d, four reg, i int) {
 	l.op("VPERMILPS", fmt.Sprintf("$%#x", 0x55*i), l.part(four, 0), l.part(d, 0))
 }
 
-func (l *lanes) insert(four reg, i int, m mem) {
+func (l *amd64Level) insert(four reg, i int, m mem) {
 	x := fmt.Sprintf("X%d", four.first)
 	if i == 0 {
 		l.op("VMOVSS", l.address(m, 0), x)
@@ -463,7 +465,7 @@ func (l *lanes) insert(four reg, i int, m mem) {
 	l.free(t)
 }
 
-func (l *lanes) storeFour(m mem, four reg) {
+func (l *amd64Level) storeFour(m mem, four reg) {
 	l.op("VMOVUPS", fmt.Sprintf("X%d", four.first), l.address(m, 0))
 }
 
@@ -474,7 +476,7 @@ func value(b any) string {
 	return fmt.Sprint(b)
 }
 
-func (l *lanes) move(d word, b any) {
+func (l *amd64Level) move(d word, b any) {
 	if b == 0 {
 		l.op("XORQ", d, d)
 		return
@@ -482,17 +484,17 @@ func (l *lanes) move(d word, b any) {
 	l.op("MOVQ", value(b), d)
 }
 
-func (l *lanes) setArg(d word, name string) { l.op("MOVQ", l.param(name), d) }
-func (l *lanes) addTo(d word, b any)        { l.op("ADDQ", value(b), d) }
-func (l *lanes) addArg(d word, name string) { l.op("ADDQ", l.param(name), d) }
-func (l *lanes) mask(d word, b int)         { l.op("ANDQ", value(b), d) }
-func (l *lanes) scale(d word, bits int)     { l.op("SHLQ", value(bits), d) }
-func (l *lanes) jump(label string)          { l.op("JMP", label) }
-func (l *lanes) align()                     { l.op("PCALIGN", "$32") }
+func (l *amd64Level) setArg(d word, name string) { l.op("MOVQ", l.param(name), d) }
+func (l *amd64Level) addTo(d word, b any)        { l.op("ADDQ", value(b), d) }
+func (l *amd64Level) addArg(d word, name string) { l.op("ADDQ", l.param(name), d) }
+func (l *amd64Level) mask(d word, b int)         { l.op("ANDQ", value(b), d) }
+func (l *amd64Level) scale(d word, bits int)     { l.op("SHLQ", value(bits), d) }
+func (l *amd64Level) jump(label string)          { l.op("JMP", label) }
+func (l *amd64Level) align()                     { l.op("PCALIGN", "$32") }
 
 var jumps = map[string]string{"<": "JLT", "<=": "JLE", "==": "JEQ", "!=": "JNE", ">=": "JGE", ">": "JGT"}
 
-func (l *lanes) branch(a word, op string, b any, label string) {
+func (l *amd64Level) branch(a word, op string, b any, label string) {
 	if b == 0 {
 		l.op("TESTQ", a, a)
 	} else {
@@ -501,7 +503,7 @@ func (l *lanes) branch(a word, op string, b any, label string) {
 	l.op(jumps[op], label)
 }
 
-func (l *lanes) makeTail(bytes word) {
+func (l *amd64Level) makeTail(bytes word) {
 	l.tailEnd = bytes
 	l.tailAt = l.word("mask of the tail")
 	l.op("MOVQ", bytes, "AX")
@@ -515,7 +517,7 @@ func (l *lanes) makeTail(bytes word) {
 	}
 }
 
-func (l *lanes) finish() {
+func (l *amd64Level) finish() {
 	l.op("VZEROUPPER")
 	l.op("RET")
 }

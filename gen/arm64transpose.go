@@ -2,7 +2,7 @@ package main
 
 import "fmt"
 
-// neonTranspose prints the function that turns up to 16 rows of src into columns, as transpose does: eight rows at a
+// neonTranspose prints the function that turns up to 16 rows of src into columns, as amd64Transpose does: eight rows at a
 // time, of which it takes four columns at a time and the last ones one by one.
 func neonTranspose() *fn {
 	f := &fn{name: "transpose16" + neonSuffix, proto: "rows, cols int, dst *float32, dstRow int, src *float32, srcRow int", args: 6 * 8}

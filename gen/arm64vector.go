@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// neonLanes is the vector level of one arm64 function. A logical vector is four registers, which need not be neighbours.
+// neonLevel is the vector level of one arm64 function. A logical vector is four registers, which need not be neighbours.
 //
 // A multiply-add adds to its destination. Where that must survive, or is a factor, the result is put into another
 // register, which from then on holds the value: moving it back would cost as much as the operation. Where ways through
 // the function meet, all of them must have agreed on the registers; see meet.
 //
 // R16 and R17 belong to the operations themselves, R26 points to the numbers; R18 and R27 to R30 are not for us.
-type neonLanes struct {
+type neonLevel struct {
 	scope
 	next     int                    // number of the next value: of a reg, first counts parts, not registers
 	unset    map[int]reg            // the values that nothing was put into so far, by each part
@@ -33,7 +33,7 @@ const (
 )
 
 func neonKernel(d description) *fn {
-	l := &neonLanes{scope: newScope(d, neonSuffix, "R0 R1 R2 R3 R4 R5 R6 R7 R8 R9 R10 R11 R12 R13 R14 R15 R19 R20 R21 R22 R23 R24 R25"),
+	l := &neonLevel{scope: newScope(d, neonSuffix, "R0 R1 R2 R3 R4 R5 R6 R7 R8 R9 R10 R11 R12 R13 R14 R15 R19 R20 R21 R22 R23 R24 R25"),
 		unset: map[int]reg{}, names: map[int]string{}, where: map[int]int{}, agreed: map[string]map[int]int{}, inverted: map[int]bool{}}
 	l.placing = l.meetHere
 	return l.printOn(l, d, neonRequires, "R26 the numbers; R16, R17")
@@ -42,7 +42,7 @@ func neonKernel(d description) *fn {
 // Registers.
 
 // spare returns a register that is not in use.
-func (l *neonLanes) spare() int {
+func (l *neonLevel) spare() int {
 	var used [32]bool
 	for _, v := range l.where {
 		used[v] = true
@@ -54,7 +54,7 @@ func (l *neonLanes) spare() int {
 	return v
 }
 
-func (l *neonLanes) take(name string, parts int) reg {
+func (l *neonLevel) take(name string, parts int) reg {
 	r := reg{l.next, parts}
 	l.next += parts
 	l.names[r.first] = name
@@ -63,7 +63,7 @@ func (l *neonLanes) take(name string, parts int) reg {
 }
 
 // hold has no registers for the values before they are used.
-func (l *neonLanes) hold(rs ...reg) {
+func (l *neonLevel) hold(rs ...reg) {
 	for _, r := range rs {
 		for p := range r.parts {
 			l.unset[r.first+p] = r
@@ -71,7 +71,7 @@ func (l *neonLanes) hold(rs ...reg) {
 	}
 }
 
-func (l *neonLanes) free(what ...any) {
+func (l *neonLevel) free(what ...any) {
 	for _, w := range what {
 		switch w := w.(type) {
 		case reg:
@@ -88,7 +88,7 @@ func (l *neonLanes) free(what ...any) {
 }
 
 // v returns the register that holds a part.
-func (l *neonLanes) v(r reg, p int) int {
+func (l *neonLevel) v(r reg, p int) int {
 	part := r.first + min(p, r.parts-1)
 	if whole, ok := l.unset[part]; ok {
 		l.place(whole)
@@ -101,7 +101,7 @@ func (l *neonLanes) v(r reg, p int) int {
 }
 
 // place gives a value its registers.
-func (l *neonLanes) place(r reg) {
+func (l *neonLevel) place(r reg) {
 	for p := range r.parts {
 		delete(l.unset, r.first+p)
 		l.where[r.first+p] = l.spare()
@@ -121,21 +121,21 @@ func (l *neonLanes) place(r reg) {
 	}
 }
 
-func (l *neonLanes) vec(name string) reg { return l.take(name, 4) }
-func (l *neonLanes) uni(name string) reg { return l.take(name, 1) }
-func (l *neonLanes) test() cond          { return cond(l.take("", 4)) }
+func (l *neonLevel) vec(name string) reg { return l.take(name, 4) }
+func (l *neonLevel) uni(name string) reg { return l.take(name, 1) }
+func (l *neonLevel) test() cond          { return cond(l.take("", 4)) }
 
 // fit keeps a register for constants.
-func (l *neonLanes) fit(vectors int) int { return fitting(31-len(l.where), 4*vectors) }
+func (l *neonLevel) fit(vectors int) int { return fitting(31-len(l.where), 4*vectors) }
 
-func (l *neonLanes) arg(name string) word {
+func (l *neonLevel) arg(name string) word {
 	w := l.word(name)
 	l.setArg(w, name)
 	return w
 }
 
 // become lets print compute a part anew: into its register if that may be overwritten at once, else into another one.
-func (l *neonLanes) become(d reg, p int, inPlace bool, print func(v int)) {
+func (l *neonLevel) become(d reg, p int, inPlace bool, print func(v int)) {
 	v := l.v(d, p)
 	if !inPlace {
 		v = l.spare()
@@ -147,7 +147,7 @@ func (l *neonLanes) become(d reg, p int, inPlace bool, print func(v int)) {
 // Ways through the function.
 
 // meet prints what makes the values lie where all ways to the label have them. The first one decides.
-func (l *neonLanes) meet(label string) {
+func (l *neonLevel) meet(label string) {
 	agreed, ok := l.agreed[label]
 	if !ok {
 		l.agreed[label] = maps.Clone(l.where)
@@ -182,7 +182,7 @@ func (l *neonLanes) meet(label string) {
 }
 
 // meetHere is meet for a label that is about to be placed.
-func (l *neonLanes) meetHere(label string) {
+func (l *neonLevel) meetHere(label string) {
 	if agreed, ok := l.agreed[label]; ok && l.cut {
 		for part := range l.where {
 			if v, ok := agreed[part]; ok {
@@ -196,7 +196,7 @@ func (l *neonLanes) meetHere(label string) {
 	l.cut = false
 }
 
-func (l *neonLanes) requireOneEach() {
+func (l *neonLevel) requireOneEach() {
 	seen := map[int]bool{}
 	for _, v := range l.where {
 		if seen[v] {
@@ -206,7 +206,7 @@ func (l *neonLanes) requireOneEach() {
 	}
 }
 
-func (l *neonLanes) branch(a word, op string, b any, label string) {
+func (l *neonLevel) branch(a word, op string, b any, label string) {
 	l.meet(label)
 	switch {
 	case b == 0 && op == "==":
@@ -221,15 +221,15 @@ func (l *neonLanes) branch(a word, op string, b any, label string) {
 
 var neonBranches = map[string]string{"<": "BLT", "<=": "BLE", "==": "BEQ", "!=": "BNE", ">=": "BGE", ">": "BGT"}
 
-func (l *neonLanes) jump(label string) {
+func (l *neonLevel) jump(label string) {
 	l.meet(label)
 	l.op("B", label)
 	l.cut = true
 }
 
-func (l *neonLanes) align() { l.op("PCALIGN", "$16") }
+func (l *neonLevel) align() { l.op("PCALIGN", "$16") }
 
-func (l *neonLanes) finish() {
+func (l *neonLevel) finish() {
 	l.op("RET")
 	text := l.body.String()
 	if strings.Contains(text, neonNumbers) {
@@ -241,14 +241,14 @@ func (l *neonLanes) finish() {
 
 // General registers.
 
-func (l *neonLanes) move(d word, b any)         { l.op("MOVD", value(b), d) }
-func (l *neonLanes) setArg(d word, name string) { l.op("MOVD", l.param(name), d) }
-func (l *neonLanes) addTo(d word, b any)        { l.op("ADD", value(b), d) }
-func (l *neonLanes) mask(d word, b int)         { l.op("AND", value(b), d) }
-func (l *neonLanes) scale(d word, bits int)     { l.op("LSL", value(bits), d) }
-func (l *neonLanes) loadLabel(d word, m mem)    { l.op("MOVWU", l.one(m), d) }
-func (l *neonLanes) makeTail(bytes word)        { l.tailEnd = bytes }
-func (l *neonLanes) addArg(d word, name string) {
+func (l *neonLevel) move(d word, b any)         { l.op("MOVD", value(b), d) }
+func (l *neonLevel) setArg(d word, name string) { l.op("MOVD", l.param(name), d) }
+func (l *neonLevel) addTo(d word, b any)        { l.op("ADD", value(b), d) }
+func (l *neonLevel) mask(d word, b int)         { l.op("AND", value(b), d) }
+func (l *neonLevel) scale(d word, bits int)     { l.op("LSL", value(bits), d) }
+func (l *neonLevel) loadLabel(d word, m mem)    { l.op("MOVWU", l.one(m), d) }
+func (l *neonLevel) makeTail(bytes word)        { l.tailEnd = bytes }
+func (l *neonLevel) addArg(d word, name string) {
 	l.op("MOVD", l.param(name), "R16")
 	l.op("ADD", "R16", d)
 }
@@ -256,7 +256,7 @@ func (l *neonLanes) addArg(d word, name string) {
 // Memory.
 
 // at returns a register that holds the address, and what must be added to it.
-func (l *neonLanes) at(m mem) (string, int) {
+func (l *neonLevel) at(m mem) (string, int) {
 	if m.index == "" {
 		return string(m.base), m.offset
 	}
@@ -265,13 +265,13 @@ func (l *neonLanes) at(m mem) (string, int) {
 }
 
 // one returns the address of a single element.
-func (l *neonLanes) one(m mem) string {
+func (l *neonLevel) one(m mem) string {
 	base, offset := l.at(m)
 	return fmt.Sprintf("%d(%s)", offset, base)
 }
 
 // bare returns a register with the address itself.
-func (l *neonLanes) bare(m mem) string {
+func (l *neonLevel) bare(m mem) string {
 	base, offset := l.at(m)
 	if offset != 0 {
 		l.op("ADD", value(offset), base, "R16")
@@ -280,16 +280,16 @@ func (l *neonLanes) bare(m mem) string {
 	return base
 }
 
-func (l *neonLanes) toR16(m mem) {
+func (l *neonLevel) toR16(m mem) {
 	if at := l.bare(m); at != "R16" {
 		l.op("MOVD", at, "R16")
 	}
 }
 
-func (l *neonLanes) load(d reg, m mem)    { l.loadFilled(d, m, 0) }
-func (l *neonLanes) loadLow(d reg, m mem) { l.loadFilled(d, m, minusInf) }
+func (l *neonLevel) load(d reg, m mem)    { l.loadFilled(d, m, 0) }
+func (l *neonLevel) loadLow(d reg, m mem) { l.loadFilled(d, m, minusInf) }
 
-func (l *neonLanes) loadFilled(d reg, m mem, fill num) {
+func (l *neonLevel) loadFilled(d reg, m mem, fill num) {
 	if !m.tail {
 		base, offset := l.at(m)
 		for p := 0; p < 4; p += 2 {
@@ -331,7 +331,7 @@ func (l *neonLanes) loadFilled(d reg, m mem, fill num) {
 }
 
 // eachQuad prints what to do for each part p that may be the one that the tail fills in part.
-func (l *neonLanes) eachQuad(do func(p int)) {
+func (l *neonLevel) eachQuad(do func(p int)) {
 	low, even, lowEven, done := l.label("low"), l.label("two"), l.label("none"), l.label("parts")
 	l.op("TBZ", "$5", l.tailEnd, low)
 	l.op("TBZ", "$4", l.tailEnd, even)
@@ -349,7 +349,7 @@ func (l *neonLanes) eachQuad(do func(p int)) {
 	l.fn.at(done)
 }
 
-func (l *neonLanes) store(m mem, s reg) {
+func (l *neonLevel) store(m mem, s reg) {
 	if !m.tail {
 		base, offset := l.at(m)
 		for p := 0; p < 4; p += 2 {
@@ -380,30 +380,30 @@ func (l *neonLanes) store(m mem, s reg) {
 	l.fn.at(done)
 }
 
-func (l *neonLanes) share(d reg, m mem) {
+func (l *neonLevel) share(d reg, m mem) {
 	l.op("VLD1R", fmt.Sprintf("(%s)", l.bare(m)), fmt.Sprintf("[V%d.S4]", l.v(d, 0)))
 }
 
-func (l *neonLanes) shareArg(d reg, name string) {
+func (l *neonLevel) shareArg(d reg, name string) {
 	l.op("FMOVS", l.param(name), fmt.Sprintf("F%d", l.v(d, 0)))
 	l.lane(d, l.v(d, 0), 0)
 }
 
 // lane sets d to a lane of a register.
-func (l *neonLanes) lane(d reg, v, i int) {
+func (l *neonLevel) lane(d reg, v, i int) {
 	l.op("VDUP", fmt.Sprintf("V%d.S[%d]", v, i), fmt.Sprintf("V%d.S4", l.v(d, 0)))
 }
 
-func (l *neonLanes) storeOne(m mem, s reg) { l.op("FMOVS", fmt.Sprintf("F%d", l.v(s, 0)), l.one(m)) }
+func (l *neonLevel) storeOne(m mem, s reg) { l.op("FMOVS", fmt.Sprintf("F%d", l.v(s, 0)), l.one(m)) }
 
-func (l *neonLanes) laneNumbers(d reg) {
+func (l *neonLevel) laneNumbers(d reg) {
 	for p := range 4 {
 		l.op("FMOVQ", fmt.Sprintf("%d(%s)", neonLaneNumbers+16*p, neonNumbers), fmt.Sprintf("F%d", l.v(d, p)))
 	}
 }
 
 // keepTail reads the masks from 64 bytes before their end, less four for each lane.
-func (l *neonLanes) keepTail(d reg) {
+func (l *neonLevel) keepTail(d reg) {
 	mask := l.take("", 1)
 	l.op("AND", "$60", l.tailEnd, "R16")
 	l.op("SUB", "R16", neonNumbers, "R16")
@@ -414,7 +414,7 @@ func (l *neonLanes) keepTail(d reg) {
 	l.free(mask)
 }
 
-func (l *neonLanes) insert(four reg, i int, m mem) {
+func (l *neonLevel) insert(four reg, i int, m mem) {
 	if i == 0 { // clears the others
 		l.op("FMOVS", l.one(m), fmt.Sprintf("F%d", l.v(four, 0)))
 		return
@@ -422,14 +422,14 @@ func (l *neonLanes) insert(four reg, i int, m mem) {
 	l.op("VLD1", fmt.Sprintf("(%s)", l.bare(m)), fmt.Sprintf("V%d.S[%d]", l.v(four, 0), i))
 }
 
-func (l *neonLanes) storeFour(m mem, four reg) {
+func (l *neonLevel) storeFour(m mem, four reg) {
 	l.op("FMOVQ", fmt.Sprintf("F%d", l.v(four, 0)), l.one(m))
 }
 
 // Arithmetic.
 
 // constant loads a number.
-func (l *neonLanes) constant(v int, c num) {
+func (l *neonLevel) constant(v int, c num) {
 	if c == 0 {
 		l.op("VMOVI", "$0", fmt.Sprintf("V%d.B16", v))
 		return
@@ -438,7 +438,7 @@ func (l *neonLanes) constant(v int, c num) {
 	l.op("FMOVQ", fmt.Sprintf("%s(%s)", c.symbol(), neonNumbers), fmt.Sprintf("F%d", v))
 }
 
-func (l *neonLanes) set(d reg, a any) {
+func (l *neonLevel) set(d reg, a any) {
 	for p := range d.parts {
 		switch a := a.(type) {
 		case reg:
@@ -452,7 +452,7 @@ func (l *neonLanes) set(d reg, a any) {
 }
 
 // inRegister calls print with a as a reg: a number gets one for that time.
-func (l *neonLanes) inRegister(a any, print func(a reg)) {
+func (l *neonLevel) inRegister(a any, print func(a reg)) {
 	c, ok := a.(num)
 	if !ok {
 		print(a.(reg))
@@ -465,7 +465,7 @@ func (l *neonLanes) inRegister(a any, print func(a reg)) {
 }
 
 // all prints d = a op b for every part.
-func (l *neonLanes) all(mnemonic string, d reg, a, b any) {
+func (l *neonLevel) all(mnemonic string, d reg, a, b any) {
 	l.inRegister(a, func(a reg) {
 		l.inRegister(b, func(b reg) {
 			for p := range d.parts {
@@ -475,44 +475,44 @@ func (l *neonLanes) all(mnemonic string, d reg, a, b any) {
 	})
 }
 
-func (l *neonLanes) each2(mnemonic string, d, a reg) {
+func (l *neonLevel) each2(mnemonic string, d, a reg) {
 	for p := range d.parts {
 		l.vector2(mnemonic, l.v(d, p), l.v(a, p))
 	}
 }
 
-func (l *neonLanes) add(d reg, a, b any)    { l.all("FADD", d, a, b) }
-func (l *neonLanes) sub(d reg, a, b any)    { l.all("FSUB", d, a, b) }
-func (l *neonLanes) mul(d reg, a, b any)    { l.all("FMUL", d, a, b) }
-func (l *neonLanes) div(d reg, a, b any)    { l.all("FDIV", d, a, b) }
-func (l *neonLanes) min(d, a, bound reg)    { l.all("FMIN", d, a, bound) }
-func (l *neonLanes) max(d, a, bound reg)    { l.all("FMAX", d, a, bound) }
-func (l *neonLanes) and(d reg, a, b any)    { l.all("AND", d, a, b) }
-func (l *neonLanes) or(d reg, a, b any)     { l.all("ORR", d, a, b) }
-func (l *neonLanes) xor(d reg, a, b any)    { l.all("EOR", d, a, b) }
-func (l *neonLanes) addInt(d reg, a, b any) { l.all("ADD", d, a, b) }
-func (l *neonLanes) subInt(d reg, a, b any) { l.all("SUB", d, a, b) }
-func (l *neonLanes) sqrt(d, a reg)          { l.each2("FSQRT", d, a) }
-func (l *neonLanes) toFloat(d, a reg)       { l.each2("SCVTF", d, a) }
+func (l *neonLevel) add(d reg, a, b any)    { l.all("FADD", d, a, b) }
+func (l *neonLevel) sub(d reg, a, b any)    { l.all("FSUB", d, a, b) }
+func (l *neonLevel) mul(d reg, a, b any)    { l.all("FMUL", d, a, b) }
+func (l *neonLevel) div(d reg, a, b any)    { l.all("FDIV", d, a, b) }
+func (l *neonLevel) min(d, a, bound reg)    { l.all("FMIN", d, a, bound) }
+func (l *neonLevel) max(d, a, bound reg)    { l.all("FMAX", d, a, bound) }
+func (l *neonLevel) and(d reg, a, b any)    { l.all("AND", d, a, b) }
+func (l *neonLevel) or(d reg, a, b any)     { l.all("ORR", d, a, b) }
+func (l *neonLevel) xor(d reg, a, b any)    { l.all("EOR", d, a, b) }
+func (l *neonLevel) addInt(d reg, a, b any) { l.all("ADD", d, a, b) }
+func (l *neonLevel) subInt(d reg, a, b any) { l.all("SUB", d, a, b) }
+func (l *neonLevel) sqrt(d, a reg)          { l.each2("FSQRT", d, a) }
+func (l *neonLevel) toFloat(d, a reg)       { l.each2("SCVTF", d, a) }
 
-func (l *neonLanes) shiftLeft(d, a reg, n int) {
+func (l *neonLevel) shiftLeft(d, a reg, n int) {
 	for p := range d.parts {
 		l.op("VSHL", value(n), fmt.Sprintf("V%d.S4", l.v(a, p)), fmt.Sprintf("V%d.S4", l.v(d, p)))
 	}
 }
 
-func (l *neonLanes) shiftRight(d, a reg, n int) {
+func (l *neonLevel) shiftRight(d, a reg, n int) {
 	for p := range d.parts {
 		l.arithmeticShift(l.v(d, p), l.v(a, p), n)
 	}
 }
 
-func (l *neonLanes) mulAdd(d reg, a, b, c any)    { l.fused("FMLA", d, a, b, c, false) }
-func (l *neonLanes) mulSub(d reg, a, b, c any)    { l.fused("FMLA", d, a, b, c, true) }
-func (l *neonLanes) negMulAdd(d reg, a, b, c any) { l.fused("FMLS", d, a, b, c, false) }
+func (l *neonLevel) mulAdd(d reg, a, b, c any)    { l.fused("FMLA", d, a, b, c, false) }
+func (l *neonLevel) mulSub(d reg, a, b, c any)    { l.fused("FMLA", d, a, b, c, true) }
+func (l *neonLevel) negMulAdd(d reg, a, b, c any) { l.fused("FMLS", d, a, b, c, false) }
 
 // fused adds to c, or to -c, a·b or -a·b.
-func (l *neonLanes) fused(mnemonic string, d reg, a, b, c any, negate bool) {
+func (l *neonLevel) fused(mnemonic string, d reg, a, b, c any, negate bool) {
 	l.inRegister(a, func(a reg) {
 		l.inRegister(b, func(b reg) {
 			factor := d == a || d == b
@@ -539,7 +539,7 @@ func (l *neonLanes) fused(mnemonic string, d reg, a, b, c any, negate bool) {
 }
 
 // compare knows greater, greater or equal and equal. Unlike these, their opposites hold for NaN.
-func (l *neonLanes) compare(c cond, a reg, op string, b any) {
+func (l *neonLevel) compare(c cond, a reg, op string, b any) {
 	mnemonic, swap, not := "FCMGT", false, false
 	switch op {
 	case "<":
@@ -564,7 +564,7 @@ func (l *neonLanes) compare(c cond, a reg, op string, b any) {
 	}
 }
 
-func (l *neonLanes) keep(d, a reg, c cond) {
+func (l *neonLevel) keep(d, a reg, c cond) {
 	if l.inverted[c.first] {
 		l.all("BIC", d, a, reg(c))
 	} else {
@@ -572,7 +572,7 @@ func (l *neonLanes) keep(d, a reg, c cond) {
 	}
 }
 
-func (l *neonLanes) pick(d reg, c cond, a any, b reg) {
+func (l *neonLevel) pick(d reg, c cond, a any, b reg) {
 	yes, no := "BIT", "BIF"
 	if l.inverted[c.first] {
 		yes, no = no, yes
@@ -585,7 +585,7 @@ func (l *neonLanes) pick(d reg, c cond, a any, b reg) {
 	l.all(yes, d, a, reg(c))
 }
 
-func (l *neonLanes) pickNegative(d, sign, a, b reg) {
+func (l *neonLevel) pickNegative(d, sign, a, b reg) {
 	for p := range d.parts {
 		l.become(d, p, d != a && d != b, func(v int) {
 			l.arithmeticShift(v, l.v(sign, p), 31)
@@ -596,11 +596,11 @@ func (l *neonLanes) pickNegative(d, sign, a, b reg) {
 
 // Folds.
 
-func (l *neonLanes) halfAdd(d, a reg) { l.half("FADD", d, a) }
-func (l *neonLanes) halfMax(d, a reg) { l.half("FMAX", d, a) }
+func (l *neonLevel) halfAdd(d, a reg) { l.half("FADD", d, a) }
+func (l *neonLevel) halfMax(d, a reg) { l.half("FMAX", d, a) }
 
 // half folds a vector into four lanes.
-func (l *neonLanes) half(mnemonic string, d, a reg) {
+func (l *neonLevel) half(mnemonic string, d, a reg) {
 	t := l.take("", 1)
 	l.vector3(mnemonic, l.v(d, 0), l.v(a, 0), l.v(a, 2))
 	l.vector3(mnemonic, l.v(t, 0), l.v(a, 1), l.v(a, 3))
@@ -608,10 +608,10 @@ func (l *neonLanes) half(mnemonic string, d, a reg) {
 	l.free(t)
 }
 
-func (l *neonLanes) foldAdd(d, a reg) { l.fold("FADD", d, a) }
-func (l *neonLanes) foldMax(d, a reg) { l.fold("FMAX", d, a) }
+func (l *neonLevel) foldAdd(d, a reg) { l.fold("FADD", d, a) }
+func (l *neonLevel) foldMax(d, a reg) { l.fold("FMAX", d, a) }
 
-func (l *neonLanes) fold(mnemonic string, d, a reg) {
+func (l *neonLevel) fold(mnemonic string, d, a reg) {
 	l.half(mnemonic, d, a)
 	t := l.take("", 1)
 	to := fmt.Sprintf("V%d.B16", l.v(d, 0))
@@ -621,11 +621,11 @@ func (l *neonLanes) fold(mnemonic string, d, a reg) {
 	l.free(t)
 }
 
-func (l *neonLanes) fold4Add(d reg, a []reg) { l.fold4("FADD", d, a) }
-func (l *neonLanes) fold4Max(d reg, a []reg) { l.fold4("FMAX", d, a) }
+func (l *neonLevel) fold4Add(d reg, a []reg) { l.fold4("FADD", d, a) }
+func (l *neonLevel) fold4Max(d reg, a []reg) { l.fold4("FMAX", d, a) }
 
 // fold4 folds the four lanes of four rows.
-func (l *neonLanes) fold4(mnemonic string, d reg, a []reg) {
+func (l *neonLevel) fold4(mnemonic string, d reg, a []reg) {
 	t := l.take("", 1)
 	d2 := func(r reg) string { return fmt.Sprintf("V%d.D2", l.v(r, 0)) }
 	for i := 0; i < 4; i += 2 { // lanes 0+2 and 1+3 of a row and of the next one
@@ -637,4 +637,4 @@ func (l *neonLanes) fold4(mnemonic string, d reg, a []reg) {
 	l.free(t)
 }
 
-func (l *neonLanes) shareLane(d, four reg, i int) { l.lane(d, l.v(four, 0), i) }
+func (l *neonLevel) shareLane(d, four reg, i int) { l.lane(d, l.v(four, 0), i) }

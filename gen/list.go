@@ -4,5 +4,10 @@ import "slices"
 
 // descriptions lists the kernels that every level has besides its products.
 func descriptions() []description {
-	return slices.Concat(elementwise(), functions(), optimizers(), activating(), reductions(), softmaxes(), crossEntropies(), regressions(), longRows())
+	return slices.Concat(
+		elementwise(), functions(), optimizers(), activating(), reductions(),
+		[]description{softmax(), logSoftmax(), softmaxGrad()},
+		[]description{softmaxCrossEntropy(), softCrossEntropy(), binaryCrossEntropy(), binaryCrossEntropyColumn()},
+		regressions(), longRows(),
+	)
 }

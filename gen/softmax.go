@@ -1,5 +1,13 @@
 package main
 
+// reciprocal sets d to 1/d.
+func (k *kernel) reciprocal(d reg) {
+	one := k.uni("")
+	k.set(one, f32(1))
+	k.div(d, one, d)
+	k.free(one)
+}
+
 // maxOfRow sets m to the maximum of a row. It may miss a NaN, which then shows in the sum of the exponentials.
 func (k *kernel) maxOfRow(m reg, x word) {
 	const unroll = 4
@@ -163,159 +171,185 @@ func (k *kernel) softmaxSlope(g, v, dot reg, add word, dx mem) {
 	k.store(dx, g)
 }
 
-func softmaxes() []description {
-	return []description{
-		{"softmax", "rows, cols int, y *float32, yRow int, x *float32, xRow int",
-			"y[i,j] = exp(x[i,j]-max) / Σ exp(x[i,j]-max) over j", func(k *kernel) {
-				k.columns("cols")
-				rows, y, x := k.arg("rows"), k.arg("y"), k.arg("x")
-				k.rowsByWidth(rows, func() {
-					k.softmaxFours(rows, x, "xRow", nil, func(v []reg, total reg) {
-						k.reciprocal(total)
-						one := k.uni("")
-						for i := range v {
-							k.shareLane(one, total, i)
-							k.mul(v[i], v[i], one)
-							k.store(narrow(y), v[i])
-							k.addArg(y, "yRow")
-						}
-						k.free(one)
-					})
-				}, func() {
-					m, total := k.uni(""), k.uni("")
-					v := k.softmaxRow(m, total, x)
-					k.reciprocal(total)
-					k.mul(v, v, total)
-					k.store(narrow(y), v)
-					k.free(v, m, total)
-				}, func() {
-					m, total := k.uni("maximum"), k.uni("Σ and 1/Σ")
-					k.maxOfRow(m, x)
-					k.expOfRow(total, m, x, func(v reg, at func(word) mem) { k.store(at(y), v) })
-					k.reciprocal(total)
-					v := k.vec("")
-					k.each(4, func(vectors int, at func(word, int) mem) {
-						for i := range vectors {
-							k.load(v, at(y, i))
-							k.mul(v, v, total)
-							k.store(at(y, i), v)
-						}
-					})
-					k.free(v, m, total)
-				}, step{y, "yRow"}, step{x, "xRow"})
-			}},
-		{"logSoftmax", "rows, cols int, y *float32, yRow int, x *float32, xRow int",
-			"y[i,j] = (x[i,j]-max) - log Σ exp(x[i,j]-max) over j", func(k *kernel) {
-				k.columns("cols")
-				rows, y, x := k.arg("rows"), k.arg("y"), k.arg("x")
-				k.rowsByWidth(rows, func() {
-					back, maxima := k.word("x of the results"), k.uni("")
-					k.move(back, x)
-					k.softmaxFours(rows, x, "xRow", func(m reg) { k.set(maxima, m) }, func(v []reg, total reg) {
-						k.log(total)
-						one := k.uni("")
-						for i := range v {
-							k.load(v[i], narrow(back))
-							k.addArg(back, "xRow")
-							k.shareLane(one, maxima, i)
-							k.sub(v[i], v[i], one)
-							k.shareLane(one, total, i)
-							k.sub(v[i], v[i], one)
-							k.store(narrow(y), v[i])
-							k.addArg(y, "yRow")
-						}
-						k.free(one)
-					})
-					k.free(back, maxima)
-				}, func() {
-					m, total := k.uni(""), k.uni("")
-					v := k.softmaxRow(m, total, x)
-					k.log(total)
-					k.load(v, narrow(x))
-					k.sub(v, v, m)
-					k.sub(v, v, total)
-					k.store(narrow(y), v)
-					k.free(v, m, total)
-				}, func() {
-					m, total := k.uni("maximum"), k.uni("Σ and log Σ")
-					k.maxOfRow(m, x)
-					k.expOfRow(total, m, x, nil)
-					k.log(total)
-					v := k.vec("")
-					k.each(4, func(vectors int, at func(word, int) mem) {
-						for i := range vectors {
-							k.load(v, at(x, i))
-							k.sub(v, v, m)
-							k.sub(v, v, total)
-							k.store(at(y, i), v)
-						}
-					})
-					k.free(v, m, total)
-				}, step{y, "yRow"}, step{x, "xRow"})
-			}},
-		{"softmaxGrad", "rows, cols int, dx *float32, dxRow int, dy *float32, dyRow int, y *float32, yRow int, add int",
-			"dx[i,j] = y[i,j] * (dy[i,j] - Σ dy[i,j]*y[i,j] over j), or dx[i,j] += that if add is not 0", func(k *kernel) {
-				k.columns("cols")
-				rows, dx, dy, y, add := k.arg("rows"), k.arg("dx"), k.arg("dy"), k.arg("y"), k.arg("add")
-				dot := k.uni("Σ dy*y")
-				g, v, sum := k.vec(""), k.vec(""), k.vec("")
-				result := func(dx mem) { k.softmaxSlope(g, v, dot, add, dx) }
-				k.rowsByWidth(rows, func() {
-					again, rest := k.fn.label("four"), k.fn.label("rest")
-					dots, backDY, backY := k.uni("dots of four rows"), k.word("dy of the results"), k.word("y of the results")
-					k.move(backDY, dy)
-					k.move(backY, y)
-					k.fn.at(again)
-					k.branch(rows, "<", 4, rest)
-					var parts []reg
-					for i := range 4 {
-						parts = append(parts, k.uni(""))
-						k.load(g, narrow(dy))
-						k.load(v, narrow(y))
-						k.mul(g, g, v)
-						k.halfAdd(parts[i], g)
-						k.addArg(dy, "dyRow")
-						k.addArg(y, "yRow")
+func softmax() description {
+	return description{"softmax", "rows, cols int, y *float32, yRow int, x *float32, xRow int",
+		"y[i,j] = exp(x[i,j]-max) / Σ exp(x[i,j]-max) over j", func(k *kernel) {
+			k.columns("cols")
+			rows, y, x := k.arg("rows"), k.arg("y"), k.arg("x")
+			k.rowsByWidth(rows, func() { k.softmaxOfFours(rows, y, x) }, func() {
+				m, total := k.uni(""), k.uni("")
+				v := k.softmaxRow(m, total, x)
+				k.reciprocal(total)
+				k.mul(v, v, total)
+				k.store(narrow(y), v)
+				k.free(v, m, total)
+			}, func() {
+				m, total := k.uni("maximum"), k.uni("Σ and 1/Σ")
+				k.maxOfRow(m, x)
+				k.expOfRow(total, m, x, func(v reg, at func(word) mem) { k.store(at(y), v) })
+				k.reciprocal(total)
+				v := k.vec("")
+				k.each(4, func(vectors int, at func(word, int) mem) {
+					for i := range vectors {
+						k.load(v, at(y, i))
+						k.mul(v, v, total)
+						k.store(at(y, i), v)
 					}
-					k.fold4Add(dots, parts)
-					k.freeAll(parts)
-					for i := range 4 {
-						k.load(g, narrow(backDY))
-						k.load(v, narrow(backY))
-						k.shareLane(dot, dots, i)
-						result(narrow(dx))
-						k.addArg(backDY, "dyRow")
-						k.addArg(backY, "yRow")
-						k.addArg(dx, "dxRow")
+				})
+				k.free(v, m, total)
+			}, step{y, "yRow"}, step{x, "xRow"})
+		}}
+}
+
+// softmaxOfFours is softmax of narrow rows by four.
+func (k *kernel) softmaxOfFours(rows, y, x word) {
+	k.softmaxFours(rows, x, "xRow", nil, func(v []reg, total reg) {
+		k.reciprocal(total)
+		one := k.uni("")
+		for i := range v {
+			k.shareLane(one, total, i)
+			k.mul(v[i], v[i], one)
+			k.store(narrow(y), v[i])
+			k.addArg(y, "yRow")
+		}
+		k.free(one)
+	})
+}
+
+func logSoftmax() description {
+	return description{"logSoftmax", "rows, cols int, y *float32, yRow int, x *float32, xRow int",
+		"y[i,j] = (x[i,j]-max) - log Σ exp(x[i,j]-max) over j", func(k *kernel) {
+			k.columns("cols")
+			rows, y, x := k.arg("rows"), k.arg("y"), k.arg("x")
+			k.rowsByWidth(rows, func() { k.logSoftmaxOfFours(rows, y, x) }, func() {
+				m, total := k.uni(""), k.uni("")
+				v := k.softmaxRow(m, total, x)
+				k.log(total)
+				k.load(v, narrow(x))
+				k.sub(v, v, m)
+				k.sub(v, v, total)
+				k.store(narrow(y), v)
+				k.free(v, m, total)
+			}, func() {
+				m, total := k.uni("maximum"), k.uni("Σ and log Σ")
+				k.maxOfRow(m, x)
+				k.expOfRow(total, m, x, nil)
+				k.log(total)
+				v := k.vec("")
+				k.each(4, func(vectors int, at func(word, int) mem) {
+					for i := range vectors {
+						k.load(v, at(x, i))
+						k.sub(v, v, m)
+						k.sub(v, v, total)
+						k.store(at(y, i), v)
 					}
-					k.addTo(rows, -4)
-					k.jump(again)
-					k.fn.at(rest)
-					k.free(dots, backDY, backY)
-				}, func() {
-					k.load(g, narrow(dy))
-					k.load(v, narrow(y))
-					k.mul(sum, g, v)
-					k.foldAdd(dot, sum)
-					result(narrow(dx))
-				}, func() {
-					k.set(sum, num(0))
-					k.each(4, func(vectors int, at func(word, int) mem) {
-						for i := range vectors {
-							k.load(g, at(dy, i))
-							k.load(v, at(y, i))
-							k.mulAdd(sum, g, v, sum)
-						}
-					})
-					k.foldAdd(dot, sum)
-					k.each(2, func(vectors int, at func(word, int) mem) {
-						for i := range vectors {
-							k.load(g, at(dy, i))
-							k.load(v, at(y, i))
-							result(at(dx, i))
-						}
-					})
-				}, step{dx, "dxRow"}, step{dy, "dyRow"}, step{y, "yRow"})
-			}},
+				})
+				k.free(v, m, total)
+			}, step{y, "yRow"}, step{x, "xRow"})
+		}}
+}
+
+// logSoftmaxOfFours is logSoftmax of narrow rows by four. It reads x again, whose registers the exponentials took.
+func (k *kernel) logSoftmaxOfFours(rows, y, x word) {
+	back, maxima := k.word("x of the results"), k.uni("")
+	k.move(back, x)
+	k.softmaxFours(rows, x, "xRow", func(m reg) { k.set(maxima, m) }, func(v []reg, total reg) {
+		k.log(total)
+		one := k.uni("")
+		for i := range v {
+			k.load(v[i], narrow(back))
+			k.addArg(back, "xRow")
+			k.shareLane(one, maxima, i)
+			k.sub(v[i], v[i], one)
+			k.shareLane(one, total, i)
+			k.sub(v[i], v[i], one)
+			k.store(narrow(y), v[i])
+			k.addArg(y, "yRow")
+		}
+		k.free(one)
+	})
+	k.free(back, maxima)
+}
+
+func softmaxGrad() description {
+	return description{"softmaxGrad", "rows, cols int, dx *float32, dxRow int, dy *float32, dyRow int, y *float32, yRow int, add int",
+		"dx[i,j] = y[i,j] * (dy[i,j] - Σ dy[i,j]*y[i,j] over j), or dx[i,j] += that if add is not 0", func(k *kernel) {
+			k.columns("cols")
+			p := k.args("rows", "dx", "dy", "y", "add")
+			s := slopeKernel{k, p[0], p[1], p[2], p[3], p[4], k.uni("Σ dy*y"), k.vec(""), k.vec(""), k.vec("")}
+			k.rowsByWidth(s.count, s.fours, s.narrow, s.wide, step{s.dx, "dxRow"}, step{s.dy, "dyRow"}, step{s.y, "yRow"})
+		}}
+}
+
+// slopeKernel is the kernel of a softmax's gradient, with the pointers to the row that is next.
+type slopeKernel struct {
+	*kernel
+	count, dx, dy, y, adds word // adds is the parameter add
+	dot, g, v, sum         reg  // g and v are dy and y of one vector
+}
+
+func (k slopeKernel) read(dy, y mem) {
+	k.load(k.g, dy)
+	k.load(k.v, y)
+}
+
+func (k slopeKernel) write(dx mem) { k.softmaxSlope(k.g, k.v, k.dot, k.adds, dx) }
+
+// fours takes narrow rows by four: it folds their four sums at once, and then reads them again.
+func (k slopeKernel) fours() {
+	again, rest := k.fn.label("four"), k.fn.label("rest")
+	dots, backDY, backY := k.uni("dots of four rows"), k.word("dy of the results"), k.word("y of the results")
+	k.move(backDY, k.dy)
+	k.move(backY, k.y)
+	k.fn.at(again)
+	k.branch(k.count, "<", 4, rest)
+	var parts []reg
+	for i := range 4 {
+		parts = append(parts, k.uni(""))
+		k.read(narrow(k.dy), narrow(k.y))
+		k.mul(k.g, k.g, k.v)
+		k.halfAdd(parts[i], k.g)
+		k.addArg(k.dy, "dyRow")
+		k.addArg(k.y, "yRow")
 	}
+	k.fold4Add(dots, parts)
+	k.freeAll(parts)
+	for i := range 4 {
+		k.read(narrow(backDY), narrow(backY))
+		k.shareLane(k.dot, dots, i)
+		k.write(narrow(k.dx))
+		k.addArg(backDY, "dyRow")
+		k.addArg(backY, "yRow")
+		k.addArg(k.dx, "dxRow")
+	}
+	k.addTo(k.count, -4)
+	k.jump(again)
+	k.fn.at(rest)
+	k.free(dots, backDY, backY)
+}
+
+// narrow takes a row of less than 16 columns.
+func (k slopeKernel) narrow() {
+	k.read(narrow(k.dy), narrow(k.y))
+	k.mul(k.sum, k.g, k.v)
+	k.foldAdd(k.dot, k.sum)
+	k.write(narrow(k.dx))
+}
+
+// wide takes a row of any other width.
+func (k slopeKernel) wide() {
+	k.set(k.sum, num(0))
+	k.each(4, func(vectors int, at func(word, int) mem) {
+		for i := range vectors {
+			k.read(at(k.dy, i), at(k.y, i))
+			k.mulAdd(k.sum, k.g, k.v, k.sum)
+		}
+	})
+	k.foldAdd(k.dot, k.sum)
+	k.each(2, func(vectors int, at func(word, int) mem) {
+		for i := range vectors {
+			k.read(at(k.dy, i), at(k.y, i))
+			k.write(at(k.dx, i))
+		}
+	})
 }

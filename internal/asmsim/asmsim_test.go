@@ -43,21 +43,22 @@ DATA limits<>+0(SB)/4, $2.0
 DATA limits<>+8(SB)/8, $-1
 GLOBL limits<>(SB), RODATA|NOPTR, $16
 
-// func scale(x *float32, n int, twice bool, by float32) (done int)
+// func scale(x *float32, n int, twice int32, by float32) (done int)
 TEXT ·scale(SB), NOSPLIT, $16-32
 	MOVQ x+0(FP), AX
 	MOVQ n+8(FP), CX
 	MOVQ CX, left-8(SP)
 	VBROADCASTSS by+20(FP), X1
-	MOVBLZX twice+16(FP), DX
-	TESTL DX, DX
+	MOVL twice+16(FP), DX
+	TESTQ DX, DX
 	JEQ loop
-	VMULSS limits<>+0(SB), X1, X1
+	VMULPS limits<>+0(SB), X1, X1
 	PCALIGN $32
 loop:
 	SUBQ $1, left-8(SP)
 	JLT done
-	VMULSS (AX), X1, X0
+	VMOVSS (AX), X0
+	VMULPS X0, X1, X0
 	VMOVSS X0, (AX)
 	ADDQ $4, AX
 	JMP loop
@@ -67,7 +68,7 @@ done:
 `
 
 func TestFunc(t *testing.T) {
-	var scale func(x *float32, n int, twice bool, by float32) int
+	var scale func(x *float32, n int, twice int32, by float32) int
 	p := parse(t, scaleText)
 	p.Func("scale", &scale)
 	var group sync.WaitGroup
@@ -75,7 +76,7 @@ func TestFunc(t *testing.T) {
 		group.Go(func() {
 			for range 100 {
 				x := []float32{1, 2, 3, 4}
-				if got := scale(&x[0], 3, true, 5); got != 3 || x[0] != 10 || x[2] != 30 || x[3] != 4 {
+				if got := scale(&x[0], 3, 1, 5); got != 3 || x[0] != 10 || x[2] != 30 || x[3] != 4 {
 					t.Errorf("got %d, %v", got, x)
 				}
 			}
@@ -88,25 +89,25 @@ func TestFunc(t *testing.T) {
 }
 
 func TestChecked(t *testing.T) {
-	var scale func(x *float32, n int, twice bool, by float32) int
+	var scale func(x *float32, n int, twice int32, by float32) int
 	p := parse(t, scaleText)
 	x := []float32{1, 2, 3, 4}
 	var mem, read Memory
 	mem.Allow(x[:3])
 	read.AllowRead(x)
 	p.CheckedFunc("scale", &scale, &mem)
-	scale(&x[0], 3, true, 5)
-	wantMessage(t, message(func() { scale(&x[0], 4, true, 5) }), "scale: line 24: VMULSS (AX), X1, X0: out-of-bounds read of 4 bytes")
+	scale(&x[0], 3, 1, 5)
+	wantMessage(t, message(func() { scale(&x[0], 4, 1, 5) }), "scale: line 24: VMOVSS (AX), X0: out-of-bounds read of 4 bytes")
 	p.CheckedFunc("scale", &scale, &read)
-	wantMessage(t, message(func() { scale(&x[0], 4, true, 5) }), "line 25: VMOVSS X0, (AX): out-of-bounds write of 4 bytes")
+	wantMessage(t, message(func() { scale(&x[0], 4, 1, 5) }), "line 26: VMOVSS X0, (AX): out-of-bounds write of 4 bytes")
 	p.Func("scale", &scale)
-	wantMessage(t, message(func() { scale(nil, 4, true, 5) }), "line 24: VMULSS (AX), X1, X0: ")
+	wantMessage(t, message(func() { scale(nil, 4, 1, 5) }), "line 24: VMOVSS (AX), X0: ")
 }
 
 func TestTypes(t *testing.T) {
 	p := parse(t, scaleText)
-	var wrong func(x *float32, n int, twice bool, by float32)
-	wantMessage(t, message(func() { p.Func("scale", &wrong) }), "scale: line 11: TEXT has 32 bytes of arguments, func(*float32, int, bool, float32) has 24")
+	var wrong func(x *float32, n int, twice int32, by float32)
+	wantMessage(t, message(func() { p.Func("scale", &wrong) }), "scale: line 11: TEXT has 32 bytes of arguments, func(*float32, int, int32, float32) has 24")
 	wantMessage(t, message(func() { p.Func("scale", wrong) }), "is not a pointer to a func")
 	wantMessage(t, message(func() { p.Func("other", &wrong) }), "no function other")
 }
@@ -119,7 +120,6 @@ func TestStrict(t *testing.T) {
 		"JEQ out\nout:":                            "JEQ out: the condition reads a flag that is undefined",
 		"MOVQ $3, AX\nIMULQ AX, AX\nJLT out\nout:": "JLT out: the condition reads a flag that is undefined",
 		"MOVQ (AX), AX":                            "MOVQ (AX), AX: ", // registers hold no address
-		"LEAQ limits<>(SB), AX\nVMOVAPS 4(AX), X0": "the address is not aligned",
 		"LEAQ limits<>(SB), AX\nMOVL AX, (AX)":     "out-of-bounds write of 4 bytes",
 		"LEAQ limits<>(SB), AX\nVMOVUPS 4(AX), X0": "out-of-bounds read of 16 bytes",
 	} {
@@ -141,8 +141,9 @@ func TestParseErrors(t *testing.T) {
 		"VADDPS Z0, Z1, K0, Z2":    "K0 cannot be a mask",
 		"VADDPS Y0, Z1, Z2":        "operand 1 should have 16 lanes",
 		"VADDPS X0, X1":            "2 operands, want 3",
-		"VUNPCKLPD Z0, Z1, K1, Z2": "64-bit elements",
-		"VPSLLD X0, X1, X2":        "only shifts by an immediate",
+		"VUNPCKLPD Z0, Z1, K1, Z2": "mask or suffix not supported",
+		"VMOVAPS (AX), X0":         "operand 1 is the wrong kind",
+		"VPSLLD X0, X1, X2":        "operand 1 is the wrong kind",
 		"VCMPPS $0, Z0, Z1, Z2":    "the result goes to a mask register",
 		"VCMPPS $32, Z0, Z1, K2":   "no predicate 32",
 		"MOVQ AX, X0":              "operand 2 cannot be written",
@@ -168,6 +169,13 @@ func TestParseErrors(t *testing.T) {
 	}
 	_, err := Parse("TEXT ·f(SB), NOSPLIT, $0-0\nMOVQ $1, AX\n")
 	wantMessage(t, fmt.Sprint(err), "f has no end")
+}
+
+// A decoder that panics by mistake has not decoded anything.
+func TestParsePanics(t *testing.T) {
+	decoders["MISTAKE"] = func(in *inst) step { _ = in.ops[1]; return nil }
+	defer delete(decoders, "MISTAKE")
+	wantMessage(t, message(func() { _, _ = Parse("TEXT ·f(SB), NOSPLIT, $0-0\nMISTAKE AX\nRET\n") }), "index out of range")
 }
 
 // BenchmarkLoop runs the inner loop of a product.

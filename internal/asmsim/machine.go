@@ -10,7 +10,6 @@ type vec [16]uint32
 
 // Registers beyond the 16 general ones make every address r[base] + r[index]*scale + displacement.
 const (
-	rCX   = 1
 	rSP   = 4 // the lowest local
 	rBP   = 5
 	rZero = 16
@@ -18,14 +17,12 @@ const (
 	rTop  = 18 // the pseudo-register SP, the end of the locals
 )
 
-// Flags.
+// Flags, as far as the kernels read them.
 const (
 	zf = 1 << iota
 	sf
-	cf
 	of
-	pf
-	allFlags = zf | sf | cf | of | pf
+	allFlags = zf | sf | of
 )
 
 // machine is the state of one call.
@@ -106,33 +103,22 @@ func (m *machine) touch(addr uint64, size int, write bool) {
 // pointer makes an address that the program computed usable. Its memory is kept alive by the call's arguments.
 func pointer(addr uint64) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&addr)) }
 
-// load reads an integer of 1, 2, 4 or 8 bytes.
+// load reads an integer of 4 or 8 bytes.
 func (m *machine) load(addr uint64, size int) uint64 {
 	m.touch(addr, size, false)
-	switch p := pointer(addr); size {
-	case 1:
-		return uint64(*(*uint8)(p))
-	case 2:
-		return uint64(*(*uint16)(p))
-	case 4:
-		return uint64(*(*uint32)(p))
-	default:
-		return *(*uint64)(p)
+	if size == 4 {
+		return uint64(*(*uint32)(pointer(addr)))
 	}
+	return *(*uint64)(pointer(addr))
 }
 
-// store writes the low size bytes of v.
+// store writes the low 4 or 8 bytes of v.
 func (m *machine) store(addr uint64, size int, v uint64) {
 	m.touch(addr, size, true)
-	switch p := pointer(addr); size {
-	case 1:
-		*(*uint8)(p) = uint8(v)
-	case 2:
-		*(*uint16)(p) = uint16(v)
-	case 4:
-		*(*uint32)(p) = uint32(v)
-	default:
-		*(*uint64)(p) = v
+	if size == 4 {
+		*(*uint32)(pointer(addr)) = uint32(v)
+	} else {
+		*(*uint64)(pointer(addr)) = v
 	}
 }
 
@@ -172,23 +158,11 @@ func (m *machine) blank() *vec {
 	return &m.out
 }
 
-// setFlags defines the flags in set to be those in on.
-func (m *machine) setFlags(set, on uint8) {
-	m.flags = m.flags&^set | on&set
-	m.unknown &^= set
-}
-
-// result sets zero and sign from a result and the flags given.
-func (m *machine) result(r uint64, size int, set, on uint8) uint64 {
+// result sets the flags of an integer result and returns it, cut to size bytes.
+func (m *machine) result(r uint64, size int, overflow bool) uint64 {
 	r &= ones(size)
-	if r == 0 {
-		on |= zf
-	}
-	if r>>(8*size-1) != 0 {
-		on |= sf
-	}
-	m.setFlags(zf|sf|set, on)
-	m.unknown |= pf // left to comparisons of floats
+	m.flags = flag(zf, r == 0) | flag(sf, r>>(8*size-1) != 0) | flag(of, overflow)
+	m.unknown = 0
 	return r
 }
 

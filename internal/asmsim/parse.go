@@ -2,6 +2,7 @@ package asmsim
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"regexp"
@@ -56,14 +57,6 @@ type mem struct {
 
 func (a *mem) at(m *machine) uint64 { return m.r[a.base] + m.r[a.index]*a.scale + a.disp }
 
-// inst is an instruction being decoded.
-type inst struct {
-	name          string
-	ops           []operand
-	mask          int // number of the mask register, 0 without
-	zeroing, bcst bool
-}
-
 // parseError is what decoders panic with; Parse adds the line.
 type parseError string
 
@@ -103,11 +96,15 @@ func Parse(text string) (*Program, error) {
 	return p, nil
 }
 
-// try returns the failure of do.
+// try returns the failure of do. Any other panic is a mistake of the simulator's own and goes on.
 func try(do func()) (err error) {
 	defer func() {
-		if e, ok := recover().(parseError); ok {
-			err = fmt.Errorf("%s", string(e))
+		switch e := recover().(type) {
+		case nil:
+		case parseError:
+			err = errors.New(string(e))
+		default:
+			panic(e)
 		}
 	}()
 	do()
@@ -224,57 +221,8 @@ func numberOr0(s string) uint64 {
 	return number(s)
 }
 
-// decode turns the text of an instruction into its step.
-func (p *Program) decode(f *function, text string) step {
-	word, rest, _ := strings.Cut(strings.ReplaceAll(text, "\t", " "), " ")
-	parts := strings.Split(word, ".")
-	in := &inst{name: parts[0]}
-	for _, suffix := range parts[1:] {
-		switch suffix {
-		case "Z":
-			in.zeroing = true
-		case "BCST":
-			in.bcst = true
-		default:
-			fail("unknown suffix %s", suffix)
-		}
-	}
-	if rest = strings.TrimSpace(rest); rest != "" {
-		for _, o := range strings.Split(rest, ",") {
-			in.ops = append(in.ops, p.operand(f, strings.TrimSpace(o)))
-		}
-	}
-	decoder := decoders[in.name]
-	if decoder == nil {
-		fail("unknown instruction")
-	}
-	if n := len(in.ops); in.name[0] == 'V' && n > 2 && in.ops[n-2].kind == opmask {
-		in.mask = in.ops[n-2].reg
-		in.ops = append(in.ops[:n-2], in.ops[n-1])
-		if in.mask == 0 {
-			fail("K0 cannot be a mask")
-		}
-	}
-	if in.zeroing && (in.mask == 0 || in.ops[len(in.ops)-1].kind != vector) {
-		fail("zeroing needs a mask and a register")
-	}
-	if in.bcst && !in.hasMemory() {
-		fail("broadcast without a memory operand")
-	}
-	return decoder(in)
-}
-
-func (in *inst) hasMemory() bool {
-	for _, o := range in.ops {
-		if o.kind == memory {
-			return true
-		}
-	}
-	return false
-}
-
 var generalNames = func() map[string]int {
-	names := map[string]int{"AX": 0, "CX": rCX, "DX": 2, "BX": 3, "SP": rSP, "BP": rBP, "SI": 6, "DI": 7}
+	names := map[string]int{"AX": 0, "CX": 1, "DX": 2, "BX": 3, "SP": rSP, "BP": rBP, "SI": 6, "DI": 7}
 	for i := 8; i < 16; i++ {
 		names[fmt.Sprintf("R%d", i)] = i
 	}

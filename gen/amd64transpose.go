@@ -2,12 +2,12 @@ package main
 
 import "fmt"
 
-// transpose prints the function that turns up to 16 rows of src into columns: dst[p][i] = src[i][p] for each of 16 i, where
-// those beyond the rows repeat the last one. AVX-512 uses it too: it is bound by its loads and stores.
+// amd64Transpose prints the function that turns up to 16 rows of src into columns: dst[p][i] = src[i][p] for each of 16 i,
+// where those beyond the rows repeat the last one. AVX-512 uses it too: it is bound by its loads and stores.
 //
 // Blocks of 4 columns are loaded as four rows in the low halves and four in the high halves of the registers, so that only
 // the two steps within halves are left to shuffle.
-func transpose() *fn {
+func amd64Transpose() *fn {
 	f := &fn{name: "transpose16AVX2", proto: "rows, cols int, dst *float32, dstRow int, src *float32, srcRow int", args: 6 * 8, frame: 16 * 8}
 	f.note("Requires: AVX2")
 	f.note("")
