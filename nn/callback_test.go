@@ -276,3 +276,14 @@ func TestStopAmongCallbacks(t *testing.T) {
 	require.Equal(t, 3, seen)
 	require.Zero(t, m.Weights()[0].Data[0], "the weights of epoch 0")
 }
+
+// A rate that is below MinLR already stays there.
+func TestReduceLRNeverRaises(t *testing.T) {
+	for _, floor := range []float64{0.01, 0.02} {
+		m := watched(t)
+		reduce := nn.ReduceLROnPlateau{Monitor: "loss", MinDelta: 1e6, Patience: 1, MinLR: floor}.Callback()
+		_, err := m.Fit(context.Background(), onePoint, nn.Epochs(4), nn.Callbacks(reduce))
+		require.NoError(t, err)
+		require.Equal(t, 0.01, m.LearningRate())
+	}
+}

@@ -209,3 +209,13 @@ func TestDataIsNotWritten(t *testing.T) {
 	require.Equal(t, before, d)
 	require.Equal(t, map[int]float64{1: 2}, classes)
 }
+
+// Memory for the numbers of labels is used again.
+func TestLabelsDoNotPileUp(t *testing.T) {
+	m, d := plain(t, 1, SGD(0)), Data{Inputs: Arrays{"x": Labels{1, 2, 3}}, Targets: Arrays{"y": Labels{4, 5, 6}}}
+	for range 3 {
+		_, err := m.TrainOnBatch(d)
+		require.NoError(t, err)
+		require.Equal(t, []float32{1, 2, 3, 4, 5, 6}, m.trainer.batch.numbers)
+	}
+}

@@ -147,6 +147,7 @@ func TestDataErrors(t *testing.T) {
 		{"input nil pointer", func(d *Data) { d.Inputs["x"] = (*Floats)(nil) }, []string{`input "x": is *nn.Floats`}},
 		{"input width", func(d *Data) { d.Inputs["x"] = make(Floats, 29) }, []string{`input "x": 29 values are not rows of 3`}},
 		{"input rows", func(d *Data) { d.Inputs["c"] = make(Floats, 18) }, []string{`input "c": has 9 rows, input "x" has 10`}},
+		{"more input rows", func(d *Data) { d.Inputs["c"] = make(Floats, 22) }, []string{`input "c": has 11 rows, input "x" has 10`}},
 		{"input NaN", func(d *Data) { d.Inputs["x"].(Floats)[3*7+2] = nan }, []string{`input "x": row 7, column 2 is NaN`}},
 		{"input Inf", func(d *Data) { d.Inputs["c"].(Floats)[2*9+1] = -inf }, []string{`input "c": row 9, column 1 is -Inf`}},
 		{"target missing", func(d *Data) { delete(d.Targets, "value") }, []string{`missing target "value": needed are ["label" "value"]`}},
@@ -329,6 +330,8 @@ func TestProbabilityErrors(t *testing.T) {
 		want   string
 	}{
 		{Floats{0, 1.5}, `target "p": row 1, column 0 is 1.5, loss binary_crossentropy needs values from 0 to 1`},
+		{Floats{0, math.Nextafter32(1, 2)}, `row 1, column 0 is 1.0000001`},
+		{Floats{0, -math.SmallestNonzeroFloat32}, `row 1, column 0 is -1e-45`},
 		{Floats{-0.5, 1}, `row 0, column 0 is -0.5`},
 		{Labels{0, 2}, `row 1, column 0 is 2`},
 		{Labels{-1, 0}, `row 0, column 0 is -1`},
