@@ -379,7 +379,7 @@ func TestLastIterations(t *testing.T) {
 	b := savedBytes(t, m)
 	m, err = Parse(b)
 	require.NoError(t, err)
-	require.EqualValues(t, maxIterations, m.trainer.iterations)
+	require.Equal(t, int64(maxIterations), m.trainer.iterations)
 	for _, w := range m.Weights() {
 		require.Negative(t, nonFinite(w.Data), w.Name)
 	}
