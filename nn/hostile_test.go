@@ -379,23 +379,34 @@ func TestLastIterations(t *testing.T) {
 	b := savedBytes(t, m)
 	m, err = Parse(b)
 	require.NoError(t, err)
-	require.EqualValues(t, maxIterations, m.trainer.iterations)
+	require.Equal(t, int64(maxIterations), m.trainer.iterations)
 	for _, w := range m.Weights() {
 		require.Negative(t, nonFinite(w.Data), w.Name)
 	}
 }
 
-// FuzzFile takes a graph all the way: it is read, planned, run and drawn, with little memory.
+// FuzzFile takes a graph all the way: it is read, planned, run and drawn, with little memory. Each graph is one of the
+// small files' with some numbers, names and lists changed, so that most are still graphs.
 func FuzzFile(f *testing.F) {
+	var graphs []string
 	for _, b := range fuzzSeeds(f) {
 		var header struct {
 			Metadata metadata `json:"__metadata__"`
 		}
-		text, data := split(b)
+		text, _ := split(b)
 		require.NoError(f, json.Unmarshal([]byte(text), &header))
-		f.Add(header.Metadata.Architecture, data)
+		graphs = append(graphs, header.Metadata.Architecture)
 	}
-	f.Fuzz(func(t *testing.T, architecture string, data []byte) {
+	slices.Sort(graphs)
+	for i := range graphs {
+		f.Add(uint(i), []byte{}, []byte("0123456789"))
+		f.Add(uint(i), []byte{0, 9, 7, 0, 33, 2, 0, 40, 1}, []byte{})
+	}
+	f.Fuzz(func(t *testing.T, which uint, edits, data []byte) {
+		if len(edits) > 300 {
+			return
+		}
+		architecture := edited(t, graphs[which%uint(len(graphs))], edits)
 		header, err := encodeHeader(metadata{Architecture: architecture}, nil)
 		require.NoError(t, err)
 		m, err := parseHeader(header[8:])
@@ -443,4 +454,54 @@ func FuzzFile(f *testing.F) {
 			requireBits(t, want[name].Data, s.Output(i), "output %q", name)
 		}
 	})
+}
+
+// edited returns JSON in which each three bytes of edits change a number or a string, or double or remove an element.
+func edited(t *testing.T, text string, edits []byte) string {
+	var root any
+	require.NoError(t, json.Unmarshal([]byte(text), &root))
+	type spot struct {
+		value any
+		set   func(any)
+	}
+	for ; len(edits) >= 3; edits = edits[3:] {
+		var spots []spot
+		var names []string
+		var walk func(v any, set func(any))
+		walk = func(v any, set func(any)) {
+			switch v := v.(type) {
+			case map[string]any:
+				for _, k := range slices.Sorted(maps.Keys(v)) {
+					walk(v[k], func(x any) { v[k] = x })
+				}
+				return
+			case []any:
+				for i, x := range v {
+					walk(x, func(x any) { v[i] = x })
+				}
+			case string:
+				names = append(names, v)
+			}
+			spots = append(spots, spot{v, set})
+		}
+		walk(root, nil)
+		at, b := spots[(int(edits[0])<<8+int(edits[1]))%len(spots)], int(edits[2])
+		switch v := at.value.(type) {
+		case float64:
+			at.set(float64(b%32) - 1)
+		case string:
+			at.set(names[b%len(names)])
+		case bool:
+			at.set(!v)
+		case []any:
+			if i := b / 2; len(v) > 0 && b%2 == 0 {
+				at.set(slices.Delete(slices.Clone(v), i%len(v), i%len(v)+1))
+			} else if len(v) > 0 && len(v) < 50 {
+				at.set(append(slices.Clone(v), v[i%len(v)]))
+			}
+		}
+	}
+	edited, err := json.Marshal(root)
+	require.NoError(t, err)
+	return string(edited)
 }

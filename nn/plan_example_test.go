@@ -127,3 +127,19 @@ func ExampleHandle() {
 	fmt.Println(watch)
 	// Output: [146]
 }
+
+// A file from elsewhere may ask for more memory than there should be: the error says how much.
+func ExampleMaxBytes() {
+	x := nn.Input("x", 1000)
+	m, err := nn.NewModel([]*nn.Node{x}, []*nn.Node{nn.Dense(1000, nn.Linear, nn.Name("y")).On(x)})
+	if err != nil {
+		panic(err)
+	}
+	var file bytes.Buffer
+	if _, err := m.WriteTo(&file); err != nil {
+		panic(err)
+	}
+	_, err = nn.ParsePlan(file.Bytes(), 1, nn.MaxBytes(1<<20))
+	fmt.Println(err)
+	// Output: nn: ReadPlan: has values of 4004000 bytes, MaxBytes allows 1048576
+}

@@ -53,7 +53,7 @@ func plotModels(t *testing.T) map[string]*Model {
 		late})
 
 	x, unused := Input("a\"b<c>&\n]", 4), Input("unused --> |x| `md` #35; 日本 \\", 4)
-	cycle := Dense(4, ReLU, Name("\\\"; n0 -> n1 <b>] %% end"))
+	cycle := Dense(4, ReLU, Name("`]]>\r\n\u202e\\\"; n0 -> n1 <b>] %% end"))
 	h := cycle.On(cycle.On(x))
 	h = cycle.On(Dense(4, Tanh, Name("1. between")).On(h))
 	h = Add(Name("twice the same, with a name that is longer than any name should ever be")).On(h, h)
@@ -262,6 +262,8 @@ func TestPlotsOfAManyLayeredModel(t *testing.T) {
 func TestVisible(t *testing.T) {
 	for name, want := range map[string]string{
 		"größe 1": "größe 1", "\n\x00\t": "␊␀␉", "\xff\u0085\x7f": "���", "\ufffe": "�", "日本": "日本",
+		"a\u202eb\u2066c\u200fd": "a�b�c�d", "a\u2028\u2029\ufeff\U0001fffe": "a����", "e\u0301 👩\u200d💻": "e\u0301 👩\u200d💻",
+		strings.Repeat("ä", maxShown): strings.Repeat("ä", maxShown), strings.Repeat("ä", maxShown+1): strings.Repeat("ä", maxShown-1) + "…",
 	} {
 		require.Equal(t, want, visible(name))
 	}
