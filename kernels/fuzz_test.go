@@ -20,10 +20,10 @@ import (
 
 // edges are dimensions and strides: mostly such that views fit, and then what overflows in 32 or 64 bits.
 var edges = func() []int {
-	one := 1
+	bit := func(n int) int { return int(uint64(1) << n) } // 0 where int has 32 bits
 	return []int{3, 1, 2, 5, 17, 33, 0, 16, 4, 7,
 		-1, math.MinInt, math.MaxInt, math.MaxInt - 1, math.MaxInt / 2, math.MaxInt/2 + 1, math.MaxInt/4 + 1, math.MaxInt/3 + 1,
-		one << 30, one << 31, one << 32, one<<32 + 1, one << 16, one << 60}
+		bit(30), bit(31), bit(32), bit(32) + 1, bit(16), bit(60)}
 }()
 
 // views makes the operands of one call from bytes, in memory that has fences around it and canaries beside each operand.
