@@ -75,10 +75,9 @@ func (t *Table) activate(y, x *Matrix, bias []float32, act Activation) {
 }
 
 func (v *level) activateColumns(y, x *Matrix, bias []float32, act Activation) {
-	for j, cols := range parts(x.Cols, rowCall) {
-		from, to := x.Columns(j, j+cols), y.Columns(j, j+cols)
-		for i, rows := range from.blocks(rowCall) {
-			v.functions.activate[act](rows, cols, to.row(i), 4*y.Stride, from.row(i), 4*x.Stride, pointer(bias, j))
+	for i, rows := range x.blocks(rowCall) {
+		for j, cols := range parts(x.Cols, rowCall) {
+			v.functions.activate[act](rows, cols, y.at(i, j), 4*y.Stride, x.at(i, j), 4*x.Stride, pointer(bias, j))
 		}
 	}
 }
@@ -139,13 +138,12 @@ func (t *Table) ActivateGrad(dx Matrix, dbias []float32, dy, y Matrix, act Activ
 }
 
 func (v *level) activateGradColumns(dx *Matrix, dbias []float32, dy, y *Matrix, act Activation, accumulate bool) {
-	for j, cols := range parts(y.Cols, rowCall) {
-		px, pdy, py := dx.Columns(j, j+cols), dy.Columns(j, j+cols), y.Columns(j, j+cols)
-		for i, rows := range py.blocks(rowCall) {
+	for i, rows := range y.blocks(rowCall) {
+		for j, cols := range parts(y.Cols, rowCall) {
 			if dbias == nil {
-				v.activateGrad[act](rows, cols, px.row(i), 4*dx.Stride, pdy.row(i), 4*dy.Stride, py.row(i), 4*y.Stride, flag(accumulate))
+				v.activateGrad[act](rows, cols, dx.at(i, j), 4*dx.Stride, dy.at(i, j), 4*dy.Stride, y.at(i, j), 4*y.Stride, flag(accumulate))
 			} else {
-				v.activateGradBias[act](rows, cols, px.row(i), 4*dx.Stride, pdy.row(i), 4*dy.Stride, py.row(i), 4*y.Stride, flag(accumulate), &dbias[j])
+				v.activateGradBias[act](rows, cols, dx.at(i, j), 4*dx.Stride, dy.at(i, j), 4*dy.Stride, y.at(i, j), 4*y.Stride, flag(accumulate), &dbias[j])
 			}
 		}
 	}

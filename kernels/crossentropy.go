@@ -128,13 +128,21 @@ func (t *Table) SoftCrossEntropy(loss []float32, probs, grad, logits, targets Ma
 	}
 	raceReads(logits, targets, vector(weights))
 	raceWrites(vector(loss), probs, grad)
-	repaired(loss, probs.over(&logits, &targets) || grad.over(&logits, &targets),
-		func(from, to int, results bool) {
-			p, g := probs.part(from, to, results), grad.part(from, to, results)
-			x, y := logits.RowRange(from, to), targets.RowRange(from, to)
-			t.softCrossEntropy(loss[from:to], &p, &g, &x, &y, weightsOf(weights, from, to))
-		},
-		func(i int) float32 { return exactSoftCrossEntropy(logits.Row(i), targets.Row(i)) })
+	if probs.over(&logits) || grad.over(&logits) || probs.over(&targets) || grad.over(&targets) {
+		inTurn(loss, func(i int, results bool) {
+			p, g, x, y := probs.part(i, results), grad.part(i, results), logits.RowRange(i, i+1), targets.RowRange(i, i+1)
+			t.softCrossEntropy(loss[i:i+1], &p, &g, &x, &y, weightsOf(weights, i))
+		}, func(i int) float32 { return exactSoftCrossEntropy(logits.Row(i), targets.Row(i)) })
+		return nil
+	}
+	t.softCrossEntropy(loss, &probs, &grad, &logits, &targets, weights)
+	if !t.finite(loss) {
+		for i, l := range loss {
+			if l-l != 0 {
+				loss[i] = exactSoftCrossEntropy(logits.Row(i), targets.Row(i))
+			}
+		}
+	}
 	return nil
 }
 
@@ -238,13 +246,21 @@ func (t *Table) BinaryCrossEntropy(loss []float32, probs, grad, logits, targets 
 	}
 	raceReads(logits, targets, vector(weights))
 	raceWrites(vector(loss), probs, grad)
-	repaired(loss, probs.over(&logits, &targets) || grad.over(&logits, &targets),
-		func(from, to int, results bool) {
-			p, g := probs.part(from, to, results), grad.part(from, to, results)
-			x, y := logits.RowRange(from, to), targets.RowRange(from, to)
-			t.binaryCrossEntropy(loss[from:to], &p, &g, &x, &y, weightsOf(weights, from, to))
-		},
-		func(i int) float32 { return exactMean(logits.Row(i), targets.Row(i), exactBinaryLoss) })
+	if probs.over(&logits) || grad.over(&logits) || probs.over(&targets) || grad.over(&targets) {
+		inTurn(loss, func(i int, results bool) {
+			p, g, x, y := probs.part(i, results), grad.part(i, results), logits.RowRange(i, i+1), targets.RowRange(i, i+1)
+			t.binaryCrossEntropy(loss[i:i+1], &p, &g, &x, &y, weightsOf(weights, i))
+		}, func(i int) float32 { return exactMean(logits.Row(i), targets.Row(i), exactBinaryLoss) })
+		return nil
+	}
+	t.binaryCrossEntropy(loss, &probs, &grad, &logits, &targets, weights)
+	if !t.finite(loss) {
+		for i, l := range loss {
+			if l-l != 0 {
+				loss[i] = exactMean(logits.Row(i), targets.Row(i), exactBinaryLoss)
+			}
+		}
+	}
 	return nil
 }
 
@@ -479,12 +495,12 @@ func fitsLoss(loss []float32, probs, grad, scores *Matrix, weights []float32) bo
 		(probs.skipped() || same(probs, scores)) && (grad.skipped() || same(grad, scores))
 }
 
-// weightsOf returns the weights of the rows from (included) to (excluded), if there are weights.
-func weightsOf(weights []float32, from, to int) []float32 {
+// weightsOf returns the weights of row i, if there are weights.
+func weightsOf(weights []float32, i int) []float32 {
 	if weights == nil {
 		return nil
 	}
-	return weights[from:to]
+	return weights[i : i+1]
 }
 
 func checkLoss(kernel string, loss []float32, probs, grad Matrix, scores operand, weights []float32) error {

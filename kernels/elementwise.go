@@ -135,9 +135,9 @@ func (t *Table) Add(y, a, b Matrix) error {
 		return t.err
 	}
 	if t.level == nil {
-		return binary("Add", nil, addGeneric, y, a, b)
+		return binary("Add", nil, addGeneric, &y, &a, &b)
 	}
-	return binary("Add", t.level.add, nil, y, a, b)
+	return binary("Add", t.level.add, nil, &y, &a, &b)
 }
 
 func addGeneric(y, a, b []float32) {
@@ -153,9 +153,9 @@ func (t *Table) Mul(y, a, b Matrix) error {
 		return t.err
 	}
 	if t.level == nil {
-		return binary("Mul", nil, mulGeneric, y, a, b)
+		return binary("Mul", nil, mulGeneric, &y, &a, &b)
 	}
-	return binary("Mul", t.level.mul, nil, y, a, b)
+	return binary("Mul", t.level.mul, nil, &y, &a, &b)
 }
 
 func mulGeneric(y, a, b []float32) {
@@ -171,9 +171,9 @@ func (t *Table) MulAdd(y, a, b Matrix) error {
 		return t.err
 	}
 	if t.level == nil {
-		return binary("MulAdd", nil, mulAddGeneric, y, a, b)
+		return binary("MulAdd", nil, mulAddGeneric, &y, &a, &b)
 	}
-	return binary("MulAdd", t.level.mulAdd, nil, y, a, b)
+	return binary("MulAdd", t.level.mulAdd, nil, &y, &a, &b)
 }
 
 func mulAddGeneric(y, a, b []float32) {
@@ -184,14 +184,14 @@ func mulAddGeneric(y, a, b []float32) {
 }
 
 // binary computes y from a and b row by row, in assembly or, where there is none, in Go.
-func binary(kernel string, assembly func(n int, y, a, b *float32), portable func(y, a, b []float32), y, a, b Matrix) error {
-	if !same(&y, &a) || !same(&y, &b) {
-		return checkSame(kernel, operand{"a", a}, operand{"b", b}, operand{"y", y})
+func binary(kernel string, assembly func(n int, y, a, b *float32), portable func(y, a, b []float32), y, a, b *Matrix) error {
+	if !same(y, a) || !same(y, b) {
+		return checkSame(kernel, operand{"a", *a}, operand{"b", *b}, operand{"y", *y})
 	}
-	raceReads(a, b)
-	raceWrites(y)
-	flatten(&y, &a, &b)
-	for i := range filled(&y) {
+	raceReads(*a, *b)
+	raceWrites(*y)
+	flatten(y, a, b)
+	for i := range filled(y) {
 		to, left, right := y.Row(i), a.Row(i), b.Row(i)
 		if assembly == nil {
 			portable(to, left, right)

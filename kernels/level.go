@@ -61,7 +61,7 @@ func parts(n, most int) iter.Seq2[int, int] {
 // blocks yields the first row of each call for the rows of m, of which a call has at most most elements or one row, and
 // how many rows that are. It yields nothing if m has no columns.
 func (m *Matrix) blocks(most int) iter.Seq2[int, int] {
-	height, width := m.Rows, max(m.Cols, 16) // a short row costs a vector, too
+	height, width := m.Rows, (m.Cols+15)&^15 // a part of a vector costs a vector
 	if m.Cols == 0 {
 		height = 0
 	} else if m.Rows > 1 && m.Rows*width > most { // saves small calls the division
@@ -93,6 +93,9 @@ func (m *Matrix) row(i int) *float32 {
 	}
 	return &m.Data[i*m.Stride]
 }
+
+// at returns where element (i, j) lies.
+func (m *Matrix) at(i, j int) *float32 { return &m.Data[i*m.Stride+j] }
 
 // pointer returns the address of s[i], or nil if there is no s.
 func pointer(s []float32, i int) *float32 {

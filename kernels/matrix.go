@@ -84,22 +84,17 @@ func (m *Matrix) skipped() bool {
 	return true
 }
 
-// part returns the rows from (included) to (excluded) of a result, or the zero Matrix if it is skipped or not wanted.
-func (m *Matrix) part(from, to int, wanted bool) Matrix {
+// part returns row i of a result, or the zero Matrix if it is skipped or not wanted.
+func (m *Matrix) part(i int, wanted bool) Matrix {
 	if m.Data == nil || !wanted {
 		return Matrix{}
 	}
-	return m.RowRange(from, to)
+	return m.RowRange(i, i+1)
 }
 
-// over reports whether m lies on one of the others.
-func (m *Matrix) over(others ...*Matrix) bool {
-	for _, o := range others {
-		if m.Data != nil && unsafe.SliceData(m.Data) == unsafe.SliceData(o.Data) {
-			return true
-		}
-	}
-	return false
+// over reports whether m lies on o.
+func (m *Matrix) over(o *Matrix) bool {
+	return m.Data != nil && unsafe.SliceData(m.Data) == unsafe.SliceData(o.Data)
 }
 
 // flatten turns matrices of one shape into single long rows if all of them are

@@ -24,10 +24,9 @@ func (t *Table) ColSum(dst []float32, x Matrix, accumulate bool) error {
 		colSumGeneric(dst, &x)
 		return nil
 	}
-	for j, cols := range parts(x.Cols, rowCall) {
-		c := x.Columns(j, j+cols)
-		for i, rows := range c.blocks(rowCall) {
-			v.colSum(rows, cols, &dst[j], c.row(i), 4*x.Stride)
+	for i, rows := range x.blocks(rowCall) {
+		for j, cols := range parts(x.Cols, rowCall) {
+			v.colSum(rows, cols, &dst[j], x.at(i, j), 4*x.Stride)
 		}
 	}
 	return nil

@@ -14,18 +14,21 @@ func (t *Table) MeanSquaredError(loss []float32, grad, pred, target Matrix, weig
 	}
 	raceReads(pred, target, vector(weights))
 	raceWrites(vector(loss), grad)
-	if pred.Cols <= 1 { // nothing to add up
-		t.meanSquaredError(loss, &grad, &pred, &target, weights)
+	if grad.over(&pred) || grad.over(&target) {
+		inTurn(loss, func(i int, results bool) {
+			g, p, y := grad.part(i, results), pred.RowRange(i, i+1), target.RowRange(i, i+1)
+			t.meanSquaredError(loss[i:i+1], &g, &p, &y, weightsOf(weights, i))
+		}, func(i int) float32 { return exactMean(pred.Row(i), target.Row(i), squaredError) })
 		return nil
 	}
-	repaired(loss, grad.over(&pred, &target),
-		func(from, to int, results bool) {
-			g, p, y := grad.part(from, to, results), pred.RowRange(from, to), target.RowRange(from, to)
-			t.meanSquaredError(loss[from:to], &g, &p, &y, weightsOf(weights, from, to))
-		},
-		func(i int) float32 {
-			return exactMean(pred.Row(i), target.Row(i), func(p, t float64) float64 { return float64((p - t) * (p - t)) })
-		})
+	t.meanSquaredError(loss, &grad, &pred, &target, weights)
+	if pred.Cols > 1 && !t.finite(loss) {
+		for i, l := range loss {
+			if l-l != 0 {
+				loss[i] = exactMean(pred.Row(i), target.Row(i), squaredError)
+			}
+		}
+	}
 	return nil
 }
 
@@ -67,18 +70,21 @@ func (t *Table) MeanAbsoluteError(loss []float32, grad, pred, target Matrix, wei
 	}
 	raceReads(pred, target, vector(weights))
 	raceWrites(vector(loss), grad)
-	if pred.Cols <= 1 { // nothing to add up
-		t.meanAbsoluteError(loss, &grad, &pred, &target, weights)
+	if grad.over(&pred) || grad.over(&target) {
+		inTurn(loss, func(i int, results bool) {
+			g, p, y := grad.part(i, results), pred.RowRange(i, i+1), target.RowRange(i, i+1)
+			t.meanAbsoluteError(loss[i:i+1], &g, &p, &y, weightsOf(weights, i))
+		}, func(i int) float32 { return exactMean(pred.Row(i), target.Row(i), absoluteError) })
 		return nil
 	}
-	repaired(loss, grad.over(&pred, &target),
-		func(from, to int, results bool) {
-			g, p, y := grad.part(from, to, results), pred.RowRange(from, to), target.RowRange(from, to)
-			t.meanAbsoluteError(loss[from:to], &g, &p, &y, weightsOf(weights, from, to))
-		},
-		func(i int) float32 {
-			return exactMean(pred.Row(i), target.Row(i), func(p, t float64) float64 { return math.Abs(p - t) })
-		})
+	t.meanAbsoluteError(loss, &grad, &pred, &target, weights)
+	if pred.Cols > 1 && !t.finite(loss) {
+		for i, l := range loss {
+			if l-l != 0 {
+				loss[i] = exactMean(pred.Row(i), target.Row(i), absoluteError)
+			}
+		}
+	}
 	return nil
 }
 
@@ -158,29 +164,39 @@ func mean(sum *lanes, n float32) float32 {
 	return sum.fold() / n
 }
 
-// repaired runs a loss for all rows, and computes those whose value is not finite once more: a sum can leave float32 where
-// the mean does not, and so can a term where its limit does not. Where results are overwriting what exact reads, each
-// row's loss comes first.
-func repaired(loss []float32, overwriting bool, run func(from, to int, results bool), exact func(i int) float32) {
-	if !overwriting {
-		run(0, len(loss), true)
-		for i, l := range loss {
-			if l-l != 0 {
-				loss[i] = exact(i)
-			}
-		}
-		return
+// A sum can leave float32 where the mean does not, and a term where its limit does not. So a row whose loss is not finite
+// is computed once more, exactly: from its operands, which the results may overwrite.
+
+// finite reports whether all losses are; of many, whose sum is quicker, it may say no although they are.
+func (t *Table) finite(loss []float32) bool {
+	if v := t.level; v != nil && len(loss) >= 256 {
+		sum := v.sum(loss)
+		return sum-sum == 0
 	}
+	for _, l := range loss {
+		if l-l != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// inTurn runs a loss row by row, first for its value alone. It is for results that overwrite what exact reads.
+func inTurn(loss []float32, run func(i int, results bool), exact func(i int) float32) {
 	for i := range loss {
-		run(i, i+1, false)
+		run(i, false)
 		l := loss[i]
 		if l-l != 0 {
 			l = exact(i)
 		}
-		run(i, i+1, true)
+		run(i, true)
 		loss[i] = l
 	}
 }
+
+func squaredError(p, t float64) float64 { return float64((p - t) * (p - t)) }
+
+func absoluteError(p, t float64) float64 { return math.Abs(p - t) }
 
 // exactMean is the mean over the columns of a function, in float64.
 func exactMean(x, y []float32, of func(x, y float64) float64) float32 {

@@ -38,7 +38,7 @@ type tiles struct {
 
 const (
 	maxCall   = 1 << 18 // multiply-adds in a call, which is not preempted: a few microseconds
-	maxMoved  = 1 << 15 // floats that a call reads and writes, should they come from main memory
+	maxMoved  = 1 << 16 // floats that a call reads and writes, should they come from main memory
 	maxBlocks = 1 << 7  // blocks of rows in a call, should there be next to nothing to compute
 	shareFrom = 1 << 20 // multiply-adds of a product that is worth sharing: it takes tens of microseconds
 	inPlace   = 1 << 15 // floats of an operand that are read where they lie
@@ -259,8 +259,8 @@ func (g *level) allColumns(p *product) {
 		height := tallest
 		less := height*blocks - p.rows // blocks that have one row less
 		perCall := min(blocks, maxBlocks)
-		if blocks*height*p.n*p.k > maxCall || blocks*height*(2*p.n+p.k) > maxMoved {
-			perCall = max(1, min(perCall, maxCall/(height*p.n*max(p.k, 1)), maxMoved/(height*(2*p.n+p.k))))
+		if lanes := (p.n + 15) &^ 15; blocks*height*lanes*p.k > maxCall || blocks*height*(2*p.n+p.k) > maxMoved {
+			perCall = max(1, min(perCall, maxCall/(height*lanes*max(p.k, 1)), maxMoved/(height*(2*p.n+p.k))))
 		}
 		for i, left := 0, blocks; left > 0; {
 			if left == less {
