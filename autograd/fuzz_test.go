@@ -9,6 +9,7 @@ import (
 
 	"github.com/espalier-ml/espalier/autograd"
 	"github.com/espalier-ml/espalier/kernels"
+	"github.com/espalier-ml/espalier/ops"
 )
 
 // A program is bytes that are read as operations. Behind the end there are zeros.
@@ -25,21 +26,21 @@ func (p *program) next(n int) int {
 
 // run reads operations and applies them to the operands and to one another's results; a scalar sums up all of them. A
 // wild program takes any operand anywhere, the others look for one that fits and leave out what nothing fits.
-func (p program) run(c calc, values []value, wild bool) value {
-	loss := c.scale(c.sum(values[0]), 0.5)
-	pick := func(fits func(rows, cols int) bool) value {
+func (p program) run(c calc, values []*ops.Tensor, wild bool) *ops.Tensor {
+	loss := c.Scale(c.Sum(values[0]), 0.5)
+	pick := func(fits func(rows, cols int) bool) *ops.Tensor {
 		first := p.next(len(values))
 		for i := range values {
 			x := values[(first+i)%len(values)]
-			if rows, cols := c.shape(x); wild || fits(rows, cols) {
+			if rows, cols := shapeOf(x); wild || fits(rows, cols) {
 				return x
 			}
 		}
 		return nil
 	}
 	anything := func(rows, cols int) bool { return true }
-	like := func(x value) value {
-		m, n := c.shape(x)
+	like := func(x *ops.Tensor) *ops.Tensor {
+		m, n := shapeOf(x)
 		return pick(func(rows, cols int) bool { return rows == m && cols == n })
 	}
 	for range 12 {
@@ -48,80 +49,80 @@ func (p program) run(c calc, values []value, wild bool) value {
 		}
 		op := p.next(18)
 		x := pick(anything)
-		m, n := c.shape(x)
-		var y value
+		m, n := shapeOf(x)
+		var y *ops.Tensor
 		switch op {
 		case 0, 1:
 			w := pick(func(rows, _ int) bool { return rows == n })
 			if w == nil {
 				continue
 			}
-			_, out := c.shape(w)
-			var b value
+			_, out := shapeOf(w)
+			var b *ops.Tensor
 			if op == 1 {
 				b = pick(func(rows, cols int) bool { return rows == 1 && cols == out })
 			}
-			y = c.dense(x, w, b, activations[p.next(len(activations))])
+			y = c.Dense(x, w, b, activations[p.next(len(activations))])
 		case 2:
-			y = c.activate(x, activations[p.next(len(activations))])
+			y = c.Activate(x, activations[p.next(len(activations))])
 		case 3:
-			y = c.softmax(x)
+			y = c.Softmax(x)
 		case 4:
 			rows := 1 + p.next(4)
 			if !wild && m*n%rows != 0 {
 				continue
 			}
-			y = c.reshape(x, rows, m*n/rows)
+			y = c.Reshape(x, rows, m*n/rows)
 		case 5:
-			y = c.concatenate(x, pick(func(rows, _ int) bool { return rows == m }))
+			y = c.Concatenate(x, pick(func(rows, _ int) bool { return rows == m }))
 		case 6:
-			y = c.concatenate(x, x, pick(func(rows, _ int) bool { return rows == m }))
+			y = c.Concatenate(x, x, pick(func(rows, _ int) bool { return rows == m }))
 		case 7:
 			from := p.next(n)
 			if wild {
 				from--
 			}
-			y = c.slice(x, from, from+1+p.next(n-from))
+			y = c.Slice(x, from, from+1+p.next(n-from))
 		case 8:
-			y = c.add(x, like(x))
+			y = c.Add(x, like(x))
 		case 9:
-			y = c.multiply(x, like(x))
+			y = c.Multiply(x, like(x))
 		case 10:
-			y = c.scale(x, float32(p.next(256)-128)/64)
+			y = c.Scale(x, float32(p.next(256)-128)/64)
 		case 11:
-			y = c.rowSum(x)
+			y = c.RowSum(x)
 		case 12:
-			y = c.dropout(x, float64(p.next(5))/5, uint64(p.next(256)))
+			y = c.Dropout(x, float64(p.next(5))/5, source(uint64(p.next(256))))
 		case 13:
-			y = c.mean(x)
+			y = c.Mean(x)
 		case 14:
 			y = x // counts twice
 		case 15:
 			name := losses[p.next(len(losses))]
 			if name[0] == 'C' {
-				x = c.activate(x, kernels.Sigmoid)
+				x = c.Activate(x, kernels.Sigmoid)
 			}
 			r := newRand(uint64(p.next(256)))
 			t := target{labels: r.labels(m, max(n, 1)), values: r.positive(m, n, 0)}
 			if p.next(2) == 1 {
 				t.weights = r.weights(m)
 			}
-			y = c.loss(name, x, t)
+			y = lossOf(c, name, x, t)
 		case 16:
-			y = c.gelu(x)
+			y = c.Gelu(x)
 		case 17:
 			r := newRand(uint64(p.next(256)))
 			x := r.indices(1+p.next(3), 1+p.next(2), m, 0)
 			if wild && x.Rows > 0 && p.next(2) == 1 {
 				x.Data[0] = float32(m)
 			}
-			y = c.embedding(x, pick(func(rows, _ int) bool { return rows == m }))
+			y = c.Embedding(c.Const(x), pick(func(rows, _ int) bool { return rows == m }))
 		}
-		if rows, cols := c.shape(y); rows*cols > 100 {
+		if rows, cols := shapeOf(y); rows*cols > 100 {
 			continue
 		}
 		values = append(values, y)
-		loss = c.add(loss, weighted(c, y))
+		loss = c.Add(loss, weighted(c, y))
 	}
 	return loss
 }
@@ -147,14 +148,14 @@ func FuzzTape(f *testing.F) {
 			for range 2 { // in a fresh tape and in a used one
 				tape.Reset()
 				tape.Poison()
-				leaves, tensors := make([]value, len(operands)), make([]*autograd.Tensor, len(operands))
+				leaves, tensors := make([]*ops.Tensor, len(operands)), make([]*autograd.Tensor, len(operands))
 				for i, m := range operands {
 					if tensors[i] = tape.Const(m); mask>>i&1 == 1 {
 						tensors[i] = tape.Param(m)
 					}
 					leaves[i] = tensors[i]
 				}
-				loss := tensor(p.run(onTape{tape}, leaves, wild))
+				loss := p.run(tape, leaves, wild)
 				if err := tape.Err(); err != nil {
 					if !wild {
 						t.Fatal(err)
@@ -164,9 +165,9 @@ func FuzzTape(f *testing.F) {
 				}
 				require.NoError(t, tape.Backward(loss))
 
-				g := func(c calc, values []value) value { return p.run(c, values, wild) }
+				g := func(c calc, values []*ops.Tensor) *ops.Tensor { return p.run(c, values, wild) }
 				var ref reference
-				g(&ref, []value{matOf(operands[0]), matOf(operands[1]), matOf(operands[2]), matOf(operands[3])})
+				ref.value(g, []mat{matOf(operands[0]), matOf(operands[1]), matOf(operands[2]), matOf(operands[3])})
 				if ref.rough || !(ref.largest < 100) {
 					continue // no fair comparison
 				}

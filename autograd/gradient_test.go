@@ -9,6 +9,7 @@ import (
 
 	"github.com/espalier-ml/espalier/autograd"
 	"github.com/espalier-ml/espalier/kernels"
+	"github.com/espalier-ml/espalier/ops"
 )
 
 var shapes = [][2]int{{1, 1}, {1, 6}, {5, 1}, {3, 7}, {4, 17}, {2, 33}}
@@ -27,12 +28,12 @@ func TestDenseGradients(t *testing.T) {
 							if bias {
 								operands = append(operands, r.normal(1, s.n, gap))
 							}
-							checkGradients(t, table, func(c calc, p []value) value {
-								var b value
+							checkGradients(t, table, func(c calc, p []*ops.Tensor) *ops.Tensor {
+								var b *ops.Tensor
 								if bias {
 									b = p[2]
 								}
-								return weighted(c, c.dense(p[0], p[1], b, act))
+								return weighted(c, c.Dense(p[0], p[1], b, act))
 							}, operands)
 						})
 					}
@@ -53,46 +54,46 @@ func gradientCases(rows, cols int) []gradientCase {
 	other := newRand(2).normal(rows, cols, 2)
 	one, two := newRand(3).indices(4, 1, rows, 0), newRand(3).indices(2, 2, rows, 1)
 	cases := []gradientCase{
-		{"Embedding", 1, func(c calc, p []value) value { return weighted(c, c.embedding(one, p[0])) }},
-		{"Embedding/two columns", 1, func(c calc, p []value) value { return weighted(c, c.embedding(two, p[0])) }},
-		{"Embedding/of a result", 1, func(c calc, p []value) value {
-			return weighted(c, c.embedding(two, c.softmax(c.reshape(c.scale(p[0], 2), rows, cols))))
+		{"Embedding", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Embedding(c.Const(one), p[0])) }},
+		{"Embedding/two columns", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Embedding(c.Const(two), p[0])) }},
+		{"Embedding/of a result", 1, func(c calc, p []*ops.Tensor) *ops.Tensor {
+			return weighted(c, c.Embedding(c.Const(two), c.Softmax(c.Reshape(c.Scale(p[0], 2), rows, cols))))
 		}},
-		{"Gelu", 1, func(c calc, p []value) value { return weighted(c, c.gelu(p[0])) }},
-		{"Softmax", 1, func(c calc, p []value) value { return weighted(c, c.softmax(p[0])) }},
-		{"Concatenate/one", 1, func(c calc, p []value) value { return weighted(c, c.concatenate(p[0])) }},
-		{"Concatenate/two", 2, func(c calc, p []value) value { return weighted(c, c.concatenate(p[0], p[1])) }},
-		{"Concatenate/three", 3, func(c calc, p []value) value { return weighted(c, c.concatenate(p[0], p[1], p[2])) }},
-		{"Concatenate/constant", 1, func(c calc, p []value) value {
-			return weighted(c, c.concatenate(c.constant(other), p[0], c.constant(other)))
+		{"Gelu", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Gelu(p[0])) }},
+		{"Softmax", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Softmax(p[0])) }},
+		{"Concatenate/one", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Concatenate(p[0])) }},
+		{"Concatenate/two", 2, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Concatenate(p[0], p[1])) }},
+		{"Concatenate/three", 3, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Concatenate(p[0], p[1], p[2])) }},
+		{"Concatenate/constant", 1, func(c calc, p []*ops.Tensor) *ops.Tensor {
+			return weighted(c, c.Concatenate(c.Const(other), p[0], c.Const(other)))
 		}},
-		{"Concatenate/same", 1, func(c calc, p []value) value { return weighted(c, c.concatenate(p[0], p[0])) }},
-		{"Slice/all", 1, func(c calc, p []value) value { return weighted(c, c.slice(p[0], 0, cols)) }},
-		{"Slice/none", 1, func(c calc, p []value) value { return weighted(c, c.slice(p[0], cols, cols)) }},
-		{"Slice/first", 1, func(c calc, p []value) value { return weighted(c, c.slice(p[0], 0, 1)) }},
-		{"Slice/last", 1, func(c calc, p []value) value { return weighted(c, c.slice(p[0], cols-1, cols)) }},
-		{"Slice/middle", 1, func(c calc, p []value) value { return weighted(c, c.slice(p[0], cols/3, cols-cols/3)) }},
-		{"Slice/overlapping", 1, func(c calc, p []value) value {
-			return weighted(c, c.concatenate(c.slice(p[0], 0, cols/2+1), c.slice(p[0], cols/2, cols)))
+		{"Concatenate/same", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Concatenate(p[0], p[0])) }},
+		{"Slice/all", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Slice(p[0], 0, cols)) }},
+		{"Slice/none", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Slice(p[0], cols, cols)) }},
+		{"Slice/first", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Slice(p[0], 0, 1)) }},
+		{"Slice/last", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Slice(p[0], cols-1, cols)) }},
+		{"Slice/middle", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Slice(p[0], cols/3, cols-cols/3)) }},
+		{"Slice/overlapping", 1, func(c calc, p []*ops.Tensor) *ops.Tensor {
+			return weighted(c, c.Concatenate(c.Slice(p[0], 0, cols/2+1), c.Slice(p[0], cols/2, cols)))
 		}},
-		{"Add", 2, func(c calc, p []value) value { return weighted(c, c.add(p[0], p[1])) }},
-		{"Add/same", 1, func(c calc, p []value) value { return weighted(c, c.add(p[0], p[0])) }},
-		{"Multiply", 2, func(c calc, p []value) value { return weighted(c, c.multiply(p[0], p[1])) }},
-		{"Multiply/same", 1, func(c calc, p []value) value { return weighted(c, c.multiply(p[0], p[0])) }},
-		{"Scale", 1, func(c calc, p []value) value { return weighted(c, c.scale(p[0], -1.7)) }},
-		{"Scale/zero", 1, func(c calc, p []value) value { return weighted(c, c.scale(p[0], 0)) }},
-		{"Sum", 1, func(c calc, p []value) value { return c.sum(p[0]) }},
-		{"Sum/scaled", 1, func(c calc, p []value) value { return c.scale(c.sum(p[0]), 2.3) }},
-		{"Mean", 1, func(c calc, p []value) value { return c.mean(p[0]) }},
-		{"Mean/scaled", 1, func(c calc, p []value) value { return c.scale(c.mean(p[0]), 2.3) }},
-		{"RowSum", 1, func(c calc, p []value) value { return weighted(c, c.rowSum(p[0])) }},
-		{"Dropout/rate=0", 1, func(c calc, p []value) value { return weighted(c, c.dropout(p[0], 0, 3)) }},
-		{"Dropout/rate=0.3", 1, func(c calc, p []value) value { return weighted(c, c.dropout(p[0], 0.3, 3)) }},
-		{"Dropout/rate=0.9", 1, func(c calc, p []value) value { return weighted(c, c.dropout(p[0], 0.9, 3)) }},
+		{"Add", 2, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Add(p[0], p[1])) }},
+		{"Add/same", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Add(p[0], p[0])) }},
+		{"Multiply", 2, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Multiply(p[0], p[1])) }},
+		{"Multiply/same", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Multiply(p[0], p[0])) }},
+		{"Scale", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Scale(p[0], -1.7)) }},
+		{"Scale/zero", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Scale(p[0], 0)) }},
+		{"Sum", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return c.Sum(p[0]) }},
+		{"Sum/scaled", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return c.Scale(c.Sum(p[0]), 2.3) }},
+		{"Mean", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return c.Mean(p[0]) }},
+		{"Mean/scaled", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return c.Scale(c.Mean(p[0]), 2.3) }},
+		{"RowSum", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.RowSum(p[0])) }},
+		{"Dropout/rate=0", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Dropout(p[0], 0, source(3))) }},
+		{"Dropout/rate=0.3", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Dropout(p[0], 0.3, source(3))) }},
+		{"Dropout/rate=0.9", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Dropout(p[0], 0.9, source(3))) }},
 	}
 	for _, act := range activations {
-		cases = append(cases, gradientCase{"Activate/act=" + act.String(), 1, func(c calc, p []value) value {
-			return weighted(c, c.activate(p[0], act))
+		cases = append(cases, gradientCase{"Activate/act=" + act.String(), 1, func(c calc, p []*ops.Tensor) *ops.Tensor {
+			return weighted(c, c.Activate(p[0], act))
 		}})
 	}
 	return cases
@@ -124,8 +125,8 @@ func TestReshapeGradients(t *testing.T) {
 	eachTable(t, func(t *testing.T, table *kernels.Table) {
 		for _, s := range cases {
 			t.Run(fmt.Sprintf("op=Reshape/%s/to=%dx%d/gap=%d", shapeName(s.m, s.n), s.rows, s.cols, s.gap), func(t *testing.T) {
-				checkGradients(t, table, func(c calc, p []value) value {
-					return weighted(c, c.reshape(p[0], s.rows, s.cols))
+				checkGradients(t, table, func(c calc, p []*ops.Tensor) *ops.Tensor {
+					return weighted(c, c.Reshape(p[0], s.rows, s.cols))
 				}, []kernels.Matrix{newRand(5).normal(s.m, s.n, s.gap)})
 			})
 		}
@@ -150,10 +151,10 @@ func TestLossGradients(t *testing.T) {
 								if strings.HasPrefix(name, "Clipped") {
 									x = r.positive(s[0], s[1], gap)
 								}
-								checkGradients(t, table, func(c calc, p []value) value {
-									loss := c.loss(name, p[0], y)
+								checkGradients(t, table, func(c calc, p []*ops.Tensor) *ops.Tensor {
+									loss := lossOf(c, name, p[0], y)
 									if up != 1 {
-										loss = c.scale(loss, up)
+										loss = c.Scale(loss, up)
 									}
 									return loss
 								}, []kernels.Matrix{x})
@@ -182,7 +183,7 @@ func TestClippedGradients(t *testing.T) {
 		for _, c := range cases {
 			t.Run("op="+c.op+"/"+shapeName(2, 3), func(t *testing.T) {
 				operands := []kernels.Matrix{kernels.MatrixOf(c.x, 2, 3)}
-				g := func(k calc, p []value) value { return k.loss(c.op, p[0], y) }
+				g := func(k calc, p []*ops.Tensor) *ops.Tensor { return lossOf(k, c.op, p[0], y) }
 				checkGradients(t, table, g, operands)
 				tape, _, params := onFresh(t, table, g, operands, 1)
 				for _, j := range c.zero {
@@ -200,42 +201,42 @@ func consumers(rows, cols int) []gradientCase {
 	in, left := r.normal(cols, 2, 0), r.normal(3, rows, 0)
 	y := target{labels: r.labels(rows, cols), values: r.positive(rows, cols, 0)}
 	cases := []gradientCase{
-		{"Dense/x", 1, func(c calc, p []value) value {
-			return weighted(c, c.dense(p[0], c.constant(in), nil, kernels.Tanh))
+		{"Dense/x", 1, func(c calc, p []*ops.Tensor) *ops.Tensor {
+			return weighted(c, c.Dense(p[0], c.Const(in), nil, kernels.Tanh))
 		}},
-		{"Dense/w", 1, func(c calc, p []value) value {
-			return weighted(c, c.dense(c.constant(left), p[0], c.constant(bias), kernels.Sigmoid))
+		{"Dense/w", 1, func(c calc, p []*ops.Tensor) *ops.Tensor {
+			return weighted(c, c.Dense(c.Const(left), p[0], c.Const(bias), kernels.Sigmoid))
 		}},
-		{"Reshape", 1, func(c calc, p []value) value { return weighted(c, c.reshape(p[0], cols*rows, 1)) }},
-		{"Reshape/same", 1, func(c calc, p []value) value { return weighted(c, c.reshape(p[0], rows, cols)) }},
-		{"Add/both", 1, func(c calc, p []value) value { return weighted(c, c.add(p[0], p[0])) }},
-		{"Add/left", 1, func(c calc, p []value) value { return weighted(c, c.add(p[0], c.constant(data))) }},
-		{"Add/right", 1, func(c calc, p []value) value { return weighted(c, c.add(c.constant(data), p[0])) }},
-		{"Add/scaled", 1, func(c calc, p []value) value {
-			return weighted(c, c.add(p[0], c.scale(c.activate(p[0], kernels.Linear), 3)))
+		{"Reshape", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Reshape(p[0], cols*rows, 1)) }},
+		{"Reshape/same", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Reshape(p[0], rows, cols)) }},
+		{"Add/both", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Add(p[0], p[0])) }},
+		{"Add/left", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Add(p[0], c.Const(data))) }},
+		{"Add/right", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Add(c.Const(data), p[0])) }},
+		{"Add/scaled", 1, func(c calc, p []*ops.Tensor) *ops.Tensor {
+			return weighted(c, c.Add(p[0], c.Scale(c.Activate(p[0], kernels.Linear), 3)))
 		}},
-		{"Multiply/both", 1, func(c calc, p []value) value { return weighted(c, c.multiply(p[0], p[0])) }},
-		{"Multiply/left", 1, func(c calc, p []value) value { return c.sum(c.multiply(p[0], c.constant(data))) }},
-		{"Multiply/right", 1, func(c calc, p []value) value { return c.sum(c.multiply(c.constant(data), p[0])) }},
-		{"Concatenate/other", 1, func(c calc, p []value) value { return weighted(c, c.concatenate(c.constant(data), p[0])) }},
-		{"Slice", 1, func(c calc, p []value) value { return weighted(c, c.slice(p[0], cols/2, cols)) }},
+		{"Multiply/both", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Multiply(p[0], p[0])) }},
+		{"Multiply/left", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return c.Sum(c.Multiply(p[0], c.Const(data))) }},
+		{"Multiply/right", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return c.Sum(c.Multiply(c.Const(data), p[0])) }},
+		{"Concatenate/other", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Concatenate(c.Const(data), p[0])) }},
+		{"Slice", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Slice(p[0], cols/2, cols)) }},
 	}
 	if rows == 1 {
-		cases = append(cases, gradientCase{"Dense/b", 1, func(c calc, p []value) value {
-			return weighted(c, c.dense(c.constant(left), c.constant(data), p[0], kernels.Tanh))
+		cases = append(cases, gradientCase{"Dense/b", 1, func(c calc, p []*ops.Tensor) *ops.Tensor {
+			return weighted(c, c.Dense(c.Const(left), c.Const(data), p[0], kernels.Tanh))
 		}})
 	}
 	if rows == cols {
 		cases = append(cases,
-			gradientCase{"Dense/xw", 1, func(c calc, p []value) value { return weighted(c, c.dense(p[0], p[0], nil, kernels.Tanh)) }},
-			gradientCase{"Dense/xw/add", 1, func(c calc, p []value) value {
-				return weighted(c, c.add(p[0], c.dense(p[0], p[0], nil, kernels.Linear)))
+			gradientCase{"Dense/xw", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Dense(p[0], p[0], nil, kernels.Tanh)) }},
+			gradientCase{"Dense/xw/add", 1, func(c calc, p []*ops.Tensor) *ops.Tensor {
+				return weighted(c, c.Add(p[0], c.Dense(p[0], p[0], nil, kernels.Linear)))
 			}})
 	}
 	if rows == 1 && cols == 1 {
 		cases = append(cases,
-			gradientCase{"Dense/xwb", 1, func(c calc, p []value) value { return c.dense(p[0], p[0], p[0], kernels.Tanh) }},
-			gradientCase{"itself", 1, func(c calc, p []value) value { return p[0] }})
+			gradientCase{"Dense/xwb", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return c.Dense(p[0], p[0], p[0], kernels.Tanh) }},
+			gradientCase{"itself", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return p[0] }})
 	}
 	for _, g := range gradientCases(rows, cols) {
 		if g.operands == 1 {
@@ -243,7 +244,7 @@ func consumers(rows, cols int) []gradientCase {
 		}
 	}
 	for _, name := range losses {
-		cases = append(cases, gradientCase{name, 1, func(c calc, p []value) value { return c.loss(name, p[0], y) }})
+		cases = append(cases, gradientCase{name, 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return lossOf(c, name, p[0], y) }})
 	}
 	return cases
 }
@@ -252,17 +253,17 @@ func consumers(rows, cols int) []gradientCase {
 func TestAccumulation(t *testing.T) {
 	sources := []struct {
 		name string
-		make func(c calc, p value) value
+		make func(c calc, p *ops.Tensor) *ops.Tensor
 	}{
-		{"Param", func(c calc, p value) value { return p }},
-		{"Sigmoid", func(c calc, p value) value { return c.activate(p, kernels.Sigmoid) }},
-		{"Gelu", func(c calc, p value) value { return c.gelu(p) }},
-		{"Scale", func(c calc, p value) value { return c.scale(p, 0.5) }},
-		{"Add", func(c calc, p value) value { return c.add(c.scale(p, 0.25), p) }},
-		{"AddSame", func(c calc, p value) value { return c.scale(c.add(p, p), 0.5) }},
-		{"Concatenate", func(c calc, p value) value {
-			_, cols := c.shape(p)
-			return c.slice(c.concatenate(p, p), 0, cols)
+		{"Param", func(c calc, p *ops.Tensor) *ops.Tensor { return p }},
+		{"Sigmoid", func(c calc, p *ops.Tensor) *ops.Tensor { return c.Activate(p, kernels.Sigmoid) }},
+		{"Gelu", func(c calc, p *ops.Tensor) *ops.Tensor { return c.Gelu(p) }},
+		{"Scale", func(c calc, p *ops.Tensor) *ops.Tensor { return c.Scale(p, 0.5) }},
+		{"Add", func(c calc, p *ops.Tensor) *ops.Tensor { return c.Add(c.Scale(p, 0.25), p) }},
+		{"AddSame", func(c calc, p *ops.Tensor) *ops.Tensor { return c.Scale(c.Add(p, p), 0.5) }},
+		{"Concatenate", func(c calc, p *ops.Tensor) *ops.Tensor {
+			_, cols := shapeOf(p)
+			return c.Slice(c.Concatenate(p, p), 0, cols)
 		}},
 	}
 	eachTable(t, func(t *testing.T, table *kernels.Table) {
@@ -272,8 +273,8 @@ func TestAccumulation(t *testing.T) {
 			for _, source := range sources {
 				want := make([][]float64, len(all))
 				for i, a := range all {
-					_, grads := gradients(func(c calc, p []value) value {
-						return a.graph(c, []value{source.make(c, p[0])})
+					_, grads := gradients(func(c calc, p []*ops.Tensor) *ops.Tensor {
+						return a.graph(c, []*ops.Tensor{source.make(c, p[0])})
 					}, x)
 					want[i] = grads[0]
 				}
@@ -282,12 +283,12 @@ func TestAccumulation(t *testing.T) {
 					t.Run(fmt.Sprintf("source=%s/%s/second=%s", source.name, shapeName(s[0], s[1]), a.op), func(t *testing.T) {
 						for j, b := range all {
 							tape.Reset()
-							c := onTape{tape}
+							c := tape
 							p := tape.Param(x[0])
-							h := []value{source.make(c, p)}
+							h := []*ops.Tensor{source.make(c, p)}
 							first := a.graph(c, h)
-							loss := c.add(first, b.graph(c, h))
-							require.NoError(t, tape.Backward(tensor(loss)))
+							loss := c.Add(first, b.graph(c, h))
+							require.NoError(t, tape.Backward(loss))
 							sum := make([]float64, len(want[i]))
 							for k := range sum {
 								sum[k] = want[i][k] + want[j][k]
@@ -311,54 +312,54 @@ func TestGraphs(t *testing.T) {
 		operands [][2]int
 		graph    graph
 	}{
-		{"diamond", [][2]int{{4, 3}, {3, 3}, {3, 3}}, func(c calc, p []value) value {
-			h := c.activate(p[0], kernels.Tanh)
-			left, right := c.dense(h, p[1], nil, kernels.Sigmoid), c.dense(h, p[2], nil, kernels.Tanh)
-			return weighted(c, c.multiply(left, right))
+		{"diamond", [][2]int{{4, 3}, {3, 3}, {3, 3}}, func(c calc, p []*ops.Tensor) *ops.Tensor {
+			h := c.Activate(p[0], kernels.Tanh)
+			left, right := c.Dense(h, p[1], nil, kernels.Sigmoid), c.Dense(h, p[2], nil, kernels.Tanh)
+			return weighted(c, c.Multiply(left, right))
 		}},
-		{"residual", [][2]int{{4, 3}, {3, 3}, {1, 3}}, func(c calc, p []value) value {
-			h := c.add(p[0], c.dense(p[0], p[1], p[2], kernels.Tanh))
-			h = c.add(c.dense(h, p[1], p[2], kernels.Tanh), h)
-			return c.loss("MeanSquaredError", h, pixels)
+		{"residual", [][2]int{{4, 3}, {3, 3}, {1, 3}}, func(c calc, p []*ops.Tensor) *ops.Tensor {
+			h := c.Add(p[0], c.Dense(p[0], p[1], p[2], kernels.Tanh))
+			h = c.Add(c.Dense(h, p[1], p[2], kernels.Tanh), h)
+			return lossOf(c, "MeanSquaredError", h, pixels)
 		}},
-		{"shared weights", [][2]int{{4, 3}, {4, 3}, {3, 3}, {1, 3}}, func(c calc, p []value) value {
-			left, right := c.dense(p[0], p[2], p[3], kernels.Tanh), c.dense(p[1], p[2], p[3], kernels.Tanh)
-			return weighted(c, c.concatenate(left, right))
+		{"shared weights", [][2]int{{4, 3}, {4, 3}, {3, 3}, {1, 3}}, func(c calc, p []*ops.Tensor) *ops.Tensor {
+			left, right := c.Dense(p[0], p[2], p[3], kernels.Tanh), c.Dense(p[1], p[2], p[3], kernels.Tanh)
+			return weighted(c, c.Concatenate(left, right))
 		}},
-		{"weights applied to their own result", [][2]int{{4, 3}, {3, 3}}, func(c calc, p []value) value {
-			return weighted(c, c.dense(c.dense(p[0], p[1], nil, kernels.Sigmoid), p[1], nil, kernels.Sigmoid))
+		{"weights applied to their own result", [][2]int{{4, 3}, {3, 3}}, func(c calc, p []*ops.Tensor) *ops.Tensor {
+			return weighted(c, c.Dense(c.Dense(p[0], p[1], nil, kernels.Sigmoid), p[1], nil, kernels.Sigmoid))
 		}},
-		{"two heads", [][2]int{{4, 5}, {5, 6}, {1, 6}, {6, 3}, {1, 3}, {6, 1}, {1, 1}}, func(c calc, p []value) value {
-			trunk := c.dropout(c.dense(p[0], p[1], p[2], kernels.Tanh), 0.25, 11)
-			label := c.loss("SoftmaxCrossEntropy", c.dense(trunk, p[3], p[4], kernels.Linear), labels)
-			number := c.loss("MeanSquaredError", c.dense(trunk, p[5], p[6], kernels.Linear), numbers)
-			return c.add(c.scale(label, 0.3), c.scale(number, 0.7))
+		{"two heads", [][2]int{{4, 5}, {5, 6}, {1, 6}, {6, 3}, {1, 3}, {6, 1}, {1, 1}}, func(c calc, p []*ops.Tensor) *ops.Tensor {
+			trunk := c.Dropout(c.Dense(p[0], p[1], p[2], kernels.Tanh), 0.25, source(11))
+			label := lossOf(c, "SoftmaxCrossEntropy", c.Dense(trunk, p[3], p[4], kernels.Linear), labels)
+			number := lossOf(c, "MeanSquaredError", c.Dense(trunk, p[5], p[6], kernels.Linear), numbers)
+			return c.Add(c.Scale(label, 0.3), c.Scale(number, 0.7))
 		}},
-		{"two losses of one result", [][2]int{{4, 3}}, func(c calc, p []value) value {
-			h := c.scale(p[0], 0.5)
-			return c.add(c.loss("SoftmaxCrossEntropy", h, labels), c.scale(c.loss("MeanSquaredError", h, pixels), 2))
+		{"two losses of one result", [][2]int{{4, 3}}, func(c calc, p []*ops.Tensor) *ops.Tensor {
+			h := c.Scale(p[0], 0.5)
+			return c.Add(lossOf(c, "SoftmaxCrossEntropy", h, labels), c.Scale(lossOf(c, "MeanSquaredError", h, pixels), 2))
 		}},
-		{"two inputs", [][2]int{{4, 2}, {4, 3}, {5, 3}}, func(c calc, p []value) value {
-			x := c.concatenate(p[0], c.activate(p[1], kernels.ReLU))
-			return c.loss("MeanAbsoluteError", c.softmax(c.dense(x, p[2], nil, kernels.Linear)), pixels)
+		{"two inputs", [][2]int{{4, 2}, {4, 3}, {5, 3}}, func(c calc, p []*ops.Tensor) *ops.Tensor {
+			x := c.Concatenate(p[0], c.Activate(p[1], kernels.ReLU))
+			return lossOf(c, "MeanAbsoluteError", c.Softmax(c.Dense(x, p[2], nil, kernels.Linear)), pixels)
 		}},
-		{"loss of a loss", [][2]int{{4, 3}}, func(c calc, p []value) value {
-			l := c.loss("MeanSquaredError", p[0], pixels)
-			return c.add(c.multiply(l, l), c.add(l, c.add(l, l)))
+		{"loss of a loss", [][2]int{{4, 3}}, func(c calc, p []*ops.Tensor) *ops.Tensor {
+			l := lossOf(c, "MeanSquaredError", p[0], pixels)
+			return c.Add(c.Multiply(l, l), c.Add(l, c.Add(l, l)))
 		}},
-		{"reshaped features", [][2]int{{4, 6}, {3, 2}}, func(c calc, p []value) value {
-			h := c.dense(c.reshape(p[0], 8, 3), p[1], nil, kernels.Tanh)
-			h = c.reshape(h, 4, 4)
-			return weighted(c, c.multiply(c.softmax(h), h))
+		{"reshaped features", [][2]int{{4, 6}, {3, 2}}, func(c calc, p []*ops.Tensor) *ops.Tensor {
+			h := c.Dense(c.Reshape(p[0], 8, 3), p[1], nil, kernels.Tanh)
+			h = c.Reshape(h, 4, 4)
+			return weighted(c, c.Multiply(c.Softmax(h), h))
 		}},
-		{"gate", [][2]int{{4, 6}}, func(c calc, p []value) value {
-			return c.mean(c.rowSum(c.multiply(c.slice(p[0], 0, 3), c.activate(c.slice(p[0], 3, 6), kernels.Sigmoid))))
+		{"gate", [][2]int{{4, 6}}, func(c calc, p []*ops.Tensor) *ops.Tensor {
+			return c.Mean(c.RowSum(c.Multiply(c.Slice(p[0], 0, 3), c.Activate(c.Slice(p[0], 3, 6), kernels.Sigmoid))))
 		}},
-		{"branch off the path", [][2]int{{4, 3}, {3, 2}}, func(c calc, p []value) value {
-			h := c.activate(p[0], kernels.Tanh)
-			y := c.dense(h, p[1], nil, kernels.Tanh)
-			c.loss("MeanSquaredError", h, pixels)
-			c.sum(c.softmax(y))
+		{"branch off the path", [][2]int{{4, 3}, {3, 2}}, func(c calc, p []*ops.Tensor) *ops.Tensor {
+			h := c.Activate(p[0], kernels.Tanh)
+			y := c.Dense(h, p[1], nil, kernels.Tanh)
+			lossOf(c, "MeanSquaredError", h, pixels)
+			c.Sum(c.Softmax(y))
 			return weighted(c, y)
 		}},
 	}

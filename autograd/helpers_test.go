@@ -10,6 +10,7 @@ import (
 
 	"github.com/espalier-ml/espalier/autograd"
 	"github.com/espalier-ml/espalier/kernels"
+	"github.com/espalier-ml/espalier/ops"
 )
 
 type random struct{ *rand.Rand }
@@ -100,32 +101,22 @@ func bitsOf(x []float32) []uint32 {
 }
 
 // A graph is a computation written once for both calculators: operands in, a 1x1 value out.
-type graph func(c calc, p []value) value
-
-// A value is a *autograd.Tensor or a mat, depending on the calculator; nil stands for no bias.
-type value any
+type graph func(c calc, p []*ops.Tensor) *ops.Tensor
 
 // A calc is what a graph computes with: a tape, or the independent float64 reference.
 type calc interface {
-	shape(x value) (rows, cols int)
-	constant(m kernels.Matrix) value
-	dense(x, w, b value, act kernels.Activation) value
-	embedding(x kernels.Matrix, w value) value
-	activate(x value, act kernels.Activation) value
-	gelu(x value) value
-	softmax(x value) value
-	reshape(x value, rows, cols int) value
-	concatenate(x ...value) value
-	slice(x value, from, to int) value
-	add(a, b value) value
-	multiply(a, b value) value
-	scale(x value, alpha float32) value
-	sum(x value) value
-	mean(x value) value
-	rowSum(x value) value
-	dropout(x value, rate float64, seed uint64) value
-	loss(name string, x value, y target) value
+	ops.Ops
+	ops.Losses
+	Const(m kernels.Matrix) *ops.Tensor
+	Sum(x *ops.Tensor) *ops.Tensor
+	Mean(x *ops.Tensor) *ops.Tensor
+	RowSum(x *ops.Tensor) *ops.Tensor
 }
+
+func shapeOf(x *ops.Tensor) (rows, cols int) { return x.Rows, x.Cols }
+
+// source returns the source of a dropout's draws.
+func source(seed uint64) *rand.PCG { return rand.NewPCG(seed, seed) }
 
 // A target is what a loss compares with. Each loss takes the fields it knows.
 type target struct {
@@ -143,51 +134,12 @@ var losses = []string{
 var activations = []kernels.Activation{kernels.Linear, kernels.ReLU, kernels.Sigmoid, kernels.Tanh}
 
 // weighted reduces x to one number whose gradient differs from element to element.
-func weighted(c calc, x value) value {
-	rows, cols := c.shape(x)
-	return c.sum(c.multiply(x, c.constant(newRand(99).normal(rows, cols, 0))))
+func weighted(c calc, x *ops.Tensor) *ops.Tensor {
+	return c.Sum(c.Multiply(x, c.Const(newRand(99).normal(x.Rows, x.Cols, 0))))
 }
 
-type onTape struct{ *autograd.Tape }
-
-func tensor(x value) *autograd.Tensor {
-	y, _ := x.(*autograd.Tensor)
-	return y
-}
-
-func (c onTape) shape(x value) (rows, cols int)  { return tensor(x).Rows, tensor(x).Cols }
-func (c onTape) constant(m kernels.Matrix) value { return c.Const(m) }
-func (c onTape) dense(x, w, b value, act kernels.Activation) value {
-	return c.Dense(tensor(x), tensor(w), tensor(b), act)
-}
-func (c onTape) embedding(x kernels.Matrix, w value) value {
-	return c.Embedding(c.Const(x), tensor(w))
-}
-func (c onTape) activate(x value, act kernels.Activation) value { return c.Activate(tensor(x), act) }
-func (c onTape) gelu(x value) value                             { return c.Gelu(tensor(x)) }
-func (c onTape) softmax(x value) value                          { return c.Softmax(tensor(x)) }
-func (c onTape) reshape(x value, rows, cols int) value          { return c.Reshape(tensor(x), rows, cols) }
-func (c onTape) concatenate(x ...value) value {
-	operands := make([]*autograd.Tensor, len(x))
-	for i := range x {
-		operands[i] = tensor(x[i])
-	}
-	return c.Concatenate(operands...)
-}
-func (c onTape) slice(x value, from, to int) value  { return c.Slice(tensor(x), from, to) }
-func (c onTape) add(a, b value) value               { return c.Add(tensor(a), tensor(b)) }
-func (c onTape) multiply(a, b value) value          { return c.Multiply(tensor(a), tensor(b)) }
-func (c onTape) scale(x value, alpha float32) value { return c.Scale(tensor(x), alpha) }
-func (c onTape) sum(x value) value                  { return c.Sum(tensor(x)) }
-func (c onTape) mean(x value) value                 { return c.Mean(tensor(x)) }
-func (c onTape) rowSum(x value) value               { return c.RowSum(tensor(x)) }
-func (c onTape) dropout(x value, rate float64, seed uint64) value {
-	return c.Dropout(tensor(x), rate, rand.NewPCG(seed, seed))
-}
-
-func (c onTape) loss(name string, v value, y target) value {
-	x := tensor(v)
-	var loss *autograd.Tensor
+func lossOf(c ops.Losses, name string, x *ops.Tensor, y target) *ops.Tensor {
+	var loss *ops.Tensor
 	switch name {
 	case "SoftmaxCrossEntropy":
 		loss, _ = c.SoftmaxCrossEntropy(x, y.labels, y.weights)
@@ -212,14 +164,14 @@ func (c onTape) loss(name string, v value, y target) value {
 // gradients returns the value of g and its gradients by the operands, from central differences of the reference.
 func gradients(g graph, operands []kernels.Matrix) (float64, [][]float64) {
 	const h = 1e-6
-	p := make([]value, len(operands))
+	p := make([]mat, len(operands))
 	for i, m := range operands {
 		p[i] = matOf(m)
 	}
-	f := func() float64 { return g(&reference{}, p).(mat).v[0] }
+	f := func() float64 { return (&reference{}).value(g, p) }
 	grads := make([][]float64, len(p))
 	for i := range p {
-		x := p[i].(mat).v
+		x := p[i].v
 		grads[i] = make([]float64, len(x))
 		for j, v := range x {
 			x[j] = v + h
@@ -254,7 +206,6 @@ const tolerance = 2e-5
 func onFresh(t *testing.T, table *kernels.Table, g graph, operands []kernels.Matrix, mask int) (tape *autograd.Tape, loss *autograd.Tensor, leaves []*autograd.Tensor) {
 	t.Helper()
 	tape = autograd.NewTape(table)
-	p := make([]value, len(operands))
 	leaves = make([]*autograd.Tensor, len(operands))
 	for i, m := range operands {
 		if mask>>i&1 == 1 {
@@ -262,9 +213,8 @@ func onFresh(t *testing.T, table *kernels.Table, g graph, operands []kernels.Mat
 		} else {
 			leaves[i] = tape.Const(m)
 		}
-		p[i] = leaves[i]
 	}
-	loss = tensor(g(onTape{tape}, p))
+	loss = g(tape, leaves)
 	require.NoError(t, tape.Err())
 	require.NoError(t, tape.Backward(loss))
 	var first [][]float32

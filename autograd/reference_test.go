@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/espalier-ml/espalier/kernels"
+	"github.com/espalier-ml/espalier/ops"
 )
 
 // A mat is a matrix in float64, without gaps.
@@ -25,46 +26,43 @@ func matOf(m kernels.Matrix) mat {
 
 func (m mat) row(i int) []float64 { return m.v[i*m.cols : (i+1)*m.cols] }
 
-// each returns f of the elements of operands of one shape.
-func each(a, b mat, f func(a, b float64) float64) mat {
-	y := newMat(a.rows, a.cols)
-	for i := range y.v {
-		y.v[i] = f(a.v[i], b.v[i])
-	}
-	return y
-}
-
 // The reference computes every operation in float64 from its definition. On the way it notes what makes float32 and
 // central differences unreliable.
 type reference struct {
+	mats    []mat   // of its tensors, by ID
 	largest float64 // magnitude
 	rough   bool    // close to a point without a derivative, or to a pole
-}
-
-func (r *reference) note(m mat) mat {
-	for _, v := range m.v {
-		if !(math.Abs(v) <= r.largest) {
-			r.largest = math.Abs(v)
-		}
-	}
-	return m
 }
 
 // kink notes a bend at zero. Zero itself counts as the constant that an earlier bend left.
 func (r *reference) kink(z float64) { r.rough = r.rough || z != 0 && math.Abs(z) < 1e-3 }
 
-func (r *reference) shape(x value) (rows, cols int) { return x.(mat).rows, x.(mat).cols }
+func (r *reference) tensor(m mat) *ops.Tensor {
+	r.mats = append(r.mats, m)
+	return &ops.Tensor{Matrix: kernels.Matrix{Rows: m.rows, Cols: m.cols, Stride: m.cols}, ID: int32(len(r.mats) - 1)}
+}
 
-func (r *reference) constant(m kernels.Matrix) value { return matOf(m) }
+func (r *reference) of(x *ops.Tensor) mat { return r.mats[x.ID] }
 
-func (r *reference) dense(x, w, b value, act kernels.Activation) value {
-	xm, wm := x.(mat), w.(mat)
+// value returns what g makes of the operands.
+func (r *reference) value(g graph, operands []mat) float64 {
+	p := make([]*ops.Tensor, len(operands))
+	for i, m := range operands {
+		p[i] = r.tensor(m)
+	}
+	return r.of(g(r, p)).v[0]
+}
+
+func (r *reference) Const(m kernels.Matrix) *ops.Tensor { return r.tensor(matOf(m)) }
+
+func (r *reference) Dense(x, w, b *ops.Tensor, act kernels.Activation) *ops.Tensor {
+	xm, wm := r.of(x), r.of(w)
 	y := newMat(xm.rows, wm.cols)
 	for i := range y.rows {
 		for j := range y.cols {
 			sum := 0.0
 			if b != nil {
-				sum = b.(mat).v[j]
+				sum = r.of(b).v[j]
 			}
 			for k, v := range xm.row(i) {
 				sum += v * wm.v[k*wm.cols+j]
@@ -72,20 +70,43 @@ func (r *reference) dense(x, w, b value, act kernels.Activation) value {
 			y.row(i)[j] = sum
 		}
 	}
-	return r.activate(r.note(y), act)
+	return r.Activate(r.noted(y), act)
 }
 
-func (r *reference) embedding(x kernels.Matrix, w value) value {
-	wm := w.(mat)
-	y := mat{rows: x.Rows, cols: x.Cols * wm.cols}
-	for _, i := range values(x) {
+func (r *reference) Embedding(x, w *ops.Tensor) *ops.Tensor {
+	xm, wm := r.of(x), r.of(w)
+	y := mat{rows: xm.rows, cols: xm.cols * wm.cols}
+	for _, i := range xm.v {
 		y.v = append(y.v, wm.row(int(i))...)
 	}
-	return y
+	return r.tensor(y)
 }
 
-func (r *reference) activate(x value, act kernels.Activation) value {
-	return each(x.(mat), x.(mat), func(z, _ float64) float64 {
+// map1 returns f of the elements of x, map2 of those of two tensors.
+func (r *reference) map1(x *ops.Tensor, f func(v float64) float64) *ops.Tensor {
+	return r.map2(x, x, func(v, _ float64) float64 { return f(v) })
+}
+
+func (r *reference) map2(a, b *ops.Tensor, f func(a, b float64) float64) *ops.Tensor {
+	y := newMat(a.Rows, a.Cols)
+	for i := range y.v {
+		y.v[i] = f(r.of(a).v[i], r.of(b).v[i])
+	}
+	return r.tensor(y)
+}
+
+// noted is the tensor of a value whose magnitude counts.
+func (r *reference) noted(m mat) *ops.Tensor {
+	for _, v := range m.v {
+		if !(math.Abs(v) <= r.largest) {
+			r.largest = math.Abs(v)
+		}
+	}
+	return r.tensor(m)
+}
+
+func (r *reference) Activate(x *ops.Tensor, act kernels.Activation) *ops.Tensor {
+	return r.map1(x, func(z float64) float64 {
 		switch act {
 		case kernels.ReLU:
 			r.kink(z)
@@ -99,8 +120,8 @@ func (r *reference) activate(x value, act kernels.Activation) value {
 	})
 }
 
-func (r *reference) gelu(x value) value {
-	return each(x.(mat), x.(mat), func(z, _ float64) float64 { return z / 2 * math.Erfc(-z/math.Sqrt2) })
+func (r *reference) Gelu(x *ops.Tensor) *ops.Tensor {
+	return r.map1(x, func(z float64) float64 { return z / 2 * math.Erfc(-z/math.Sqrt2) })
 }
 
 func sigmoid(z float64) float64 { return 1 / (1 + math.Exp(-z)) }
@@ -120,78 +141,78 @@ func softmax(x []float64) []float64 {
 	return y
 }
 
-func (r *reference) softmax(x value) value {
-	xm := x.(mat)
-	y := newMat(xm.rows, xm.cols)
+func (r *reference) Softmax(x *ops.Tensor) *ops.Tensor {
+	y := newMat(x.Rows, x.Cols)
 	for i := range y.rows {
-		copy(y.row(i), softmax(xm.row(i)))
+		copy(y.row(i), softmax(r.of(x).row(i)))
 	}
-	return y
+	return r.tensor(y)
 }
 
-func (r *reference) reshape(x value, rows, cols int) value { return mat{rows, cols, x.(mat).v} }
+func (r *reference) Reshape(x *ops.Tensor, rows, cols int) *ops.Tensor {
+	return r.tensor(mat{rows, cols, r.of(x).v})
+}
 
-func (r *reference) concatenate(x ...value) value {
-	y := mat{rows: x[0].(mat).rows}
+func (r *reference) Concatenate(x ...*ops.Tensor) *ops.Tensor {
+	y := mat{rows: x[0].Rows}
 	for i := range y.rows {
 		for _, x := range x {
-			y.v = append(y.v, x.(mat).row(i)...)
+			y.v = append(y.v, r.of(x).row(i)...)
 		}
 	}
 	for _, x := range x {
-		y.cols += x.(mat).cols
+		y.cols += x.Cols
 	}
-	return y
+	return r.tensor(y)
 }
 
-func (r *reference) slice(x value, from, to int) value {
-	y := mat{rows: x.(mat).rows, cols: to - from}
+func (r *reference) Slice(x *ops.Tensor, from, to int) *ops.Tensor {
+	y := mat{rows: x.Rows, cols: to - from}
 	for i := range y.rows {
-		y.v = append(y.v, x.(mat).row(i)[from:to]...)
+		y.v = append(y.v, r.of(x).row(i)[from:to]...)
 	}
-	return y
+	return r.tensor(y)
 }
 
-func (r *reference) add(a, b value) value {
-	return r.note(each(a.(mat), b.(mat), func(a, b float64) float64 { return a + b }))
+func (r *reference) Add(a, b *ops.Tensor) *ops.Tensor {
+	return r.noted(r.of(r.map2(a, b, func(a, b float64) float64 { return a + b })))
 }
 
-func (r *reference) multiply(a, b value) value {
-	return r.note(each(a.(mat), b.(mat), func(a, b float64) float64 { return a * b }))
+func (r *reference) Multiply(a, b *ops.Tensor) *ops.Tensor {
+	return r.noted(r.of(r.map2(a, b, func(a, b float64) float64 { return a * b })))
 }
 
-func (r *reference) scale(x value, alpha float32) value {
-	return r.note(each(x.(mat), x.(mat), func(v, _ float64) float64 { return float64(alpha) * v }))
+func (r *reference) Scale(x *ops.Tensor, alpha float32) *ops.Tensor {
+	return r.noted(r.of(r.map1(x, func(v float64) float64 { return float64(alpha) * v })))
 }
 
-func (r *reference) sum(x value) value {
+func (r *reference) Sum(x *ops.Tensor) *ops.Tensor {
 	y := newMat(1, 1)
-	for _, v := range x.(mat).v {
+	for _, v := range r.of(x).v {
 		y.v[0] += v
 	}
-	return r.note(y)
+	return r.noted(y)
 }
 
-func (r *reference) mean(x value) value {
-	y := r.sum(x).(mat)
-	y.v[0] /= float64(len(x.(mat).v))
-	return y
+func (r *reference) Mean(x *ops.Tensor) *ops.Tensor {
+	y := newMat(1, 1)
+	y.v[0] = r.of(r.Sum(x)).v[0] / float64(x.Rows*x.Cols)
+	return r.tensor(y)
 }
 
-func (r *reference) rowSum(x value) value {
-	y := newMat(x.(mat).rows, 1)
+func (r *reference) RowSum(x *ops.Tensor) *ops.Tensor {
+	y := newMat(x.Rows, 1)
 	for i := range y.rows {
-		for _, v := range x.(mat).row(i) {
+		for _, v := range r.of(x).row(i) {
 			y.v[i] += v
 		}
 	}
-	return r.note(y)
+	return r.noted(y)
 }
 
-// dropout draws once per element, in row order, and compares the upper 53 bits.
-func (r *reference) dropout(x value, rate float64, seed uint64) value {
-	source := rand.New(rand.NewPCG(seed, seed))
-	return each(x.(mat), x.(mat), func(v, _ float64) float64 {
+// Dropout draws once per element, in row order, and compares the upper 53 bits.
+func (r *reference) Dropout(x *ops.Tensor, rate float64, source rand.Source) *ops.Tensor {
+	return r.map1(x, func(v float64) float64 {
 		if float64(source.Uint64()>>11)/(1<<53) < rate {
 			return 0
 		}
@@ -205,48 +226,84 @@ func (r *reference) clip(q float64) float64 {
 	return min(max(q, 1e-7), float64(top))
 }
 
-func (r *reference) loss(name string, x value, y target) value {
-	xm := x.(mat)
+// loss sums up the losses of the rows by their weights. Each is the sum over the columns of a term.
+func (r *reference) loss(x *ops.Tensor, weights []float32, term func(row []float64, i, j int) float64) *ops.Tensor {
 	total := newMat(1, 1)
-	for i := range xm.rows {
-		z, cols := xm.row(i), float64(xm.cols)
-		var t []float64
-		switch name {
-		case "SoftmaxCrossEntropy", "ClippedCrossEntropy":
-			t = make([]float64, len(z))
-			t[y.labels[i]] = 1
-		default:
-			t = matOf(y.values).row(i)
+	for i := range x.Rows {
+		weight := 1 / float64(x.Rows)
+		if weights != nil {
+			weight = float64(weights[i])
 		}
-		sum, loss := 0.0, 0.0
-		for _, v := range z {
-			sum += v
+		row := r.of(x).row(i)
+		for j := range row {
+			total.v[0] += weight * term(row, i, j)
 		}
-		p := softmax(z)
-		for j, v := range z {
-			switch name {
-			case "SoftmaxCrossEntropy", "SoftCrossEntropy":
-				loss -= t[j] * math.Log(p[j])
-			case "ClippedCrossEntropy", "ClippedSoftCrossEntropy":
-				loss -= t[j] * math.Log(r.clip(v/sum))
-				r.rough = r.rough || math.Abs(sum) < 1e-2
-			case "BinaryCrossEntropy":
-				loss += (-t[j]*math.Log(sigmoid(v)) - (1-t[j])*math.Log(sigmoid(-v))) / cols
-			case "ClippedBinaryCrossEntropy":
-				q := r.clip(v)
-				loss += (-t[j]*math.Log(q) - (1-t[j])*math.Log(1-q)) / cols
-			case "MeanSquaredError":
-				loss += (v - t[j]) * (v - t[j]) / cols
-			case "MeanAbsoluteError":
-				r.kink(v - t[j])
-				loss += math.Abs(v-t[j]) / cols
-			}
-		}
-		weight := 1 / float64(xm.rows)
-		if y.weights != nil {
-			weight = float64(y.weights[i])
-		}
-		total.v[0] += weight * loss
 	}
-	return r.note(total)
+	return r.noted(total)
+}
+
+func (r *reference) SoftmaxCrossEntropy(x *ops.Tensor, labels []int32, weights []float32) (loss, probs *ops.Tensor) {
+	return r.loss(x, weights, func(row []float64, i, j int) float64 {
+		if j != int(labels[i]) {
+			return 0
+		}
+		return -math.Log(softmax(row)[j])
+	}), r.Softmax(x)
+}
+
+func (r *reference) SoftCrossEntropy(x *ops.Tensor, targets kernels.Matrix, weights []float32) (loss, probs *ops.Tensor) {
+	t := matOf(targets)
+	return r.loss(x, weights, func(row []float64, i, j int) float64 { return -t.row(i)[j] * math.Log(softmax(row)[j]) }), r.Softmax(x)
+}
+
+func (r *reference) BinaryCrossEntropy(x *ops.Tensor, targets kernels.Matrix, weights []float32) (loss, probs *ops.Tensor) {
+	t, n := matOf(targets), float64(x.Cols)
+	return r.loss(x, weights, func(row []float64, i, j int) float64 {
+		return (-t.row(i)[j]*math.Log(sigmoid(row[j])) - (1-t.row(i)[j])*math.Log(sigmoid(-row[j]))) / n
+	}), r.map1(x, sigmoid)
+}
+
+// share is the clipped share of an element in its row.
+func (r *reference) share(row []float64, j int) float64 {
+	sum := 0.0
+	for _, v := range row {
+		sum += v
+	}
+	r.rough = r.rough || math.Abs(sum) < 1e-2
+	return r.clip(row[j] / sum)
+}
+
+func (r *reference) ClippedCrossEntropy(x *ops.Tensor, labels []int32, weights []float32) *ops.Tensor {
+	return r.loss(x, weights, func(row []float64, i, j int) float64 {
+		if q := r.share(row, j); j == int(labels[i]) {
+			return -math.Log(q)
+		}
+		return 0
+	})
+}
+
+func (r *reference) ClippedSoftCrossEntropy(x *ops.Tensor, targets kernels.Matrix, weights []float32) *ops.Tensor {
+	t := matOf(targets)
+	return r.loss(x, weights, func(row []float64, i, j int) float64 { return -t.row(i)[j] * math.Log(r.share(row, j)) })
+}
+
+func (r *reference) ClippedBinaryCrossEntropy(x *ops.Tensor, targets kernels.Matrix, weights []float32) *ops.Tensor {
+	t, n := matOf(targets), float64(x.Cols)
+	return r.loss(x, weights, func(row []float64, i, j int) float64 {
+		q := r.clip(row[j])
+		return (-t.row(i)[j]*math.Log(q) - (1-t.row(i)[j])*math.Log(1-q)) / n
+	})
+}
+
+func (r *reference) MeanSquaredError(x *ops.Tensor, targets kernels.Matrix, weights []float32) *ops.Tensor {
+	t, n := matOf(targets), float64(x.Cols)
+	return r.loss(x, weights, func(row []float64, i, j int) float64 { return (row[j] - t.row(i)[j]) * (row[j] - t.row(i)[j]) / n })
+}
+
+func (r *reference) MeanAbsoluteError(x *ops.Tensor, targets kernels.Matrix, weights []float32) *ops.Tensor {
+	t, n := matOf(targets), float64(x.Cols)
+	return r.loss(x, weights, func(row []float64, i, j int) float64 {
+		r.kink(row[j] - t.row(i)[j])
+		return math.Abs(row[j]-t.row(i)[j]) / n
+	})
 }

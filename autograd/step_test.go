@@ -9,6 +9,7 @@ import (
 
 	"github.com/espalier-ml/espalier/autograd"
 	"github.com/espalier-ml/espalier/kernels"
+	"github.com/espalier-ml/espalier/ops"
 )
 
 // A model has a trunk in-128-64 and two heads, of 10 classes and of one number.
@@ -190,9 +191,9 @@ func TestBackwardWritesNoValue(t *testing.T) {
 					tape := autograd.NewTape(table)
 					run := func() *autograd.Tensor {
 						tape.Reset()
-						c := onTape{tape}
-						h := c.activate(tape.Param(newRand(23).positive(s[0], s[1], 2)), kernels.Sigmoid)
-						return tensor(c.add(g.graph(c, []value{h}), g.graph(c, []value{h})))
+						c := tape
+						h := c.Activate(tape.Param(newRand(23).positive(s[0], s[1], 2)), kernels.Sigmoid)
+						return c.Add(g.graph(c, []*ops.Tensor{h}), g.graph(c, []*ops.Tensor{h}))
 					}
 					run() // so that the next one lives in one block, where an overrun hits a neighbour
 					loss := run()

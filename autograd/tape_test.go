@@ -10,6 +10,7 @@ import (
 
 	"github.com/espalier-ml/espalier/autograd"
 	"github.com/espalier-ml/espalier/kernels"
+	"github.com/espalier-ml/espalier/ops"
 )
 
 // everyOp applies each operation to a 2x3 tensor x and returns the results.
@@ -140,17 +141,17 @@ func TestErrors(t *testing.T) {
 			run   func(t *tape, x *autograd.Tensor)
 		}{
 			{name + "/nil", false, "operand 0", func(t *tape, x *autograd.Tensor) {
-				onTape{t}.loss(name, nil, target{labels: labels, values: matrix(2, 3)})
+				lossOf(t, name, nil, target{labels: labels, values: matrix(2, 3)})
 			}},
 			{name + "/weights", true, "weights", func(t *tape, x *autograd.Tensor) {
-				onTape{t}.loss(name, x, target{labels: labels, values: matrix(2, 3), weights: make([]float32, 3)})
+				lossOf(t, name, x, target{labels: labels, values: matrix(2, 3), weights: make([]float32, 3)})
 			}},
 		}...)
 		if name != "SoftmaxCrossEntropy" && name != "ClippedCrossEntropy" {
 			cases = append(cases, cases[0])
 			last := &cases[len(cases)-1]
 			last.name, last.want = name+"/targets", "3x2"
-			last.run = func(t *tape, x *autograd.Tensor) { onTape{t}.loss(name, x, target{values: matrix(3, 2)}) }
+			last.run = func(t *tape, x *autograd.Tensor) { lossOf(t, name, x, target{values: matrix(3, 2)}) }
 		}
 	}
 	for _, c := range cases {
@@ -204,23 +205,23 @@ func TestEmpty(t *testing.T) {
 			y := target{values: kernels.NewMatrix(s[0], s[1]), labels: make([]int32, s[0])}
 			graphs := gradientCases(s[0], max(s[1], 1))
 			for _, name := range losses {
-				graphs = append(graphs, gradientCase{name, 1, func(c calc, p []value) value { return c.loss(name, p[0], y) }})
+				graphs = append(graphs, gradientCase{name, 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return lossOf(c, name, p[0], y) }})
 			}
 			for _, g := range graphs {
 				t.Run(g.op+"/"+shapeName(s[0], s[1]), func(t *testing.T) {
 					tape := autograd.NewTape(table)
-					p := make([]value, g.operands)
+					p := make([]*ops.Tensor, g.operands)
 					for i := range p {
 						p[i] = tape.Param(kernels.NewMatrix(s[0], s[1]))
 					}
-					loss := tensor(g.graph(onTape{tape}, p))
+					loss := g.graph(tape, p)
 					if tape.Err() != nil { // there is no first column, or no label
 						require.Zero(t, s[1])
 						return
 					}
 					require.NoError(t, tape.Backward(loss))
 					for _, x := range p {
-						require.Equal(t, s, [2]int{tape.Grad(tensor(x)).Rows, tape.Grad(tensor(x)).Cols})
+						require.Equal(t, s, [2]int{tape.Grad(x).Rows, tape.Grad(x).Cols})
 					}
 				})
 			}
