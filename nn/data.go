@@ -382,7 +382,7 @@ func findNonFinite(v, sum []float32) (int, error) {
 		if nonFinite(sum) < 0 {
 			continue
 		}
-		if i := nonFinite(piece); i >= 0 { // a sum can overflow without
+		if i := nonFinite(piece); i >= 0 { // the sum of finite values can overflow
 			return from + i, nil
 		}
 	}

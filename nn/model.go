@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -173,7 +174,7 @@ func names(nodes []*Node) []string {
 // these layers, and reports names that two layers have.
 func nameLayers(layers []*Layer) (automatic []*Layer, err error) {
 	layers = slices.Clone(layers)
-	slices.SortFunc(layers, func(a, b *Layer) int { return int(a.created - b.created) })
+	slices.SortFunc(layers, func(a, b *Layer) int { return cmp.Compare(a.created, b.created) })
 	taken := map[string]*Layer{}
 	var errs []error
 	for _, l := range layers {

@@ -64,8 +64,8 @@ func (o workersOption) applyPlan(c *planConfig) { c.workers = int(o) }
 func (o workersOption) applyFit(c *fitConfig)      { c.workers = int(o) }
 func (o workersOption) applyEvaluate(c *fitConfig) { c.workers = int(o) }
 
-// WithWorkers shares large products, and in training the updates of large weights, among so many goroutines; all sessions of
-// a plan have them in common. No result depends on it. The default is 1: everything is computed where it is called.
+// WithWorkers shares large products, and in training the updates of large weights, among this many goroutines, which all
+// sessions of a plan have in common. No result depends on it. The default is 1: everything is computed where it is called.
 func WithWorkers(workers int) interface {
 	PlanOption
 	FitOption

@@ -100,7 +100,7 @@ func (r *Recorder) Plan(c Config) (*Plan, error) {
 	return p, nil
 }
 
-// checkMemory reports what a plan of so many floats for each row of a batch would need beyond its limit.
+// checkMemory reports a plan that needs more than its limit. A session takes arena floats for each row of a batch.
 func (l *lowering) checkMemory(arena, maxBytes int64) error {
 	if arena > int64(MaxElements/l.maxBatch) {
 		return fmt.Errorf("maxBatch is %d, and each row takes %d floats: together more than %d", l.maxBatch, arena, MaxElements)

@@ -15,7 +15,7 @@ import (
 // nothing, takes no lock and starts no goroutine.
 type Session struct {
 	plan    *Plan
-	batch   int // rows of the steps' operands, for each sample one
+	batch   int // samples for which the steps' operands are laid out now
 	scratch kernels.Scratch
 	steps   []boundStep
 	inputs  [][]float32
