@@ -33,7 +33,7 @@ type Arrays map[string]Array
 // in place, does not write to it, and keeps nothing of it afterwards.
 type Data struct {
 	Inputs  Arrays // by input name
-	Targets Arrays // by output name: Labels for sparse cross-entropy, Floats otherwise or, of one column, also Labels; none needed where the loss is nil
+	Targets Arrays // by output name: Labels for a sparse cross-entropy, otherwise Floats or, for one column, also Labels; not needed where the loss is nil
 	// SampleWeights scales the loss of each row, by output name; outputs that are not named weigh every row 1.
 	SampleWeights map[string][]float32
 }

@@ -77,7 +77,7 @@ func (p *param) shape() []int {
 }
 
 // A LayerOption configures a layer. An option that the class of layer does not know is an error, which [NewModel] reports.
-// Of an option that is given twice the last one counts.
+// If an option is given twice the last one counts.
 type LayerOption interface{ applyLayer(*Layer) }
 
 type nameOption string

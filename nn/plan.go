@@ -45,8 +45,8 @@ type maxBytesOption int64
 func (o maxBytesOption) applyPlan(c *planConfig) { c.maxBytes = max(1, int64(o)) }
 func (o maxBytesOption) applyLoad(c *loading)    { c.maxBytes = max(1, int64(o)) }
 
-// MaxBytes limits memory. What would need more is an error that says how much, before the memory is taken: of a plan for
-// its weights and one session together, of what reads a model for the model's weights and the optimizer's state.
+// MaxBytes limits memory: that of a plan's weights and one session together, or that of the weights and the optimizer's
+// state of a model that is read. What would need more is an error that says how much, before the memory is taken.
 //
 // A small file can ask for a plan of any size, so a plan has a limit without the option too: twice the bytes of the
 // model's weights, and 1 GiB for what a session computes with. A model by itself is never much larger than its file.
