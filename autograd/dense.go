@@ -32,7 +32,7 @@ func (t *Tape) Dense(x, w, b *Tensor, act kernels.Activation) *Tensor {
 }
 
 // rowsPerSum is how many rows of a batch one chain of float32 additions takes. In a chain of 2²⁴ ones the next one changes
-// nothing, so a larger batch has a sum for each so many rows.
+// nothing, so a larger batch is summed in parts of this size.
 const rowsPerSum = 1 << 16
 
 func (o *denseOp) backward(t *Tape) error {

@@ -9,7 +9,7 @@ type embeddingOp struct {
 
 // Embedding looks up rows of w: x is [rows, n] of whole numbers from 0 to w.Rows-1, w is [w.Rows, dim], and the result
 // [rows, n·dim] has in row i the rows x[i, 0], x[i, 1], ... of w beside each other. Anything else in x is a
-// [kernels.IndexError]. No gradient reaches x; that of w is zero but for the rows that x names, see [Tensor.GradRows].
+// [kernels.IndexError]. No gradient reaches x; that of w is zero but for the rows that x names, see [Tape.GradRows].
 func (t *Tape) Embedding(x, w *Tensor) *Tensor {
 	if !t.accept("Embedding", x, w) {
 		return &t.dead

@@ -82,7 +82,7 @@ func (t *Tape) Err() error { return t.err }
 // Const puts m on the tape as data: no gradient is computed for it. The tape reads m in place.
 func (t *Tape) Const(m kernels.Matrix) *Tensor { return t.leaf("Const", m, false) }
 
-// Param puts m on the tape as a parameter: Backward leaves its gradient in [Tensor.Grad]. The tape reads m in place.
+// Param puts m on the tape as a parameter: Backward computes its gradient, see [Tape.Grad]. The tape reads m in place.
 func (t *Tape) Param(m kernels.Matrix) *Tensor { return t.leaf("Param", m, true) }
 
 // leaf refuses a view that its data does not fill, so that operations can index what is on the tape.
@@ -97,9 +97,9 @@ func (t *Tape) leaf(name string, m kernels.Matrix, needs bool) *Tensor {
 	return &x.Tensor
 }
 
-// Grad returns the gradient of the last Backward's loss by x, which is meaningful for tensors made by [Tape.Param];
-// gradients of intermediate results are reused on the way. It is the zero Matrix where none arrived, and for a tensor that
-// is not on this tape.
+// Grad returns the gradient of the last Backward's loss with respect to x. It is meaningful for tensors made by
+// [Tape.Param]; the memory of other gradients is reused on the way. It is the zero Matrix where none arrived, and for a
+// tensor that is not on this tape.
 func (t *Tape) Grad(x *Tensor) kernels.Matrix {
 	if v := t.of(x); v != nil {
 		return v.grad
@@ -108,8 +108,8 @@ func (t *Tape) Grad(x *Tensor) kernels.Matrix {
 }
 
 // GradRows returns the rows of [Tape.Grad] that may differ from zero, each once, in the order in which they were reached;
-// nil stands for all of them. Only a parameter that [Tape.Embedding] looks up has such rows. Rows that are not among them
-// must stay zero.
+// nil stands for all of them. Only a parameter that [Tape.Embedding] looks up has such rows. The other rows of the gradient
+// must not be written to: they stay zero.
 func (t *Tape) GradRows(x *Tensor) []int {
 	if v := t.of(x); v != nil && v.sparse != nil {
 		return v.sparse.rows
@@ -128,9 +128,9 @@ func (t *Tape) of(x *Tensor) *variable {
 	return nil
 }
 
-// Backward computes the gradient of the 1x1 tensor loss by every parameter beneath it. The gradient of several losses is
-// that of their sum, made by [Tape.Add]. Backward can run again, for this loss or another one on the tape: it forgets the
-// gradients of the run before, whose memory stays as it is until Reset.
+// Backward computes the gradient of the 1x1 tensor loss with respect to every parameter that it depends on. The gradient of
+// several losses is that of their sum, made by [Tape.Add]. Backward can run again, for this loss or another one on the
+// tape: it forgets the gradients of the run before, whose memory stays as it is until Reset.
 func (t *Tape) Backward(loss *Tensor) error {
 	if !t.accept("Backward", loss) {
 		return t.err

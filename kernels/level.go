@@ -13,7 +13,7 @@ type level struct {
 	functions
 }
 
-// table returns the kernels of the level; those that nothing needs to be fast are portable Go.
+// table returns the kernels of the level. Those that no caller needs to be fast are portable Go.
 func (v *level) table() *Table { return &Table{ISA: v.isa, level: v} }
 
 func (v *level) name() ISA {
@@ -24,7 +24,7 @@ func (v *level) name() ISA {
 }
 
 // While assembly runs its goroutine cannot be stopped, and everybody who wants to stop the world waits for it. So a call
-// has at most so many elements, a few microseconds of work or, from main memory, some 100 KiB; rows of more columns than
+// has at most this many elements, a few microseconds of work or, from main memory, some 100 KiB; rows of more columns than
 // rowCall are computed in pieces.
 const (
 	flatCall   = 8 << 10

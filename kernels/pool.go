@@ -26,8 +26,8 @@ type Pool struct {
 	stop    chan struct{}
 }
 
-// NewPool returns a Pool of so many workers. The calling goroutine is one of them, so it starts one goroutine less, each
-// of which runs until [Pool.Close].
+// NewPool returns a Pool with this many workers. The calling goroutine is one of them; the others are goroutines that run
+// until [Pool.Close].
 func NewPool(workers int) *Pool {
 	p := &Pool{workers: max(1, workers), stop: make(chan struct{})}
 	p.wake = make(chan struct{}, p.workers)

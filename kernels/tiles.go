@@ -5,7 +5,7 @@ import (
 	"unsafe"
 )
 
-// A tileCall is what a gemmTile computes: blocks blocks of its rows by n columns of C. Each sum starts from init, whose rows
+// A tileCall is what a gemmTile computes: n columns of C, in as many blocks of its rows as blocks says. Each sum starts from init, whose rows
 // are initRow apart, or from 0 if that is nil, adds a·b for k ascending with one rounding each, and ends as max(sum,
 // floor). Strides are in bytes, and aRow or aCol is 4; columns of B lie in panels, bPanel bytes apart. A tile may
 // change blocks, a, c and init. The generator knows the order of the fields.
@@ -29,8 +29,8 @@ type tiles struct {
 	panel     int                                                                      // columns of a panel of B
 	wide      int                                                                      // columns of the widest tile
 	byRows    []gemmTile                                                               // byRows[i] computes i+1 rows
-	narrow    int                                                                      // the columns for which ofNarrow is there
-	ofNarrow  []gemmTile                                                               // byRows and higher tiles
+	narrow    int                                                                      // columns of the products that ofNarrow serves
+	ofNarrow  []gemmTile                                                               // as byRows, with higher tiles after those
 	transpose func(rows, cols int, dst *float32, dstRow int, src *float32, srcRow int) // up to 16 rows to columns
 	deepest   int                                                                      // rows of B per pass: a panel of them stays in the first cache
 	block     int                                                                      // floats of A that stay in the second cache meanwhile
@@ -347,5 +347,5 @@ func (g *level) copyA(s *Scratch, p *product) {
 	p.a, p.aRow, p.aCol = &s.a[0], 4*row, 4
 }
 
-// offset returns the address so many bytes further, which must be one of the operand's: the garbage collector minds.
+// offset returns the address that is bytes further. It must lie in the operand: the garbage collector looks at it.
 func offset(p *float32, bytes int) *float32 { return (*float32)(unsafe.Add(unsafe.Pointer(p), bytes)) }

@@ -64,6 +64,19 @@ func (a ActivationKind) epilogue() kernels.Activation {
 	return kernels.Linear
 }
 
+// on applies the activation to each row of x.
+func (a ActivationKind) on(o ops.Ops, x *ops.Tensor) *ops.Tensor {
+	switch a {
+	case Linear:
+		return x
+	case Softmax:
+		return o.Softmax(x)
+	case GELU:
+		return o.Gelu(x)
+	}
+	return o.Activate(x, a.epilogue())
+}
+
 // activated is a kind that ends in an activation, which a loss on the layer's logits can include.
 type activated interface{ activation() ActivationKind }
 
@@ -89,14 +102,12 @@ func (a *activation) build(in [][]int) ([]int, []param, error) {
 func (a *activation) forward(c *call) *ops.Tensor {
 	x := c.in[0]
 	switch {
-	case c.logits || a.Activation == Linear:
+	case c.logits:
 		return x
-	case a.Activation == GELU:
-		return c.ops.Gelu(x)
 	case a.Activation == Softmax:
-		return c.flat(c.ops.Softmax(c.lastAxis(x, c.node.shape)))
+		return c.flat(a.Activation.on(c.ops, c.lastAxis(x, c.node.shape)))
 	}
-	return c.ops.Activate(x, a.Activation.epilogue())
+	return a.Activation.on(c.ops, x)
 }
 
 func oneInput(in [][]int) error {

@@ -17,7 +17,7 @@ type EarlyStopping struct {
 	Mode        string   // "min", "max" or "": max for names that end in accuracy, min for others
 	MinDelta    float64  // its sign does not count
 	Patience    int      // stop at this many epochs in a row without improvement; 0 acts as 1
-	Baseline    *float64 // if set, only improvements that also beat it count against Patience
+	Baseline    *float64 // if set, Patience starts anew only at improvements that also beat it
 	RestoreBest bool     // at the end, go back to the weights of the best epoch
 	StartFrom   int      // ignore the epochs before this number
 }

@@ -222,5 +222,5 @@ func checkLogNames(heads []*head) error {
 	return errors.Join(errs...)
 }
 
-// ErrNotCompiled is the error of what needs a model that Compile has prepared.
+// ErrNotCompiled is the error of Fit, TrainOnBatch, Evaluate and SetLearningRate before Compile.
 var ErrNotCompiled = errors.New("the model is not compiled: call Compile first")

@@ -33,7 +33,7 @@ type Arrays map[string]Array
 // in place, does not write to it, and keeps nothing of it afterwards.
 type Data struct {
 	Inputs  Arrays // by input name
-	Targets Arrays // by output name: Labels for sparse cross-entropy, Floats otherwise or, of one column, also Labels; none needed where the loss is nil
+	Targets Arrays // by output name: Labels for a sparse cross-entropy, otherwise Floats or, for one column, also Labels; not needed where the loss is nil
 	// SampleWeights scales the loss of each row, by output name; outputs that are not named weigh every row 1.
 	SampleWeights map[string][]float32
 }
@@ -382,7 +382,7 @@ func findNonFinite(v, sum []float32) (int, error) {
 		if nonFinite(sum) < 0 {
 			continue
 		}
-		if i := nonFinite(piece); i >= 0 { // a sum can overflow without
+		if i := nonFinite(piece); i >= 0 { // the sum of finite values can overflow
 			return from + i, nil
 		}
 	}

@@ -13,7 +13,7 @@ type embedding struct {
 	OutputDim int `json:"output_dim"`
 }
 
-// maxInputDim is up to where float32, in which inputs come, has every whole number.
+// maxInputDim is the largest n such that float32, in which indices arrive, holds every whole number up to n.
 const maxInputDim = 1 << 24
 
 // Embedding looks up a vector of outputDim weights for each whole number from 0 to inputDim-1: an input of shape (n)

@@ -65,10 +65,10 @@ var ErrStop = errors.New("stop training")
 // because a callback or a Stream calls them.
 var ErrBusy = errors.New("the model is busy in another Fit, TrainOnBatch or Compile")
 
-// A FitOption configures Fit. Of an option that is given twice the last one counts, but [Callbacks] and [ClassWeight] add up.
+// A FitOption configures Fit. If an option is given twice the last one counts, but [Callbacks] and [ClassWeight] add up.
 type FitOption interface{ applyFit(*fitConfig) }
 
-// An EvaluateOption configures Evaluate. Of an option that is given twice the last one counts.
+// An EvaluateOption configures Evaluate. If an option is given twice the last one counts.
 type EvaluateOption interface{ applyEvaluate(*fitConfig) }
 
 type fitConfig struct {
@@ -148,11 +148,12 @@ func Callbacks(callbacks ...Callback) FitOption {
 // before the first weight changes. When ctx is cancelled or a callback fails, Fit returns an error along with the history so
 // far; the model then holds the weights of the last complete step.
 //
-// The error is [ErrNonFinite], and the model holds the same, when a loss or a gradient is not finite, or when Adam or RMSprop
-// cannot square a gradient in float32. Weights, and state of the optimizer, that updates drive out of the finite range while
-// losses are finite are that error at the end of the epoch; the model then holds them, until they are loaded or set anew.
+// The error is [ErrNonFinite], and the model holds the same, when a loss or a gradient is not finite, or when Adam or
+// RMSprop cannot square a gradient in float32. If updates drive weights or the optimizer's state out of the finite range
+// while losses stay finite, that is the same error at the end of the epoch; the model keeps such values until they are set
+// anew.
 //
-// Nothing of data is written to, or kept when Fit has returned.
+// Fit does not write to data and keeps nothing of it.
 func (m *Model) Fit(ctx context.Context, data Dataset, opts ...FitOption) (*History, error) {
 	history := &History{Logs: map[string][]float64{}}
 	if err := m.fit(ctx, data, opts, history); err != nil {
@@ -454,9 +455,9 @@ func (f *fit) callOne(i int, hook func(Progress) error) (err error) {
 }
 
 // TrainOnBatch takes one training step on all rows of d and returns the losses and metrics from before the update. It
-// allocates nothing once it has seen batches of the size: the logs are overwritten by the next call. Nothing of d is written
-// to, or kept when it has returned. Its errors are those of a step of Fit, [ErrNonFinite] and [ErrBusy] among them; weights
-// that this update drives out of the finite range are an error of the next step, if they reach its loss, and of Save.
+// allocates nothing once it has seen batches of the size: the logs are overwritten by the next call. It does not write to d
+// and keeps nothing of it. Its errors are those of a step of Fit, [ErrNonFinite] and [ErrBusy] among them; weights that
+// this update drives out of the finite range are an error of the next step, if they reach its loss, and of Save.
 func (m *Model) TrainOnBatch(d Data) (Logs, error) {
 	logs, err := m.trainOnBatch(d)
 	if err != nil {

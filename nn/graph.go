@@ -1,6 +1,9 @@
 package nn
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // A graph finds the nodes between inputs and outputs and orders their layers as Keras' Functional does.
 type graph struct {
@@ -66,13 +69,11 @@ func (g *graph) layers() []*Layer {
 		layers = append(layers, l)
 	}
 	slices.SortFunc(layers, func(a, b *Layer) int {
-		if d := g.depth[b] - g.depth[a]; d != 0 {
-			return d
-		}
-		if d := g.order[a] - g.order[b]; d != 0 {
-			return d
-		}
-		return int(a.created - b.created)
+		return cmp.Or(
+			cmp.Compare(g.depth[b], g.depth[a]),
+			cmp.Compare(g.order[a], g.order[b]),
+			cmp.Compare(a.created, b.created),
+		)
 	})
 	return layers
 }

@@ -22,8 +22,8 @@ type Layer struct {
 	nodes   []*Node
 	params  []*param
 
-	automatic bool  // the name is
-	err       error // of an option: every node has it
+	automatic bool  // whether NewModel chose the name
+	err       error // of an option; every node of the layer reports it
 }
 
 // A kind is what tells one class of layers from another. It holds the layer's configuration, which is what is saved.
@@ -77,7 +77,7 @@ func (p *param) shape() []int {
 }
 
 // A LayerOption configures a layer. An option that the class of layer does not know is an error, which [NewModel] reports.
-// Of an option that is given twice the last one counts.
+// If an option is given twice the last one counts.
 type LayerOption interface{ applyLayer(*Layer) }
 
 type nameOption string
@@ -133,7 +133,7 @@ type Node struct {
 	shape []int // without the batch axis; nil if err is set here or upstream
 	err   error
 
-	created int64 // order of creation: files have it
+	created int64 // order of creation, in which a file lists nodes
 }
 
 var nodesCreated atomic.Int64
@@ -170,20 +170,34 @@ func (l *Layer) On(in ...*Node) *Node {
 		}
 	}
 	shape, params, err := l.kind.build(shapes)
-	if err == nil && l.params == nil {
-		for i := range params {
-			l.params = append(l.params, &params[i])
-		}
-	}
-	for i, p := range params {
-		if have := l.params[i]; err == nil && (have.rows != p.rows || have.cols != p.cols) {
-			err = fmt.Errorf("input 0 has %d features, weights expect %d", p.rows, have.rows)
-		}
+	if err == nil {
+		err = l.adopt(params)
 	}
 	if n.err = err; err == nil {
 		n.shape = shape
 	}
 	return n
+}
+
+// adopt makes the parameters that the first call asks for those of the layer. Later calls must ask for the same shapes.
+func (l *Layer) adopt(params []param) error {
+	if l.params == nil {
+		for i := range params {
+			l.params = append(l.params, &params[i])
+		}
+		return nil
+	}
+	for i, p := range params {
+		have := l.params[i]
+		switch _, isDense := l.kind.(*dense); {
+		case have.rows == p.rows && have.cols == p.cols && have.vector == p.vector:
+		case isDense: // only the kernel can differ, and only in its rows
+			return fmt.Errorf("input 0 has %d features, weights expect %d", p.rows, have.rows)
+		default:
+			return fmt.Errorf("%s is %s, input 0 asks for %s", p.name, formatShape(have.shape()), formatShape(p.shape()))
+		}
+	}
+	return nil
 }
 
 // Shape returns the node's shape without the batch axis, nil if it could not be determined.

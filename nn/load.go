@@ -30,9 +30,9 @@ type loading struct {
 }
 
 // Load returns the model that Save wrote. A file that differs from what Save would write in a single byte is an error.
-// A file is never trusted: while it is read, memory is at most 8 times what has arrived and 16 MB, whatever it claims,
-// and every number in it has a range. A model has at most 16,384 nodes, which are called on at most 65,536 in all, and
-// the names of all nodes' layers have at most 1 MiB; NewModel does not make others.
+// A file is never trusted: while it is read, it takes at most 16 MB and 8 times what has arrived, whatever it claims, and
+// every number in it has a range. A model has at most 16,384 nodes with at most 65,536 inputs in all, and the names of all
+// nodes' layers take at most 1 MiB together; NewModel makes no larger ones.
 func Load(path string, opts ...LoadOption) (*Model, error) {
 	f, err := os.Open(path)
 	return load(path, f, err, opts)

@@ -9,8 +9,8 @@ import (
 	"github.com/espalier-ml/espalier/kernels"
 )
 
-// A Loss is what training makes small for one output. The loss of a batch is the mean over its rows of a row's loss,
-// times the row's sample weight where there are any.
+// A Loss is what training makes small for one output. The loss of a batch is the mean over its rows of each row's loss
+// times its sample weight, if it has one.
 type Loss interface {
 	// Name returns Keras' name of the loss, such as "sparse_categorical_crossentropy".
 	Name() string

@@ -19,8 +19,9 @@ type Metric interface {
 
 type accuracy struct{}
 
-// Accuracy is the share of right rows. An output of one column is right if p > 0.5, or z > 0 where the loss takes logits,
-// equals the target; one of several columns if its first maximum is the label, or is where the target has its first maximum.
+// Accuracy is the share of right rows. An output p of one column says 1 if p > 0.5, or if p > 0 where the loss takes
+// logits, and 0 otherwise; it is right if that is the target. One of several columns is right if its first maximum is at
+// the label, or where the target has its first maximum.
 func Accuracy() Metric { return accuracy{} }
 
 func (accuracy) Name() string       { return "accuracy" }

@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -37,13 +38,13 @@ type Weight struct {
 	param *param
 }
 
-// A ModelOption configures a model. Of an option that is given twice the last one counts.
+// A ModelOption configures a model. If an option is given twice the last one counts.
 type ModelOption interface{ applyModel(*Model) }
 
 type seedOption uint64
 
-// Seed is the source of everything random: as an option of NewModel of the initial weights, as an option of Fit of
-// shuffling and dropout. The default is 0.
+// Seed sets what everything random starts from: the initial weights as an option of NewModel, shuffling and dropout as an
+// option of Fit. The default is 0.
 func Seed(seed uint64) interface {
 	ModelOption
 	FitOption
@@ -173,7 +174,7 @@ func names(nodes []*Node) []string {
 // these layers, and reports names that two layers have.
 func nameLayers(layers []*Layer) (automatic []*Layer, err error) {
 	layers = slices.Clone(layers)
-	slices.SortFunc(layers, func(a, b *Layer) int { return int(a.created - b.created) })
+	slices.SortFunc(layers, func(a, b *Layer) int { return cmp.Compare(a.created, b.created) })
 	taken := map[string]*Layer{}
 	var errs []error
 	for _, l := range layers {

@@ -8,8 +8,8 @@ import (
 )
 
 // An Optimizer says how gradients change weights. Make one with SGD, Adam or RMSprop and set its other fields before
-// Compile, which takes a copy. Numbers must be finite in float32 and, unless they are 0, not 0 there; a field that the
-// algorithm does not use must be 0.
+// Compile, which takes a copy. Numbers must be finite in float32, and only 0 may be 0 there; a field that the algorithm
+// does not use must be 0.
 type Optimizer struct {
 	Algorithm    string  `json:"algorithm"` // "sgd", "adam" or "rmsprop"
 	LearningRate float64 `json:"learning_rate"`

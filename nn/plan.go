@@ -45,8 +45,8 @@ type maxBytesOption int64
 func (o maxBytesOption) applyPlan(c *planConfig) { c.maxBytes = max(1, int64(o)) }
 func (o maxBytesOption) applyLoad(c *loading)    { c.maxBytes = max(1, int64(o)) }
 
-// MaxBytes limits memory. What would need more is an error that says how much, before the memory is taken: of a plan for
-// its weights and one session together, of what reads a model for the model's weights and the optimizer's state.
+// MaxBytes limits memory: that of a plan's weights and one session together, or that of the weights and the optimizer's
+// state of a model that is read. What would need more is an error that says how much, before the memory is taken.
 //
 // A small file can ask for a plan of any size, so a plan has a limit without the option too: twice the bytes of the
 // model's weights, and 1 GiB for what a session computes with. A model by itself is never much larger than its file.
@@ -64,8 +64,8 @@ func (o workersOption) applyPlan(c *planConfig) { c.workers = int(o) }
 func (o workersOption) applyFit(c *fitConfig)      { c.workers = int(o) }
 func (o workersOption) applyEvaluate(c *fitConfig) { c.workers = int(o) }
 
-// WithWorkers shares large products, and in training the updates of large weights, among so many goroutines; all sessions of
-// a plan have them in common. No result depends on it. The default is 1: everything is computed where it is called.
+// WithWorkers shares large products, and in training the updates of large weights, among this many goroutines, which all
+// sessions of a plan have in common. No result depends on it. The default is 1: everything is computed where it is called.
 func WithWorkers(workers int) interface {
 	PlanOption
 	FitOption

@@ -12,7 +12,7 @@ type runner struct {
 	steps  []step
 	params []*autograd.Tensor // in the order of the model's weights
 	values []*autograd.Tensor // in the order of the model's nodes
-	logits []*autograd.Tensor // of the nodes that a loss wants before their activation
+	logits []*autograd.Tensor // in that order, too; only of nodes whose loss wants them
 	call   call
 
 	profile *profile // of the Fit that runs; nil if it has none
@@ -21,16 +21,16 @@ type runner struct {
 // A step is one node with the places of its operands.
 type step struct {
 	node   *Node
-	in     []int // in values
-	params []int
-	input  int  // which input of the model it is, or -1
-	index  int  // which call of its layer in this model
-	fused  bool // a loss wants the logits
-	used   bool // another node or the caller wants the value
+	in     []int // places in runner.values
+	params []int // places in runner.params
+	input  int   // which input of the model it is, or -1
+	index  int   // which call of its layer in this model
+	fused  bool  // a loss wants the logits
+	used   bool  // another node or the caller wants the value
 }
 
-// newRunner returns a runner. Nodes that fused marks are evaluated up to their logits, and beyond only if another node
-// needs them.
+// newRunner returns a runner. The layers of the nodes that fused marks are evaluated up to their logits; their activation
+// follows only where another node needs the value.
 func newRunner(m *Model, fused map[*Node]bool) *runner {
 	r := &runner{
 		model:  m,
@@ -93,12 +93,16 @@ func (r *runner) run(inputs []kernels.Matrix, training bool, seed uint64) {
 		for _, j := range s.params {
 			c.params = append(c.params, r.params[j])
 		}
-		if c.logits = s.fused; s.fused {
-			r.logits[i] = s.node.layer.kind.forward(c)
-			c.logits = false
-		}
-		if s.used {
-			r.values[i] = s.node.layer.kind.forward(c)
+		kind := s.node.layer.kind
+		c.logits = s.fused
+		y := kind.forward(c)
+		if s.fused {
+			r.logits[i] = y
+			if s.used {
+				r.values[i] = kind.(activated).activation().on(c.ops, y) // of one axis, as every head
+			}
+		} else {
+			r.values[i] = y
 		}
 		r.profile.lap(inForward + phase(i))
 	}

@@ -210,8 +210,8 @@ func decodeJSON(text string, v any) error {
 	return d.Decode(v)
 }
 
-// checkValues reports a text of so many values that they could take much more memory than the text, and strings that are
-// longer than a name can be: errors would repeat them.
+// checkValues reports a text whose values could take much more memory than the text itself, and strings that are longer
+// than a name can be: errors would repeat them.
 func checkValues(text string) error {
 	n, quoted, begin := 1, false, 0
 	for i := 0; i < len(text); i++ {

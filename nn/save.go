@@ -65,9 +65,9 @@ type headConfig struct {
 // the temporary one is removed; a process that is killed may leave the latter behind. When Save returns nil, the file
 // outlasts a loss of power; the one error after the change of names is that the system does not promise this.
 //
-// As if the old file were written to, a symbolic link stays one and the file that it leads to is replaced, and the mode
-// stays, and so do owner and group where the process may give a file to them. Other hard links to the old file keep the
-// old model. A file that is new has mode 0666 before the umask.
+// It looks as if the old file had been written to: a symbolic link stays, and the file that it leads to is replaced; the
+// mode stays, and so do owner and group where the process may set them. But other hard links to the old file keep the old
+// model. A new file has mode 0666 before the umask.
 func (m *Model) Save(path string) error {
 	if err := m.save(path); err != nil {
 		return brief.Error(fmt.Errorf("nn: Save %q: %w", path, err))

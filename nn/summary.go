@@ -14,8 +14,8 @@ import (
 // A SummaryOption configures Summary.
 type SummaryOption func(*summary)
 
-// SummaryWidth is the width of the table in places of a terminal, of which Chinese, Japanese and Korean signs take two.
-// The default is 80.
+// SummaryWidth is the width of the table in columns of a terminal, of which Chinese, Japanese and Korean characters take
+// two. The default is 80.
 func SummaryWidth(characters int) SummaryOption {
 	return func(s *summary) { s.width = characters }
 }

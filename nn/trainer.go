@@ -196,9 +196,13 @@ func (y target) class(i int) int {
 	return argmax(y.values.Row(i))
 }
 
+// goldenRatio is 2⁶⁴ over the golden ratio, made odd: the increment of splitmix64. Its multiples lie far apart, so that
+// neighbouring seeds do not give a training the random numbers of another one's next step.
+const goldenRatio = 0x9E3779B97F4A7C15
+
 // step trains on one batch. If it fails, no weight has changed.
 func (t *trainer) step(b *batch, seed uint64, classes classWeights, sum *tally) error {
-	total, err := t.forward(b, true, seed+uint64(t.iterations)*0x9E3779B97F4A7C15, classes, sum)
+	total, err := t.forward(b, true, seed+uint64(t.iterations)*goldenRatio, classes, sum)
 	if err != nil {
 		return err
 	}
@@ -215,7 +219,7 @@ func (t *trainer) step(b *batch, seed uint64, classes classWeights, sum *tally) 
 type piece struct {
 	weight   int
 	from, to int        // elements
-	rows     []int      // that the gradient has, instead of from and to
+	rows     []int      // instead of from and to: the rows that the gradient has
 	sum      [1]float32 // of the gradient
 	err      error
 }
@@ -261,8 +265,8 @@ func (t *trainer) each(do func(i int)) error {
 	return nil
 }
 
-// checkGradient looks for values that are not finite, or that the optimizer cannot square, which there can be although the
-// loss is finite. A sum can overflow without.
+// checkGradient looks for values that are not finite, or that the optimizer cannot square: a finite loss can have them. It
+// looks at each value only where their sum is not finite, which can also happen to finite values.
 func (t *trainer) checkGradient(i int) {
 	p := &t.pieces[i]
 	g := t.runner.tape.Grad(t.runner.params[p.weight])

@@ -4,8 +4,8 @@
 // and remembers how to differentiate, and the one of a plan, which only notes what a request will compute. Whoever adds an
 // operation adds a line here, and a recorder that lacks it does not compile.
 //
-// Everything is a matrix, rows by columns. A batch has its samples one below the other; a sample with more axes than one
-// has a row for each vector along the last one. Errors stick to the recorder: an operation that follows one does nothing.
+// Everything is a matrix, rows by columns. A batch has its samples one below the other; a sample with more than one axis
+// has a row for each vector along the last one. The first error sticks to the recorder: operations after it do nothing.
 package ops
 
 import (
@@ -17,34 +17,35 @@ import (
 // A Tensor is a matrix on a recorder, which made it and alone accepts it. Its Data is nil while a plan is recorded.
 type Tensor struct {
 	kernels.Matrix
-	ID int32 // the recorder's number of it
+	ID int32 // the recorder's number for it
 }
 
-// Ops are the operations of every recorder. Operands of one shape are said to be alike.
+// Ops are the operations of every recorder.
 type Ops interface {
 	// Dense returns act(x·w + b): x is [rows, in], w [in, out], b [1, out] or nil for none.
 	Dense(x, w, b *Tensor, act kernels.Activation) *Tensor
 	// Embedding looks up rows of w [n, dim]: x is [rows, k] of whole numbers below n, the result [rows, k·dim].
 	Embedding(x, w *Tensor) *Tensor
-	// Activate returns act(x), Gelu x·Φ(x), Softmax exp(x) / Σ exp(x) of each row.
+	// Activate returns act(x) and Gelu x·Φ(x), element by element. Softmax returns exp(x) / Σ exp(x) of each row.
 	Activate(x *Tensor, act kernels.Activation) *Tensor
 	Gelu(x *Tensor) *Tensor
 	Softmax(x *Tensor) *Tensor
-	// Add and Multiply take alike operands, element by element. Scale returns alpha·x.
+	// Add and Multiply work element by element on operands of the same shape. Scale returns alpha·x.
 	Add(a, b *Tensor) *Tensor
 	Multiply(a, b *Tensor) *Tensor
 	Scale(x *Tensor, alpha float32) *Tensor
 	// Reshape returns the elements of x, row by row, as a rows x cols tensor.
 	Reshape(x *Tensor, rows, cols int) *Tensor
-	// Concatenate joins the columns of tensors of as many rows, Slice returns those from (included) to (excluded).
+	// Concatenate joins the columns of tensors that have the same number of rows. Slice returns the columns from (included)
+	// to (excluded).
 	Concatenate(x ...*Tensor) *Tensor
 	Slice(x *Tensor, from, to int) *Tensor
 	// Dropout zeroes elements with probability rate and scales the others by 1/(1-rate).
 	Dropout(x *Tensor, rate float64, random rand.Source) *Tensor
 }
 
-// Losses are the operations of a recorder that trains. Each loss is a 1x1 tensor, the sum over the rows of their losses
-// times their weights; nil weights are 1/rows each. Probabilities carry no gradient.
+// Losses are the operations of a recorder that trains. Each returns a 1x1 tensor, the sum over the rows of a row's loss
+// times its weight; nil weights stand for 1/rows each. The probabilities that some return, too, carry no gradient.
 type Losses interface {
 	SoftmaxCrossEntropy(logits *Tensor, labels []int32, weights []float32) (loss, probs *Tensor)
 	SoftCrossEntropy(logits *Tensor, targets kernels.Matrix, weights []float32) (loss, probs *Tensor)

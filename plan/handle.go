@@ -11,7 +11,7 @@ import (
 )
 
 // A Handle holds the plan that a service uses at present, and lets it change without a pause: calls that are under way
-// end on the old plan, whose memory goes when the last of them is done. Any number of goroutines may use it. The zero
+// end on the old plan, whose memory is freed after the last of them. Any number of goroutines may use it. The zero
 // Handle holds no plan until Swap gives it one.
 type Handle struct{ plan atomic.Pointer[Plan] }
 

@@ -55,11 +55,11 @@ type step struct {
 	bytes int // of weights
 }
 
-// A Config says how a plan is to be made.
+// A Config says how to make a plan.
 type Config struct {
 	MaxBatch int   // the rows that a session has memory for
-	Workers  int   // goroutines that share large products; up to 1: none
-	MaxBytes int64 // of weights and one session together; 0: twice the bytes of the weights, and 1 GiB
+	Workers  int   // goroutines that share large products; with 1 or less nothing is shared
+	MaxBytes int64 // of weights and one session together; 0 stands for 1 GiB and twice the bytes of the weights
 }
 
 // MaxElements is the most floats that a session may have, so that every product of sizes stays in range.
@@ -100,7 +100,7 @@ func (r *Recorder) Plan(c Config) (*Plan, error) {
 	return p, nil
 }
 
-// checkMemory reports what a plan of so many floats for each row of a batch would need beyond its limit.
+// checkMemory reports a plan that needs more than its limit. A session takes arena floats for each row of a batch.
 func (l *lowering) checkMemory(arena, maxBytes int64) error {
 	if arena > int64(MaxElements/l.maxBatch) {
 		return fmt.Errorf("maxBatch is %d, and each row takes %d floats: together more than %d", l.maxBatch, arena, MaxElements)
@@ -134,9 +134,10 @@ func (p *Plan) InputNames() []string { return portNames(p.inputs) }
 // OutputNames returns the names of the outputs, in order.
 func (p *Plan) OutputNames() []string { return portNames(p.outputs) }
 
-// InputFeatures returns the elements of a row of input i, OutputFeatures those of output i. Both panic, like an index, if
-// there is no such input or output.
-func (p *Plan) InputFeatures(i int) int  { return p.inputs[i].features }
+// InputFeatures returns the elements of a row of input i. It panics, like an index, if there is no input i.
+func (p *Plan) InputFeatures(i int) int { return p.inputs[i].features }
+
+// OutputFeatures returns the elements of a row of output i. It panics, like an index, if there is no output i.
 func (p *Plan) OutputFeatures(i int) int { return p.outputs[i].features }
 
 func portNames(ports []port) []string {

@@ -80,7 +80,7 @@ func (r *Recorder) Input(name string, features int) *ops.Tensor {
 	return &v.Tensor
 }
 
-// Const returns the tensor of a constant, such as weights. It is read when the plan is made, which has copies of it.
+// Const returns the tensor of a constant, such as weights. [Recorder.Plan] copies its values.
 func (r *Recorder) Const(m kernels.Matrix) *ops.Tensor {
 	if !m.Valid() {
 		r.fail(fmt.Errorf("Const: a %dx%d matrix (stride %d) of %d elements: %w", m.Rows, m.Cols, m.Stride, len(m.Data), kernels.ErrShape))
@@ -90,7 +90,7 @@ func (r *Recorder) Const(m kernels.Matrix) *ops.Tensor {
 	return &v.Tensor
 }
 
-// Output makes x, all of its elements as one row, an output.
+// Output makes x an output, with all of its elements as one row.
 func (r *Recorder) Output(name string, x *ops.Tensor) {
 	if !r.accept("Output", x) {
 		return
@@ -102,7 +102,7 @@ func (r *Recorder) Output(name string, x *ops.Tensor) {
 	r.outputs = append(r.outputs, output{name, v})
 }
 
-// Label names whom the operations from now on are a part of, for [Plan.Describe] and errors.
+// Label names what the operations from now on are a part of, such as a layer, for [Plan.Describe] and errors.
 func (r *Recorder) Label(label string) { r.label = label }
 
 // Err returns the first error of an operation.
@@ -170,7 +170,7 @@ func (r *Recorder) alike(name string, a, b *ops.Tensor) bool {
 	return r.err == nil
 }
 
-// Dense is the one of [ops.Ops]; w and b must be constants.
+// Dense implements [ops.Ops]; w and b must be constants.
 func (r *Recorder) Dense(x, w, b *ops.Tensor, act kernels.Activation) *ops.Tensor {
 	operands := []*ops.Tensor{x, w, b}
 	if b == nil {
@@ -191,7 +191,7 @@ func (r *Recorder) Dense(x, w, b *ops.Tensor, act kernels.Activation) *ops.Tenso
 	return r.record(operation{name: "dense", kind: product, act: act, flops: 2 * x.Rows * x.Cols * w.Cols}, x.Rows, w.Cols, operands...)
 }
 
-// Embedding is the one of [ops.Ops]; w must be a constant, and x an input, perhaps in another shape.
+// Embedding implements [ops.Ops]; w must be a constant, and x an input, perhaps in another shape.
 func (r *Recorder) Embedding(x, w *ops.Tensor) *ops.Tensor {
 	if !r.accept("embed", x, w) {
 		return &dead
@@ -204,7 +204,7 @@ func (r *Recorder) Embedding(x, w *ops.Tensor) *ops.Tensor {
 	}}, x.Rows, x.Cols*w.Cols, x, w)
 }
 
-// Activate is the one of [ops.Ops].
+// Activate implements [ops.Ops].
 func (r *Recorder) Activate(x *ops.Tensor, act kernels.Activation) *ops.Tensor {
 	if !r.accept("activate", x) {
 		return &dead
@@ -217,17 +217,17 @@ func (r *Recorder) Activate(x *ops.Tensor, act kernels.Activation) *ops.Tensor {
 	}}, x.Rows, x.Cols, x)
 }
 
-// Gelu is the one of [ops.Ops].
+// Gelu implements [ops.Ops].
 func (r *Recorder) Gelu(x *ops.Tensor) *ops.Tensor {
 	return r.unary(operation{name: "gelu", run: func(t *kernels.Table, s *boundStep) error { return t.Gelu(s.y, s.x[0]) }}, x)
 }
 
-// Softmax is the one of [ops.Ops].
+// Softmax implements [ops.Ops].
 func (r *Recorder) Softmax(x *ops.Tensor) *ops.Tensor {
 	return r.unary(operation{name: "softmax", kind: rowwise, run: func(t *kernels.Table, s *boundStep) error { return t.Softmax(s.y, s.x[0]) }}, x)
 }
 
-// Scale is the one of [ops.Ops].
+// Scale implements [ops.Ops].
 func (r *Recorder) Scale(x *ops.Tensor, alpha float32) *ops.Tensor {
 	return r.unary(operation{name: "scale", run: func(t *kernels.Table, s *boundStep) error { return t.Scale(s.y, s.x[0], alpha) }}, x)
 }
@@ -241,12 +241,12 @@ func (r *Recorder) unary(o operation, x *ops.Tensor) *ops.Tensor {
 	return r.record(o, x.Rows, x.Cols, x)
 }
 
-// Add is the one of [ops.Ops].
+// Add implements [ops.Ops].
 func (r *Recorder) Add(a, b *ops.Tensor) *ops.Tensor {
 	return r.binary(operation{name: "add", run: func(t *kernels.Table, s *boundStep) error { return t.Add(s.y, s.x[0], s.x[1]) }}, a, b)
 }
 
-// Multiply is the one of [ops.Ops].
+// Multiply implements [ops.Ops].
 func (r *Recorder) Multiply(a, b *ops.Tensor) *ops.Tensor {
 	return r.binary(operation{name: "multiply", run: func(t *kernels.Table, s *boundStep) error { return t.Mul(s.y, s.x[0], s.x[1]) }}, a, b)
 }
@@ -260,7 +260,7 @@ func (r *Recorder) binary(o operation, a, b *ops.Tensor) *ops.Tensor {
 	return r.record(o, a.Rows, a.Cols, a, b)
 }
 
-// Reshape is the one of [ops.Ops].
+// Reshape implements [ops.Ops].
 func (r *Recorder) Reshape(x *ops.Tensor, rows, cols int) *ops.Tensor {
 	if !r.accept("reshape", x) {
 		return &dead
@@ -275,7 +275,7 @@ func (r *Recorder) Reshape(x *ops.Tensor, rows, cols int) *ops.Tensor {
 	return r.record(operation{name: "reshape", kind: reshape}, rows, cols, x)
 }
 
-// Concatenate is the one of [ops.Ops].
+// Concatenate implements [ops.Ops].
 func (r *Recorder) Concatenate(x ...*ops.Tensor) *ops.Tensor {
 	if !r.accept("copy", x...) {
 		return &dead
@@ -294,7 +294,7 @@ func (r *Recorder) Concatenate(x ...*ops.Tensor) *ops.Tensor {
 	return r.record(operation{name: "copy", kind: joining}, x[0].Rows, cols, x...)
 }
 
-// Slice is the one of [ops.Ops].
+// Slice implements [ops.Ops].
 func (r *Recorder) Slice(x *ops.Tensor, from, to int) *ops.Tensor {
 	if !r.accept("slice", x) {
 		return &dead
@@ -306,5 +306,5 @@ func (r *Recorder) Slice(x *ops.Tensor, from, to int) *ops.Tensor {
 	return r.record(operation{name: "copy", kind: slicing, from: from}, x.Rows, to-from, x)
 }
 
-// Dropout is the one of [ops.Ops]: it returns x, since a plan serves.
+// Dropout implements [ops.Ops]. It returns x: a plan serves and does not train.
 func (r *Recorder) Dropout(x *ops.Tensor, _ float64, _ rand.Source) *ops.Tensor { return x }

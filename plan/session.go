@@ -15,7 +15,7 @@ import (
 // nothing, takes no lock and starts no goroutine.
 type Session struct {
 	plan    *Plan
-	batch   int // rows of the steps' operands, for each sample one
+	batch   int // samples for which the steps' operands are laid out now
 	scratch kernels.Scratch
 	steps   []boundStep
 	inputs  [][]float32
@@ -42,7 +42,8 @@ type boundStep struct {
 
 var errEmptySession = errors.New("the session is empty: make it with Plan.NewSession")
 
-// NewSession returns a session with memory of its own, that of a zero Plan is a zero Session, whose methods return errors.
+// NewSession returns a session with memory of its own. The session of a zero Plan is empty: Run, RunOn, InputByName and
+// OutputByName return errors.
 func (p *Plan) NewSession() *Session {
 	if p.isEmpty() {
 		return new(Session)
@@ -125,12 +126,12 @@ func (s *Session) RunOn(inputs, outputs [][]float32, batch int) error {
 	return s.run(batch)
 }
 
-// Input returns the memory of input i: maxBatch rows, of which Run reads the first. Like an index it panics if there is
-// no input i.
+// Input returns the memory of input i: MaxBatch rows, of which Run reads the first batch. It panics, like an index, if
+// there is no input i.
 func (s *Session) Input(i int) []float32 { return s.inputs[i] }
 
-// Output returns the memory of output i: maxBatch rows, of which Run writes the first and leaves the others as they are.
-// They are valid until the next Run. Like an index it panics if there is no output i.
+// Output returns the memory of output i: MaxBatch rows, of which Run writes the first batch and leaves the others as they
+// are. Results are valid until the next Run. It panics, like an index, if there is no output i.
 func (s *Session) Output(i int) []float32 { return s.outputs[i] }
 
 // InputByName is Input for the input of that name.
@@ -158,9 +159,9 @@ func (s *Session) byName(what, name string, memory [][]float32) ([]float32, erro
 	return memory[i], nil
 }
 
-// Run computes the outputs of the first batch rows of the inputs. An index that is none of an [Embedding]'s is an error
-// that names input, layer and row and wraps a [kernels.IndexError]; the outputs then hold anything. Any other number is
-// computed with, so a NaN in a row is one in what that row's outputs depend on; [Model.Predict] refuses it.
+// Run computes the outputs of the first batch rows of the inputs. An index that an embedding does not have is an
+// error that names input, layer and row and wraps a [kernels.IndexError]; what the outputs then hold is not specified.
+// Other inputs are not checked: a NaN is computed with, and reaches no other row.
 func (s *Session) Run(batch int) error {
 	if s == nil || s.plan == nil {
 		return fmt.Errorf("plan: Session.Run: %w", errEmptySession)
@@ -232,13 +233,13 @@ func (s *Session) explain(step *step, err error) error {
 	return fmt.Errorf("plan: input %s: layer %s (Embedding): %w", brief.Quote(s.plan.inputs[i].name), brief.Quote(step.name), err)
 }
 
-// Predict computes the outputs of any number of rows: inputs[i] has batch rows of input i, outputs[i] has room for as
-// many of output i, what lies behind which stays as it is. It may be called from any number of goroutines, and allocates
-// nothing once there have been as many calls at the same time. Sessions that calls needed and no longer need are gone
-// after two garbage collections.
+// Predict computes the outputs of any number of rows: inputs[i] has batch rows of input i, and outputs[i] room for as
+// many of output i; what lies behind them stays as it is. It may be called from any number of goroutines. Each call takes a
+// session that an earlier one has left and allocates nothing, or makes one if there is none; sessions that are not needed
+// for two garbage collections are freed.
 //
 // No output may share memory with another output, nor with an input unless batch is at most MaxBatch: then, all inputs
-// are read before an output is written. NaN is a number like others, see [Session.Run].
+// are read before an output is written. Inputs are checked as by [Session.Run].
 func (p *Plan) Predict(inputs, outputs [][]float32, batch int) error {
 	if p.isEmpty() {
 		return fmt.Errorf("plan: Predict: %w", errEmptyPlan)

@@ -20,7 +20,7 @@ import (
 // candidateCounts are the sizes of requests under which the service is measured.
 var candidateCounts = []int{1, 32, maxCandidates}
 
-// requestsOf returns several requests with so many candidates.
+// requestsOf returns several requests, each with the given number of candidates.
 func requestsOf(candidates int) [][]byte {
 	type plain struct {
 		User       []float32   `json:"user"`

@@ -37,7 +37,7 @@ func trainRows(rows []callRow, rounds int) (report, error) {
 	return r, err
 }
 
-// peakCall returns a call whose times are what so many floating-point operations would take at the machine's peak.
+// peakCall returns a call whose times are what flops floating-point operations would take at the machine's peak.
 func peakCall(isa string, flops float64) infer.Call {
 	return infer.Call{
 		Way: "registers",
