@@ -5,10 +5,9 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/espalier-ml/espalier/internal/brief"
+	"github.com/espalier-ml/espalier/internal/draw"
 )
 
 // A SummaryOption configures Summary.
@@ -49,43 +48,22 @@ func (m *Model) Summary(w io.Writer, opts ...SummaryOption) error {
 	return nil
 }
 
-// A summary is a table as Keras lays it out and as the Python package rich prints it.
+// A summary is what options say.
 type summary struct {
 	width     int
 	trainable bool
-	columns   []column
-	strings.Builder
-}
-
-type column struct {
-	header string
-	align  func(text string, width int) string
-	width  int // of its text, without the space on either side
 }
 
 func (s *summary) print(m *Model) (string, error) {
 	chain := m.isChain()
-	if err := s.layout(chain); err != nil {
-		return "", err
-	}
-	fmt.Fprintf(s, "Model: \"%s\"\n", visible(m.name))
-	s.rule("┏━", "━┳━", "━┓")
-	header := make([]string, len(s.columns))
-	for i, c := range s.columns {
-		header[i] = c.header
-	}
-	s.row(headerBorder, header)
+	table := draw.Table{Width: s.width, Columns: s.columns(chain)}
 	calls := m.calls()
-	for i, l := range m.layers {
-		if i == 0 {
-			s.rule("┡━", "━╇━", "━┩")
-		} else {
-			s.rule("├─", "─┼─", "─┤")
-		}
+	trained, frozen, optimizer := 0, 0, 0
+	for _, l := range m.layers {
 		cells := []string{
-			fmt.Sprintf("%s (%s)", visible(l.name), l.kind.class()),
+			fmt.Sprintf("%s (%s)", draw.Visible(l.name), l.kind.class()),
 			batchShape(calls[l]),
-			thousands(l.paramCount()),
+			draw.Thousands(l.paramCount()),
 		}
 		if !chain {
 			cells = append(cells, connections(calls[l]))
@@ -93,173 +71,53 @@ func (s *summary) print(m *Model) (string, error) {
 		if s.trainable {
 			cells = append(cells, trainableMark(l))
 		}
-		s.row("│", cells)
-	}
-	s.rule("└─", "─┴─", "─┘")
-	trained, frozen, optimizer := 0, 0, 0
-	if m.trainer != nil {
-		optimizer = m.trainer.optimizerCount()
-	}
-	for _, l := range m.layers {
+		table.Rows = append(table.Rows, cells)
 		if l.frozen {
 			frozen += l.paramCount()
 		} else {
 			trained += l.paramCount()
 		}
 	}
-	s.count("Total", trained+frozen+optimizer)
-	s.count("Trainable", trained)
-	s.count("Non-trainable", frozen)
-	if optimizer > 0 {
-		s.count("Optimizer", optimizer)
+	if m.trainer != nil {
+		optimizer = m.trainer.optimizerCount()
 	}
-	return s.String(), nil
+	text, err := table.Print()
+	if err != nil {
+		return "", err
+	}
+	text = fmt.Sprintf("Model: \"%s\"\n", draw.Visible(m.name)) + text +
+		countLine("Total", trained+frozen+optimizer) + countLine("Trainable", trained) + countLine("Non-trainable", frozen)
+	if optimizer > 0 {
+		text += countLine("Optimizer", optimizer)
+	}
+	return text, nil
 }
 
-const headerBorder = "┃"
-
-// layout gives the columns Keras' shares of the width.
-func (s *summary) layout(chain bool) error {
-	s.columns = []column{{header: "Layer (type)", align: left}, {header: "Output Shape", align: left}, {header: "Param #", align: right}}
-	ends := []float64{0.45, 0.80, 1}
+// columns have Keras' shares of the width.
+func (s *summary) columns(chain bool) []draw.Column {
+	columns := []draw.Column{
+		{Header: "Layer (type)", End: 0.45, Align: draw.Left},
+		{Header: "Output Shape", End: 0.80, Align: draw.Left},
+		{Header: "Param #", End: 1, Align: draw.Right},
+	}
 	if !chain {
-		s.columns = append(s.columns, column{header: "Connected to", align: left})
-		ends = []float64{0.3, 0.56, 0.74, 1}
+		for i, end := range []float64{0.3, 0.56, 0.74} {
+			columns[i].End = end
+		}
+		columns = append(columns, draw.Column{Header: "Connected to", End: 1, Align: draw.Left})
 	}
 	if s.trainable {
-		s.columns = append(s.columns, column{header: "Trainable", align: center})
-		for i := range ends {
-			ends[i] *= 0.9
+		for i := range columns {
+			columns[i].End *= 0.9
 		}
-		ends = append(ends, 1)
+		columns = append(columns, draw.Column{Header: "Trainable", End: 1, Align: draw.Center})
 	}
-	if s.width > 1<<16 {
-		return fmt.Errorf("a width of %d characters is more than %d", s.width, 1<<16)
-	}
-	start := 0
-	for i := range s.columns {
-		// Borders and spaces come on top of Keras' shares. rich takes what is too much away from all columns alike, and
-		// what is left over by the division falls to the last column but one.
-		end := int(ends[i] * float64(s.width))
-		if end-start < 4 {
-			return fmt.Errorf("insufficient width: %d characters for %d columns", s.width, len(s.columns))
-		}
-		s.columns[i].width = end - start - 3
-		start = end
-	}
-	s.columns[len(s.columns)-2].width--
-	return nil
+	return columns
 }
 
-// rule prints a horizontal line; the middle rune of cross is the crossing itself.
-func (s *summary) rule(first, cross, last string) {
-	line := string([]rune(first)[1])
-	for i, c := range s.columns {
-		if i > 0 {
-			first = cross
-		}
-		s.WriteString(first + strings.Repeat(line, c.width))
-	}
-	s.WriteString(last + "\n")
-}
-
-// row prints one row of the table, as many lines as its longest cell needs. Headers stand at the bottom of theirs.
-func (s *summary) row(border string, cells []string) {
-	lines := make([][]string, len(cells))
-	height := 0
-	for i, c := range s.columns {
-		lines[i] = wrap(cells[i], c.width)
-		height = max(height, len(lines[i]))
-	}
-	for y := range height {
-		for i, c := range s.columns {
-			text, line := "", y
-			if border == headerBorder {
-				line -= height - len(lines[i])
-			}
-			if line >= 0 && line < len(lines[i]) {
-				text = lines[i][line]
-			}
-			s.WriteString(border + " " + c.align(text, c.width) + " ")
-		}
-		s.WriteString(border + "\n")
-	}
-}
-
-func (s *summary) count(what string, n int) {
-	fmt.Fprintf(s, " %s params: %s (%s)\n", what, thousands(n), memory(n))
-}
-
-// wrap breaks text at spaces into lines of at most width cells. A word that is longer is cut.
-func wrap(text string, width int) []string {
-	if width < 1 {
-		return nil
-	}
-	var lines []string
-	var line strings.Builder
-	used := 0 // cells of line
-	flush := func() {
-		s := strings.TrimRight(line.String(), " ")
-		if cells(s) > width {
-			end, n := 0, 1 // the sign that it is cut takes a cell
-			for i, r := range s {
-				if n += cellsOf(r); n > width {
-					break
-				}
-				end = i + utf8.RuneLen(r)
-			}
-			s = s[:end] + "…"
-		}
-		lines = append(lines, s)
-		line.Reset()
-		used = 0
-	}
-	started := false // leading spaces belong to the first word
-	for word := range strings.SplitAfterSeq(text, " ") {
-		n := cells(strings.TrimRight(word, " "))
-		if n > 0 && started && used+n > width {
-			flush()
-		}
-		started = started || n > 0
-		line.WriteString(word)
-		used += cells(word)
-	}
-	flush()
-	return lines
-}
-
-func left(text string, width int) string  { return text + blanks(width-cells(text)) }
-func right(text string, width int) string { return blanks(width-cells(text)) + text }
-func center(text string, width int) string {
-	return left(blanks((width-cells(text))/2)+text, width)
-}
-
-func blanks(n int) string { return strings.Repeat(" ", max(0, n)) }
-
-// cells returns how many places of a terminal text takes: the table is straight where letters are as wide as two, too.
-func cells(text string) int {
-	n := 0
-	for _, r := range text {
-		n += cellsOf(r)
-	}
-	return n
-}
-
-// wide has the blocks of characters that take two places, by their first and last: Hangul, Chinese and Japanese signs,
-// full-width forms, pictures (the Unicode standard's annex 11, but for single characters).
-var wide = [][2]rune{{0x1100, 0x115f}, {0x2e80, 0x303e}, {0x3041, 0xa4cf}, {0xa960, 0xa97c}, {0xac00, 0xd7a3}, {0xf900, 0xfaff},
-	{0xfe30, 0xfe6f}, {0xff01, 0xff60}, {0xffe0, 0xffe6}, {0x1f300, 0x1f64f}, {0x1f680, 0x1f6ff}, {0x1f900, 0x1f9ff}, {0x20000, 0x3fffd}}
-
-func cellsOf(r rune) int {
-	switch {
-	case r < 0x300:
-		return 1
-	case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf):
-		return 0
-	case slices.ContainsFunc(wide, func(b [2]rune) bool { return b[0] <= r && r <= b[1] }):
-		return 2
-	}
-	return 1
+// countLine prints a number of values of four bytes.
+func countLine(what string, n int) string {
+	return fmt.Sprintf(" %s params: %s (%s)\n", what, draw.Thousands(n), draw.Bytes(4*float64(n)))
 }
 
 // isChain reports whether each layer is called once, on the one before it.
@@ -294,7 +152,7 @@ func connections(calls []*Node) string {
 	var from []string
 	for _, n := range calls {
 		for _, in := range n.in {
-			from = append(from, fmt.Sprintf("%s[%d][0]", visible(in.layer.name), in.index))
+			from = append(from, fmt.Sprintf("%s[%d][0]", draw.Visible(in.layer.name), in.index))
 		}
 	}
 	if from == nil {
@@ -311,25 +169,4 @@ func trainableMark(l *Layer) string {
 		return "N"
 	}
 	return "Y"
-}
-
-// thousands groups the digits of n: 1,234.
-func thousands(n int) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-// memory is the size of n values of four bytes: 1.36 KB.
-func memory(n int) string {
-	size, unit := float64(n)*4, "B"
-	for _, unit = range []string{"B", "KB", "MB", "GB", "TB", "PB"} {
-		if size < 1024 {
-			break
-		}
-		size /= 1024
-	}
-	return fmt.Sprintf("%.2f %s", size, unit)
 }
