@@ -80,7 +80,12 @@ func (m *Matrix) blocks(most int) iter.Seq2[int, int] {
 }
 
 // noescape hides from the compiler where p goes, so that what it points to may stay on the stack: no assembly function
-// keeps it, which the compiler cannot know of a function in a variable.
+// keeps it, which the compiler cannot know of a function in a variable. While the address is a number the stack must not
+// move, so no check of the compiler's may come in between.
+//
+//go:nosplit
+//go:nocheckptr
+//go:norace
 func noescape[T any](p *T) *T {
 	word := uintptr(unsafe.Pointer(p))
 	return *(**T)(unsafe.Pointer(&word))
