@@ -18,6 +18,7 @@ import (
 
 	"github.com/espalier-ml/espalier/internal/brief"
 	"github.com/espalier-ml/espalier/kernels"
+	"github.com/espalier-ml/espalier/safetensors"
 )
 
 // A LoadOption configures what reads a model.
@@ -126,7 +127,7 @@ func read(r io.Reader, c loading) (*Model, error) {
 		return nil, err
 	}
 	in := bufio.NewReader(r)
-	have, err := readHeader(in)
+	have, err := safetensors.ReadHeader(in)
 	if err != nil {
 		return nil, err
 	}
@@ -163,10 +164,13 @@ func read(r io.Reader, c loading) (*Model, error) {
 	}
 	for i, t := range tensors {
 		if i >= kept {
-			if _, err = io.CopyN(io.Discard, body, 4*int64(elements(t.shape))); err != nil {
-				return nil, fmt.Errorf("%s: %w", brief.Quote(t.name), unexpected(err))
+			if _, err = io.CopyN(io.Discard, body, 4*int64(elements(t.shape))); err == io.EOF {
+				err = io.ErrUnexpectedEOF
 			}
-		} else if *t.data, err = readFloats(body, elements(t.shape)); err != nil {
+		} else {
+			*t.data, err = safetensors.ReadFloats(body, elements(t.shape))
+		}
+		if err != nil {
 			return nil, fmt.Errorf("%s: %w", brief.Quote(t.name), err)
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/espalier-ml/espalier/internal/brief"
+	"github.com/espalier-ml/espalier/safetensors"
 )
 
 // architecture is the graph of a model in a file.
@@ -183,7 +184,7 @@ func (m *Model) writeTo(w io.Writer) (int64, error) {
 		_, err := w.Write(header)
 		for _, t := range tensors {
 			if err == nil {
-				err = writeFloats(w, *t.data)
+				err = safetensors.WriteFloats(w, *t.data)
 			}
 		}
 		return err

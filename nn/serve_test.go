@@ -3,7 +3,6 @@ package nn
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"io"
 	"math"
@@ -14,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/espalier-ml/espalier/internal/brief"
+	"github.com/espalier-ml/espalier/safetensors"
 )
 
 // What nothing has made is an error wherever it could matter, never a panic.
@@ -265,29 +265,6 @@ func TestServingReadsNoState(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// The length that a file claims for its header is judged before a byte of it is read.
-func TestHeaderLength(t *testing.T) {
-	for _, size := range []uint64{maxHeader + 1, 1 << 40, math.MaxUint64} {
-		r := &countedReader{r: io.MultiReader(bytes.NewReader(binary.LittleEndian.AppendUint64(nil, size)), endless{})}
-		_, err := readHeader(r)
-		require.EqualError(t, err, fmt.Sprintf("header length %d is more than %d: not a safetensors file", size, maxHeader))
-		require.Equal(t, 8, r.n)
-	}
-	_, err := readHeader(bytes.NewReader(append(binary.LittleEndian.AppendUint64(nil, maxHeader), "12345"...)))
-	require.EqualError(t, err, fmt.Sprintf("header: 5 of %d bytes: unexpected EOF", maxHeader))
-}
-
-type countedReader struct {
-	r io.Reader
-	n int
-}
-
-func (c *countedReader) Read(b []byte) (int, error) {
-	n, err := c.r.Read(b)
-	c.n += n
-	return n, err
-}
-
 // What no file could hold is an error when the model is built, not when it is to be saved.
 func TestNewModelRefusesWhatCannotBeSaved(t *testing.T) {
 	chain := func(nodes int) ([]*Node, []*Node) {
@@ -351,7 +328,7 @@ func TestNewModelRefusesWhatCannotBeSaved(t *testing.T) {
 		require.NoError(t, m.Compile(Adam(1), Losses{out[0].layer.name: MSE()}))
 		header, err := m.header()
 		require.NoError(t, err)
-		require.Less(t, len(header), maxHeader/8)
+		require.Less(t, len(header), safetensors.MaxHeader/8)
 	})
 }
 

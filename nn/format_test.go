@@ -16,6 +16,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/espalier-ml/espalier/safetensors"
 )
 
 // Any reader of safetensors can read the weights.
@@ -303,7 +305,7 @@ func allocated(f func()) uint64 {
 // What a file claims costs nothing.
 func TestClaimsCostNothing(t *testing.T) {
 	claims := map[string][]byte{}
-	for _, size := range []uint64{maxHeader, maxHeader + 1, 1 << 31, 1 << 40, 1 << 63, math.MaxUint64} {
+	for _, size := range []uint64{safetensors.MaxHeader, safetensors.MaxHeader + 1, 1 << 31, 1 << 40, 1 << 63, math.MaxUint64} {
 		claims[fmt.Sprint("header of ", size)] = append(binary.LittleEndian.AppendUint64(nil, size), "0123456789"...)
 	}
 	x := Input("x", 40000)
@@ -394,6 +396,7 @@ func FuzzArchitecture(f *testing.F) {
 		f.Add(header.Metadata.Architecture, header.Metadata.Training, data)
 	}
 	f.Fuzz(func(t *testing.T, architecture, training string, data []byte) {
+		architecture, training = strings.ToValidUTF8(architecture, "?"), strings.ToValidUTF8(training, "?")
 		header, err := encodeHeader(metadata{Architecture: architecture, Training: training}, nil)
 		require.NoError(t, err)
 		m, err := parseHeader(header[8:])

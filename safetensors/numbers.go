@@ -1,0 +1,101 @@
+package safetensors
+
+import (
+	"encoding/binary"
+	"io"
+	"math"
+)
+
+// A dtype is a type of numbers in a file. Its decode appends the numbers in b to v.
+type dtype struct {
+	size   int64 // of a number, in bytes
+	decode func(v []float32, b []byte) []float32
+}
+
+var little = binary.LittleEndian
+
+var dtypes = map[string]dtype{
+	"F64":  each(8, func(b []byte) float32 { return float32(math.Float64frombits(little.Uint64(b))) }),
+	"F32":  float32s,
+	"F16":  each(2, func(b []byte) float32 { return half(little.Uint16(b)) }),
+	"BF16": each(2, func(b []byte) float32 { return math.Float32frombits(uint32(little.Uint16(b)) << 16) }),
+	"I64":  each(8, func(b []byte) float32 { return float32(int64(little.Uint64(b))) }),
+	"I32":  each(4, func(b []byte) float32 { return float32(int32(little.Uint32(b))) }),
+	"I16":  each(2, func(b []byte) float32 { return float32(int16(little.Uint16(b))) }),
+	"I8":   each(1, func(b []byte) float32 { return float32(int8(b[0])) }),
+	"U64":  each(8, func(b []byte) float32 { return float32(little.Uint64(b)) }),
+	"U32":  each(4, func(b []byte) float32 { return float32(little.Uint32(b)) }),
+	"U16":  each(2, func(b []byte) float32 { return float32(little.Uint16(b)) }),
+	"U8":   each(1, func(b []byte) float32 { return float32(b[0]) }),
+	"BOOL": each(1, func(b []byte) float32 { return float32(b[0]) }),
+}
+
+// float32s is written out, since models are made of it.
+var float32s = dtype{4, func(v []float32, b []byte) []float32 {
+	for ; len(b) > 0; b = b[4:] {
+		v = append(v, math.Float32frombits(little.Uint32(b)))
+	}
+	return v
+}}
+
+func each(size int64, number func([]byte) float32) dtype {
+	return dtype{size, func(v []float32, b []byte) []float32 {
+		for ; len(b) > 0; b = b[size:] {
+			v = append(v, number(b))
+		}
+		return v
+	}}
+}
+
+// half returns a number of 16 bits: a sign, five bits of exponent, ten of fraction.
+func half(h uint16) float32 {
+	sign, exponent, fraction := uint32(h>>15)<<31, int(h>>10&31), uint32(h&1023)
+	var magnitude float32
+	switch exponent {
+	case 31: // infinite or not a number
+		magnitude = math.Float32frombits(0xff<<23 | fraction<<13)
+	case 0:
+		magnitude = float32(math.Ldexp(float64(fraction), -24))
+	default:
+		magnitude = float32(math.Ldexp(float64(1024+fraction), exponent-25))
+	}
+	return math.Float32frombits(sign | math.Float32bits(magnitude))
+}
+
+// WriteFloats writes numbers as F32. The error is that of w.
+func WriteFloats(w io.Writer, v []float32) error {
+	b := make([]byte, 0, 4*min(len(v), 1<<14))
+	for i, x := range v {
+		b = little.AppendUint32(b, math.Float32bits(x))
+		if len(b) == cap(b) || i == len(v)-1 {
+			if _, err := w.Write(b); err != nil {
+				return err
+			}
+			b = b[:0]
+		}
+	}
+	return nil
+}
+
+// ReadFloats reads n numbers that are F32, none if n is negative. Whatever n is, memory grows only with what has arrived.
+// The error is that of r; io.ErrUnexpectedEOF if r ends too early.
+func ReadFloats(r io.Reader, n int) ([]float32, error) {
+	return readNumbers(r, int64(max(0, n)), float32s)
+}
+
+func readNumbers(r io.Reader, n int64, d dtype) ([]float32, error) {
+	const step = 1 << 14
+	buffer := make([]byte, d.size*min(n, step))
+	v := make([]float32, 0, min(n, step))
+	for int64(len(v)) < n {
+		b := buffer[:d.size*min(n-int64(len(v)), step)]
+		if _, err := io.ReadFull(r, b); err != nil {
+			return nil, unexpected(err)
+		}
+		if len(v) == cap(v) {
+			v = append(make([]float32, 0, min(n, 2*int64(len(v)))), v...)
+		}
+		v = d.decode(v, b)
+	}
+	return v, nil
+}
