@@ -13,7 +13,7 @@ import (
 // The zero Pool has one worker, the caller.
 //
 // Workers watch for work for some microseconds after the last one and sleep then, so a Pool that is not used costs
-// nothing.
+// the memory of its goroutines.
 type Pool struct {
 	workers int
 	busy    sync.Mutex    // held by the caller whose job it is
