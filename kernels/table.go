@@ -17,6 +17,8 @@ type Table struct {
 	err   error  // what every kernel returns
 }
 
+var generic = Table{ISA: Generic}
+
 var defaultTable, errISA = choose(os.Getenv("ESPALIER_ISA"), Tables())
 
 // Default returns the best of [Tables], or the one that the environment variable
@@ -30,7 +32,7 @@ func Err() error { return errISA }
 // Tables returns every table that both this build has and this machine runs, from
 // Generic up to the best.
 func Tables() []*Table {
-	tables := []*Table{{ISA: Generic}}
+	tables := []*Table{&generic}
 	for _, t := range archTables() {
 		if t.ISA.supported(cpuid.CPU.Has) {
 			tables = append(tables, t)
