@@ -16,7 +16,8 @@ type level struct {
 // table returns the kernels of the level. Those that no caller needs to be fast are portable Go.
 func (v *level) table() *Table { return &Table{ISA: v.isa, level: v} }
 
-func (v *level) name() ISA {
+// nameOf returns the ISA of the level; nil is portable Go.
+func (v *level) nameOf() ISA {
 	if v == nil {
 		return Generic
 	}

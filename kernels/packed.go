@@ -89,7 +89,7 @@ func (t *Table) checkDense(y, x Matrix, w *PackedB, act Activation) error {
 	case w == nil:
 		return fmt.Errorf("kernels: Dense: w is nil: use Table.Pack")
 	case w.level != t.level:
-		return fmt.Errorf("kernels: Dense: w is packed for %s, the table is %s", w.level.name(), t.level.name())
+		return fmt.Errorf("kernels: Dense: w is packed for %s, the table is %s", w.level.nameOf(), t.level.nameOf())
 	case x.Cols != w.rows:
 		return shapeError(kernel, "w is %dx%d, x has %d columns", w.rows, w.cols, x.Cols)
 	case y.Rows != x.Rows || y.Cols != w.cols:

@@ -38,16 +38,9 @@ func (t *Table) RowSum(dst []float32, x Matrix) error {
 	if t.err != nil {
 		return t.err
 	}
-	const kernel = "RowSum"
-	o := operand{"x", x}
-	if err := o.check(kernel); err != nil {
+	if err := beginRowSum("RowSum", dst, x); err != nil {
 		return err
 	}
-	if err := checkRows(kernel, "dst", len(dst), o); err != nil {
-		return err
-	}
-	raceReads(x)
-	raceWrites(vector(dst))
 	v := t.level
 	switch {
 	case v == nil:
@@ -63,6 +56,20 @@ func (t *Table) RowSum(dst []float32, x Matrix) error {
 			v.rowSum(rows, x.Cols, &dst[i], x.row(i), 4*x.Stride)
 		}
 	}
+	return nil
+}
+
+// beginRowSum checks the operands of a sum over each row and tells the race detector of them.
+func beginRowSum(kernel string, dst []float32, x Matrix) error {
+	o := operand{"x", x}
+	if err := o.check(kernel); err != nil {
+		return err
+	}
+	if err := checkRows(kernel, "dst", len(dst), o); err != nil {
+		return err
+	}
+	raceReads(x)
+	raceWrites(vector(dst))
 	return nil
 }
 
@@ -92,16 +99,9 @@ func (t *Table) RowSumSquares(dst []float32, x Matrix) error {
 	if t.err != nil {
 		return t.err
 	}
-	const kernel = "RowSumSquares"
-	o := operand{"x", x}
-	if err := o.check(kernel); err != nil {
+	if err := beginRowSum("RowSumSquares", dst, x); err != nil {
 		return err
 	}
-	if err := checkRows(kernel, "dst", len(dst), o); err != nil {
-		return err
-	}
-	raceReads(x)
-	raceWrites(vector(dst))
 	for i := range dst {
 		if v := t.level; v == nil {
 			dst[i] = sumOfSquaresGeneric(x.Row(i))
