@@ -2,14 +2,19 @@ package nn
 
 import (
 	"fmt"
-	"slices"
 
-	"github.com/espalier-ml/espalier/internal/brief"
 	"github.com/espalier-ml/espalier/kernels"
 	"github.com/espalier-ml/espalier/ops"
 )
 
-// An ActivationKind is a function that a layer applies to its result.
+// An ActivationFunction is what a layer applies to its result: [ReLU] and its kin, or a registered type of one's own, whose
+// fields are its parameters, see [Register].
+type ActivationFunction interface {
+	// Apply returns the function of x, which has a row for each vector along the last axis. Its result has x's shape.
+	Apply(o ops.Ops, x *ops.Tensor) *ops.Tensor
+}
+
+// An ActivationKind is an activation without parameters.
 type ActivationKind uint8
 
 const (
@@ -21,6 +26,12 @@ const (
 	GELU                          // x·Φ(x) with the normal distribution function Φ; Keras' gelu with approximate=False
 )
 
+func init() {
+	for i, name := range activationNames {
+		Register(name, ActivationKind(i))
+	}
+}
+
 var activationNames = []string{"linear", "relu", "sigmoid", "tanh", "softmax", "gelu"}
 
 // String returns Keras' name of the activation.
@@ -31,27 +42,20 @@ func (a ActivationKind) String() string {
 	return fmt.Sprintf("ActivationKind(%d)", uint8(a))
 }
 
-// MarshalText writes Keras' name.
-func (a ActivationKind) MarshalText() ([]byte, error) { return []byte(a.String()), a.check() }
-
-// UnmarshalText reads Keras' name.
-func (a *ActivationKind) UnmarshalText(text []byte) error {
-	i := slices.Index(activationNames, string(text))
-	if i < 0 {
-		return fmt.Errorf("unknown activation %s: valid are %q", brief.Quote(string(text)), activationNames)
+// Apply applies the activation to each row of x.
+func (a ActivationKind) Apply(o ops.Ops, x *ops.Tensor) *ops.Tensor {
+	switch a {
+	case Linear:
+		return x
+	case Softmax:
+		return o.Softmax(x)
+	case GELU:
+		return o.Gelu(x)
 	}
-	*a = ActivationKind(i)
-	return nil
+	return o.Activate(x, a.epilogue())
 }
 
-func (a ActivationKind) check() error {
-	if int(a) >= len(activationNames) {
-		return fmt.Errorf("unknown activation %s: valid are %q", a, activationNames)
-	}
-	return nil
-}
-
-// epilogue is the part of the activation that the kernel of a dense layer applies; the rest is a step of its own.
+// epilogue is the part of the activation that the kernel of a dense layer applies.
 func (a ActivationKind) epilogue() kernels.Activation {
 	switch a {
 	case ReLU:
@@ -64,55 +68,47 @@ func (a ActivationKind) epilogue() kernels.Activation {
 	return kernels.Linear
 }
 
-// on applies the activation to each row of x.
-func (a ActivationKind) on(o ops.Ops, x *ops.Tensor) *ops.Tensor {
-	switch a {
-	case Linear:
-		return x
-	case Softmax:
-		return o.Softmax(x)
-	case GELU:
-		return o.Gelu(x)
+// epilogue splits an activation into what a product's kernel applies and what is to follow.
+func epilogue(a ActivationFunction) (kernels.Activation, ActivationFunction) {
+	if k, ok := a.(ActivationKind); ok {
+		if e := k.epilogue(); e != kernels.Linear {
+			return e, Linear
+		}
 	}
-	return o.Activate(x, a.epilogue())
+	return kernels.Linear, a
 }
 
-// activated is a kind that ends in an activation, which a loss on the layer's logits can include.
-type activated interface{ activation() ActivationKind }
-
-type activation struct {
-	Activation ActivationKind `json:"activation"`
-}
-
-// Activation applies a function to its input.
-func Activation(a ActivationKind, opts ...LayerOption) *Layer {
-	return newLayer(&activation{a}, opts...)
-}
-
-func (a *activation) class() string              { return "Activation" }
-func (a *activation) activation() ActivationKind { return a.Activation }
-
-func (a *activation) build(in [][]int) ([]int, []param, error) {
-	if err := oneInput(in); err != nil {
-		return nil, nil, err
+// checkActivation reports what is not a registered activation.
+func checkActivation(a ActivationFunction) error {
+	if k, ok := a.(ActivationKind); ok && int(k) >= len(activationNames) {
+		return fmt.Errorf("unknown activation %s: valid are %q", k, activationNames)
 	}
-	return in[0], nil, a.Activation.check()
-}
-
-func (a *activation) forward(c *call) *ops.Tensor {
-	x := c.in[0]
-	switch {
-	case c.logits:
-		return x
-	case a.Activation == Softmax:
-		return c.flat(a.Activation.on(c.ops, c.lastAxis(x, c.node.shape)))
-	}
-	return a.Activation.on(c.ops, x)
-}
-
-func oneInput(in [][]int) error {
-	if len(in) != 1 {
-		return fmt.Errorf("called on %d nodes, takes 1", len(in))
+	if _, err := classOf(a); err != nil {
+		return fmt.Errorf("the activation %w", err)
 	}
 	return nil
+}
+
+type activation struct {
+	Function Object[ActivationFunction] `json:"activation"`
+}
+
+func init() { Register("Activation", activation{}) }
+
+// Activation applies a function to its input, along the last axis where that matters.
+func Activation(a ActivationFunction, opts ...LayerOption) *Layer {
+	return New(&activation{Object[ActivationFunction]{a}}, opts...)
+}
+
+func (a *activation) Activation() ActivationFunction { return a.Function.Value }
+
+func (a *activation) Build(b *Builder, in []Shape) Shape {
+	if err := checkActivation(a.Function.Value); err != nil {
+		b.Errorf("%w", err)
+	}
+	return b.One(in)
+}
+
+func (a *activation) Forward(c *Call) *ops.Tensor {
+	return c.Samples(c.Act.Apply(c, c.Vectors(0)))
 }

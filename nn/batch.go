@@ -72,10 +72,10 @@ func (b *batch) stage(c *chunk, from, n, staged int) {
 		b.gather(m.inputs[j].RowRange(staged, staged+n), x, from)
 	}
 	for j, y := range c.targets {
-		if y.labels != nil {
-			gather(b, m.targets[j].labels[staged:staged+n], y.labels, from)
+		if y.Labels != nil {
+			gather(b, m.targets[j].Labels[staged:staged+n], y.Labels, from)
 		} else {
-			b.gather(m.targets[j].values.RowRange(staged, staged+n), y.values, from)
+			b.gather(m.targets[j].Values.RowRange(staged, staged+n), y.Values, from)
 		}
 		to := m.weights[j][staged : staged+n]
 		if w := c.weights[j]; w != nil {
@@ -123,16 +123,16 @@ func (b *batch) grow(c *chunk, staged, n int) {
 		}
 	}
 	for j, y := range c.targets {
-		var t target
-		if y.labels != nil {
-			t.labels = make([]int32, rows)
+		var t Target
+		if y.Labels != nil {
+			t.Labels = make([]int32, rows)
 		} else {
-			t.values = kernels.NewMatrix(rows, y.values.Cols)
+			t.Values = kernels.NewMatrix(rows, y.Values.Cols)
 		}
 		w := make([]float32, rows)
 		if staged > 0 {
-			copy(t.labels, old.targets[j].labels)
-			copy(t.values.Data, old.targets[j].values.Data)
+			copy(t.Labels, old.targets[j].Labels)
+			copy(t.Values.Data, old.targets[j].Values.Data)
 			copy(w, old.weights[j])
 		}
 		m.targets, m.weights = append(m.targets, t), append(m.weights, w)

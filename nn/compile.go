@@ -59,7 +59,7 @@ type head struct {
 	loss    Loss
 	weight  float64
 	metrics []Metric
-	fused   bool // the loss works from the logits of the output's activation
+	fused   Fused // the loss, if it includes the output's activation
 
 	// Keras' names in the logs: "label_loss" and "label_accuracy", in a model of one output "" and "accuracy".
 	lossLog    string
@@ -68,14 +68,14 @@ type head struct {
 
 // Compile says how to train the model. It forgets the optimizer state of an earlier Compile; an error leaves that as it
 // was. While a Fit or a TrainOnBatch runs, as in a callback, it is [ErrBusy].
-func (m *Model) Compile(optimizer *Optimizer, opts ...CompileOption) error {
+func (m *Model) Compile(optimizer Optimizer, opts ...CompileOption) error {
 	if err := m.compile(optimizer, opts); err != nil {
 		return fmt.Errorf("nn: Compile: %w", err)
 	}
 	return nil
 }
 
-func (m *Model) compile(optimizer *Optimizer, opts []CompileOption) error {
+func (m *Model) compile(optimizer Optimizer, opts []CompileOption) error {
 	if err := m.hold(); err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (m *Model) compile(optimizer *Optimizer, opts []CompileOption) error {
 		errs = append(errs, o.applyCompile(&c))
 	}
 	heads, err := m.heads(c)
-	errs = append(errs, optimizer.checkNew(), err)
+	errs = append(errs, checkOptimizer(optimizer), err)
 	if err == nil {
 		for _, h := range heads {
 			errs = append(errs, h.checkNew())
@@ -99,7 +99,7 @@ func (m *Model) compile(optimizer *Optimizer, opts []CompileOption) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	m.trainer = newTrainer(m, *optimizer, heads)
+	m.trainer = newTrainer(m, copyOf(optimizer), heads)
 	m.trainer.start()
 	return nil
 }
@@ -131,8 +131,8 @@ func (m *Model) heads(c compilation) ([]*head, error) {
 		if err := h.check(); err != nil {
 			errs = append(errs, fmt.Errorf("output %q: %w", name, err))
 		}
-		if a, ok := n.layer.kind.(activated); ok {
-			h.fused = h.loss.fuses(a.activation())
+		if f, ok := h.loss.(Fused); ok && f.Fuses(n.layer.activation()) {
+			h.fused = f
 		}
 		prefix := ""
 		if len(m.outputs) > 1 {
@@ -152,22 +152,41 @@ func (m *Model) heads(c compilation) ([]*head, error) {
 	return heads, errors.Join(errs...)
 }
 
+// output is what the head's loss and metrics know of it.
+func (h *head) output() Output {
+	l, ok := h.loss.(interface{ Logits() bool })
+	return Output{
+		Shape:      h.node.Shape(),
+		Activation: h.node.lastActivation(),
+		Targets:    h.loss.Targets(),
+		Logits:     ok && l.Logits(),
+	}
+}
+
 func (h *head) check() error {
 	if len(h.node.shape) != 1 {
-		return fmt.Errorf("has shape %s, a loss needs one dimension: add Flatten", formatShape(h.node.shape))
+		return fmt.Errorf("has shape %s, a loss needs one dimension: add Flatten", h.node.shape)
 	}
 	if !(math.Abs(h.weight) <= math.MaxFloat32) {
 		return fmt.Errorf("loss weight %v is not finite in float32", h.weight)
 	}
-	if err := h.loss.check(h.node.features()); err != nil {
+	if _, err := classOf(h.loss); err != nil {
+		return fmt.Errorf("the loss %w", err)
+	}
+	out := h.output()
+	out.Activation = nil // checkNew looks at it
+	if err := h.loss.Check(out); err != nil {
 		return err
 	}
 	for i, metric := range h.metrics {
 		if metric == nil {
 			return fmt.Errorf("metric %d is nil", i)
 		}
-		if err := metric.serves(h); err != nil {
-			return err
+		if _, err := classOf(metric); err != nil {
+			return fmt.Errorf("metric %d: %w", i, err)
+		}
+		if _, err := metric.Start(h.output()); err != nil {
+			return fmt.Errorf("metric %s: %w", metric.Name(), err)
 		}
 		if slices.ContainsFunc(h.metrics[:i], func(m Metric) bool { return m.Name() == metric.Name() }) {
 			return fmt.Errorf("metric %s is given twice", metric.Name())
@@ -178,7 +197,8 @@ func (h *head) check() error {
 
 // checkNew reports what Compile refuses. A file may have it: it was written when Compile did not.
 func (h *head) checkNew() error {
-	err := h.loss.fits(h.node)
+	out := h.output()
+	err := errors.Join(h.loss.Check(out), out.checkActivated())
 	if vanishes(h.weight) {
 		err = errors.Join(err, fmt.Errorf("loss weight %v is 0 in float32", h.weight))
 	}
@@ -187,9 +207,6 @@ func (h *head) checkNew() error {
 	}
 	return nil
 }
-
-// vanishes reports whether v is 0 in float32 but not in float64.
-func vanishes(v float64) bool { return v != 0 && float32(v) == 0 }
 
 // logNames returns the names of all logs but those of validation.
 func logNames(heads []*head) []string {

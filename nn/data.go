@@ -62,16 +62,10 @@ func (l Labels) rows(int) (int, error) { return len(l), nil }
 type chunk struct {
 	rows    int
 	inputs  []kernels.Matrix // in the model's order
-	targets []target         // in the order of the heads
+	targets []Target         // in the order of the heads
 	weights [][]float32      // in the order of the heads; nil: 1 for every row
 	numbers []float32        // what Labels stand for
 	sum     [1]float32       // of some of the data
-}
-
-// A target is what an output should be: class labels or values, the other is empty.
-type target struct {
-	labels []int32
-	values kernels.Matrix
 }
 
 // checkDataset reports a nil and anything else that is neither Data nor a Stream, such as a pointer to Data.
@@ -296,6 +290,16 @@ func (c *chunk) fillInputs(m *Model, a Arrays) error {
 	return nil
 }
 
+// checkIndices checks the data of an input against the layers that look them up.
+func (m *Model) checkIndices(input *Node, x kernels.Matrix) error {
+	for _, n := range m.lookups[input] {
+		if err := kernels.CheckIndices(x, n.limit); err != nil {
+			return fmt.Errorf("%s: %w", n.layer.describe(), err)
+		}
+	}
+	return nil
+}
+
 // floats returns the numbers that labels, in rows of the given width, stand for.
 func (c *chunk) floats(labels Labels, width int) (Floats, error) {
 	from := len(c.numbers)
@@ -310,48 +314,48 @@ func (c *chunk) floats(labels Labels, width int) (Floats, error) {
 }
 
 // target returns a as the head's loss wants it.
-func (c *chunk) target(h *head, a Array) (target, error) {
+func (c *chunk) target(h *head, a Array) (Target, error) {
 	width := h.node.features()
 	switch a.(type) {
 	case Floats, Labels:
 	default: // nil, or a pointer to one of these
-		return target{}, fmt.Errorf("is %T, must be Floats or Labels", a)
+		return Target{}, fmt.Errorf("is %T, must be Floats or Labels", a)
 	}
 	have, err := a.rows(width)
 	if err != nil {
-		return target{}, err
+		return Target{}, err
 	}
 	if have != c.rows {
-		return target{}, fmt.Errorf("has %d rows, the inputs have %d", have, c.rows)
+		return Target{}, fmt.Errorf("has %d rows, the inputs have %d", have, c.rows)
 	}
 	numbers, _ := a.(Floats)
 	labels, isLabels := a.(Labels)
-	if h.loss.sparse() {
+	if h.loss.Targets() == Classes {
 		if !isLabels {
-			return target{}, fmt.Errorf("is %T, loss %s needs Labels", a, h.loss.Name())
+			return Target{}, fmt.Errorf("is %T, loss %s needs Labels", a, h.loss.Name())
 		}
-		return target{labels: labels}, checkLabels(labels, width)
+		return Target{Labels: labels}, checkLabels(labels, width)
 	}
 	if isLabels { // one column of numbers
 		if width != 1 {
-			return target{}, fmt.Errorf("is Labels, loss %s of %d columns needs Floats", h.loss.Name(), width)
+			return Target{}, fmt.Errorf("is Labels, loss %s of %d columns needs Floats", h.loss.Name(), width)
 		}
 		if numbers, err = c.floats(labels, width); err != nil {
-			return target{}, err
+			return Target{}, err
 		}
 	}
 	values := kernels.MatrixOf(numbers, c.rows, width)
 	if err := c.checkFinite(values); err != nil {
-		return target{}, err
+		return Target{}, err
 	}
-	if h.loss.probability() {
+	if h.loss.Targets() == Probabilities {
 		for i, v := range values.Data[:c.rows*width] {
 			if v < 0 || v > 1 {
-				return target{}, fmt.Errorf("row %d, column %d is %v, loss %s needs values from 0 to 1", i/width, i%width, v, h.loss.Name())
+				return Target{}, fmt.Errorf("row %d, column %d is %v, loss %s needs values from 0 to 1", i/width, i%width, v, h.loss.Name())
 			}
 		}
 	}
-	return target{values: values}, nil
+	return Target{Values: values}, nil
 }
 
 func checkLabels(labels []int32, classes int) error {
@@ -453,10 +457,10 @@ func (s *chunk) view(c *chunk, from, to int) {
 		s.inputs = append(s.inputs, x.RowRange(from, to))
 	}
 	for i, y := range c.targets {
-		if y.labels != nil {
-			y.labels = y.labels[from:to]
+		if y.Labels != nil {
+			y.Labels = y.Labels[from:to]
 		} else {
-			y.values = y.values.RowRange(from, to)
+			y.Values = y.Values.RowRange(from, to)
 		}
 		w := c.weights[i]
 		if w != nil {

@@ -121,7 +121,7 @@ func FuzzData(f *testing.F) {
 	f.Fuzz(func(t *testing.T, way byte, bytes []byte) {
 		b := dataBytes(bytes)
 		d := b.data()
-		optimizer := []*Optimizer{SGD(0.01), Adam(0.01), RMSprop(0.01)}[b.next()%3]
+		optimizer := []Optimizer{SGD(0.01), Adam(0.01), RMSprop(0.01)}[b.next()%3]
 		m := tandem(t, optimizer)
 		before := weightBits(m)
 		ctx := context.Background()

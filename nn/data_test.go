@@ -137,7 +137,7 @@ func TestDataIsLetGo(t *testing.T) {
 			return err
 		},
 		"Fit workers": func(d Data) error {
-			_, err := m.Fit(ctx, d, WithWorkers(2), ClassWeight("label", map[int]float64{1: 2}))
+			_, err := m.Fit(ctx, d, Workers(2), ClassWeight("label", map[int]float64{1: 2}))
 			return err
 		},
 		"Fit stream": func(d Data) error {
@@ -195,7 +195,7 @@ func TestDataIsNotWritten(t *testing.T) {
 	classes := map[int]float64{1: 2}
 	m := noisy(t)
 	for _, shuffle := range []bool{true, false} {
-		_, err := m.Fit(ctx, d, Shuffle(shuffle), BatchSize(8), Epochs(2), ClassWeight("label", classes), ValidationSplit(0.2), WithWorkers(2))
+		_, err := m.Fit(ctx, d, Shuffle(shuffle), BatchSize(8), Epochs(2), ClassWeight("label", classes), ValidationSplit(0.2), Workers(2))
 		require.NoError(t, err)
 		_, err = m.Fit(ctx, streamOf(part(d, 0, 5), part(d, 5, 37)), Shuffle(shuffle), BatchSize(8))
 		require.NoError(t, err)

@@ -1,37 +1,28 @@
 package nn
 
-import (
-	"fmt"
-
-	"github.com/espalier-ml/espalier/ops"
-)
+import "github.com/espalier-ml/espalier/ops"
 
 type dropout struct {
 	Rate float64 `json:"rate"`
 }
 
+func init() { Register("Dropout", dropout{}) }
+
 // Dropout zeroes each element with probability rate in training and scales the others by 1/(1-rate); at inference it
 // passes its input on.
-func Dropout(rate float64, opts ...LayerOption) *Layer { return newLayer(&dropout{rate}, opts...) }
+func Dropout(rate float64, opts ...LayerOption) *Layer { return New(&dropout{rate}, opts...) }
 
-func (d *dropout) class() string { return "Dropout" }
-
-func (d *dropout) build(in [][]int) ([]int, []param, error) {
-	if err := oneInput(in); err != nil {
-		return nil, nil, err
-	}
+func (d *dropout) Build(b *Builder, in []Shape) Shape {
 	if !(d.Rate >= 0 && d.Rate < 1) {
-		return nil, nil, fmt.Errorf("rate %v is not in [0, 1)", d.Rate)
+		b.Errorf("rate %v is not in [0, 1)", d.Rate)
 	}
-	return in[0], nil, nil
+	b.SameInServing()
+	return b.One(in)
 }
 
-func (d *dropout) forward(c *call) *ops.Tensor {
-	if !c.training || d.Rate == 0 {
-		return c.in[0]
+func (d *dropout) Forward(c *Call) *ops.Tensor {
+	if !c.Training() || d.Rate == 0 {
+		return c.In(0)
 	}
-	// One stream per step, layer and call, so that no layer's draws depend on another's.
-	stream := hash(c.node.layer.name) + uint64(c.index)
-	c.random.Seed(c.seed, stream)
-	return c.ops.Dropout(c.in[0], d.Rate, &c.random)
+	return c.Dropout(c.In(0), d.Rate, c.Random())
 }

@@ -28,7 +28,7 @@ func TestEmbeddingIsOneHotDense(t *testing.T) {
 		oneHot[i*words+int(indices[i])] = 1
 		y[i] = float32(random.NormFloat64())
 	}
-	for name, optimizer := range map[string]*Optimizer{"sgd": SGD(0.1), "momentum": momentum, "nesterov": nesterov, "adam": Adam(0.01), "rmsprop": RMSprop(0.01)} {
+	for name, optimizer := range map[string]Optimizer{"sgd": SGD(0.1), "momentum": momentum, "nesterov": nesterov, "adam": Adam(0.01), "rmsprop": RMSprop(0.01)} {
 		t.Run(name, func(t *testing.T) {
 			train := func(x *Node, h *Node, data Array) (*Model, [][]float32) {
 				m, err := NewModel([]*Node{x}, []*Node{Dense(1, Linear, Name("y")).On(Dense(4, Tanh, Name("h")).On(h))})
@@ -69,8 +69,8 @@ func TestEmbeddingShapesAndWeights(t *testing.T) {
 	build := func(opts ...ModelOption) *Model {
 		x := Input("x", 3)
 		e := Embedding(1000, 8, Name("e")).On(x)
-		require.Equal(t, []int{3, 8}, e.Shape())
-		require.Equal(t, []int{1, 3, 8}, Embedding(1000, 8).On(Reshape([]int{1, 3}).On(x)).Shape())
+		require.Equal(t, Shape{3, 8}, e.Shape())
+		require.Equal(t, Shape{1, 3, 8}, Embedding(1000, 8).On(Reshape([]int{1, 3}).On(x)).Shape())
 		m, err := NewModel([]*Node{x}, []*Node{e}, opts...)
 		require.NoError(t, err)
 		return m
@@ -79,7 +79,7 @@ func TestEmbeddingShapesAndWeights(t *testing.T) {
 	require.Len(t, m.Weights(), 1)
 	w := m.Weights()[0]
 	require.Equal(t, "e/embeddings", w.Name)
-	require.Equal(t, []int{1000, 8}, w.Shape)
+	require.Equal(t, Shape{1000, 8}, w.Shape)
 	require.Equal(t, w.Data, build(Seed(0)).Weights()[0].Data)
 	require.NotEqual(t, w.Data, build(Seed(1)).Weights()[0].Data)
 	sum, squares := 0.0, 0.0

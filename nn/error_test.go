@@ -22,7 +22,7 @@ var (
 
 // tandem is a model of two inputs, x (3) and c (2), and two outputs, label (4 classes) and value (2 columns), compiled
 // but not trained.
-func tandem(t testing.TB, optimizer *Optimizer, opts ...ModelOption) *Model {
+func tandem(t testing.TB, optimizer Optimizer, opts ...ModelOption) *Model {
 	x, c := Input("x", 3), Input("c", 2)
 	h := Dense(5, Tanh, Name("trunk")).On(Concatenate(Name("join")).On(x, c))
 	label := Dense(4, Softmax, Name("label")).On(h)
@@ -347,12 +347,14 @@ func TestProbabilityErrors(t *testing.T) {
 	}
 }
 
+// set changes an optimizer.
+func set[T any](o *T, change func(*T)) *T { change(o); return o }
+
 func TestCompileErrors(t *testing.T) {
 	losses := Losses{"label": SparseCategoricalCrossentropy(), "value": MSE()}
-	set := func(o *Optimizer, change func(*Optimizer)) *Optimizer { change(o); return o }
 	for _, c := range []struct {
 		name      string
-		optimizer *Optimizer
+		optimizer Optimizer
 		opts      []CompileOption
 		want      []string
 	}{
@@ -368,33 +370,30 @@ func TestCompileErrors(t *testing.T) {
 		{"metric without loss", Adam(1), []CompileOption{Losses{"label": nil, "value": MSE()}, Metrics{"label": {Accuracy()}}}, []string{`output "label": has metrics but no loss`}},
 		{"metric nil", Adam(1), []CompileOption{losses, Metrics{"label": {Accuracy(), nil}}}, []string{`output "label": metric 1 is nil`}},
 		{"metric twice", Adam(1), []CompileOption{losses, Metrics{"value": {MAE(), MAE()}}}, []string{`output "value": metric mae is given twice`}},
-		{"MAE of labels", Adam(1), []CompileOption{losses, Metrics{"label": {MAE()}}}, []string{`output "label": metric mae needs targets that are Floats, loss sparse_categorical_crossentropy has Labels`}},
+		{"MAE of labels", Adam(1), []CompileOption{losses, Metrics{"label": {MAE()}}}, []string{`output "label": metric mae: needs targets that are Floats, those of the output's loss are Labels`}},
 		{"loss weight NaN", Adam(1), []CompileOption{losses, LossWeights{"value": math.NaN()}}, []string{`output "value": loss weight NaN is not finite`}},
 		{"loss weight beyond float32", Adam(1), []CompileOption{losses, LossWeights{"value": 1e39}}, []string{`output "value": loss weight 1e+39`}},
 		{"optimizer nil", nil, []CompileOption{losses}, []string{"optimizer is nil"}},
-		{"optimizer zero", &Optimizer{}, []CompileOption{losses}, []string{`unknown optimizer "": valid are ["sgd" "adam" "rmsprop"]`}},
+		{"optimizer zero", &AdamOptimizer{}, []CompileOption{losses}, []string{"optimizer adam: epsilon 0 must be positive"}},
+		{"optimizer nil pointer", (*AdamOptimizer)(nil), []CompileOption{losses}, []string{"the optimizer is a nil *nn.AdamOptimizer"}},
 		{"learning rate -1", SGD(-1), []CompileOption{losses}, []string{"optimizer sgd: learning rate -1"}},
 		{"learning rate NaN", Adam(math.NaN()), []CompileOption{losses}, []string{"optimizer adam: learning rate NaN"}},
 		{"learning rate Inf", RMSprop(math.Inf(1)), []CompileOption{losses}, []string{"optimizer rmsprop: learning rate +Inf"}},
 		{"learning rate beyond float32", SGD(1e39), []CompileOption{losses}, []string{"learning rate 1e+39"}},
-		{"momentum 1", set(SGD(1), func(o *Optimizer) { o.Momentum = 1 }), []CompileOption{losses}, []string{"momentum 1 is not in [0, 1)"}},
-		{"beta 1", set(Adam(1), func(o *Optimizer) { o.Beta1 = -0.1 }), []CompileOption{losses}, []string{"beta 1 -0.1"}},
-		{"beta 2", set(Adam(1), func(o *Optimizer) { o.Beta2 = math.NaN() }), []CompileOption{losses}, []string{"beta 2 NaN"}},
-		{"rho", set(RMSprop(1), func(o *Optimizer) { o.Rho = 2 }), []CompileOption{losses}, []string{"rho 2"}},
-		{"epsilon 0", set(Adam(1), func(o *Optimizer) { o.Epsilon = 0 }), []CompileOption{losses}, []string{"epsilon 0 must be positive"}},
-		{"epsilon 0 in float32", set(Adam(1), func(o *Optimizer) { o.Epsilon = 1e-60 }), []CompileOption{losses}, []string{"epsilon 1e-60"}},
+		{"momentum 1", set(SGD(1), func(o *SGDOptimizer) { o.Momentum = 1 }), []CompileOption{losses}, []string{"momentum 1 is not in [0, 1)"}},
+		{"beta 1", set(Adam(1), func(o *AdamOptimizer) { o.Beta1 = -0.1 }), []CompileOption{losses}, []string{"beta 1 -0.1"}},
+		{"beta 2", set(Adam(1), func(o *AdamOptimizer) { o.Beta2 = math.NaN() }), []CompileOption{losses}, []string{"beta 2 NaN"}},
+		{"rho", set(RMSprop(1), func(o *RMSpropOptimizer) { o.Rho = 2 }), []CompileOption{losses}, []string{"rho 2"}},
+		{"epsilon 0", set(Adam(1), func(o *AdamOptimizer) { o.Epsilon = 0 }), []CompileOption{losses}, []string{"epsilon 0 must be positive"}},
+		{"epsilon 0 in float32", set(Adam(1), func(o *AdamOptimizer) { o.Epsilon = 1e-60 }), []CompileOption{losses}, []string{"epsilon 1e-60"}},
 		{"learning rate 0 in float32", Adam(1e-60), []CompileOption{losses}, []string{"optimizer adam: learning rate 1e-60 is 0 in float32"}},
-		{"first step beyond float32", set(Adam(1e38), func(o *Optimizer) { o.Beta1 = 0.999 }), []CompileOption{losses}, []string{"optimizer adam: learning rate 1e+38 over 1 - beta 1 of 0.999", "beyond float32"}},
-		{"momentum 1 in float32", set(SGD(1), func(o *Optimizer) { o.Momentum = 1 - 1e-9 }), []CompileOption{losses}, []string{"optimizer sgd: momentum 0.999999999 is 1 in float32"}},
-		{"momentum 0 in float32", set(SGD(1), func(o *Optimizer) { o.Momentum = 1e-60 }), []CompileOption{losses}, []string{"optimizer sgd: momentum 1e-60 is 0 in float32"}},
-		{"rho 1 in float32", set(RMSprop(1), func(o *Optimizer) { o.Rho = 1 - 1e-9 }), []CompileOption{losses}, []string{"optimizer rmsprop: rho 0.999999999 is 1 in float32"}},
-		{"beta 2 0 in float32", set(Adam(1), func(o *Optimizer) { o.Beta2 = 1e-60 }), []CompileOption{losses}, []string{"beta 2 1e-60 is 0 in float32"}},
-		{"epsilon beyond float32", set(Adam(1), func(o *Optimizer) { o.Epsilon = 1e39 }), []CompileOption{losses}, []string{"epsilon 1e+39"}},
-		{"field of another optimizer", set(Adam(1), func(o *Optimizer) { o.Momentum = 0.9 }), []CompileOption{losses}, []string{"optimizer adam: has no momentum, which is set to 0.9"}},
-		{"betas of sgd", set(SGD(1), func(o *Optimizer) { o.Beta1 = 0.9 }), []CompileOption{losses}, []string{"optimizer sgd: has no beta 1"}},
-		{"epsilon of sgd", set(SGD(1), func(o *Optimizer) { o.Epsilon = 0.1 }), []CompileOption{losses}, []string{"optimizer sgd: has no epsilon, which is set to 0.1"}},
-		{"nesterov without momentum", set(SGD(1), func(o *Optimizer) { o.Nesterov = true }), []CompileOption{losses}, []string{"optimizer sgd: Nesterov needs Momentum"}},
-		{"nesterov of adam", set(Adam(1), func(o *Optimizer) { o.Nesterov = true }), []CompileOption{losses}, []string{"Nesterov needs Momentum"}},
+		{"first step beyond float32", set(Adam(1e38), func(o *AdamOptimizer) { o.Beta1 = 0.999 }), []CompileOption{losses}, []string{"optimizer adam: learning rate 1e+38 over 1 - beta 1 of 0.999", "beyond float32"}},
+		{"momentum 1 in float32", set(SGD(1), func(o *SGDOptimizer) { o.Momentum = 1 - 1e-9 }), []CompileOption{losses}, []string{"optimizer sgd: momentum 0.999999999 is 1 in float32"}},
+		{"momentum 0 in float32", set(SGD(1), func(o *SGDOptimizer) { o.Momentum = 1e-60 }), []CompileOption{losses}, []string{"optimizer sgd: momentum 1e-60 is 0 in float32"}},
+		{"rho 1 in float32", set(RMSprop(1), func(o *RMSpropOptimizer) { o.Rho = 1 - 1e-9 }), []CompileOption{losses}, []string{"optimizer rmsprop: rho 0.999999999 is 1 in float32"}},
+		{"beta 2 0 in float32", set(Adam(1), func(o *AdamOptimizer) { o.Beta2 = 1e-60 }), []CompileOption{losses}, []string{"beta 2 1e-60 is 0 in float32"}},
+		{"epsilon beyond float32", set(Adam(1), func(o *AdamOptimizer) { o.Epsilon = 1e39 }), []CompileOption{losses}, []string{"epsilon 1e+39"}},
+		{"nesterov without momentum", set(SGD(1), func(o *SGDOptimizer) { o.Nesterov = true }), []CompileOption{losses}, []string{"optimizer sgd: Nesterov needs Momentum"}},
 		{"loss weight 0 in float32", Adam(1), []CompileOption{losses, LossWeights{"value": -1e-60}}, []string{`output "value": loss weight -1e-60 is 0 in float32`}},
 		{"losses twice", Adam(1), []CompileOption{Losses{"label": nil}, losses}, []string{"Losses are given twice"}},
 		{"loss weights twice", Adam(1), []CompileOption{losses, LossWeights{"label": 2}, LossWeights{"value": 2}}, []string{"LossWeights are given twice"}},
@@ -510,12 +509,12 @@ func TestGraphErrors(t *testing.T) {
 		{"units -3", func(_ *Model, x *Node) (_, _ []*Node) { return nodes(x), nodes(Dense(-3, Linear, Name("y")).On(x)) }, []string{`has -3 units`}},
 		{"units absurd", func(_ *Model, x *Node) (_, _ []*Node) {
 			return nodes(x), nodes(Dense(math.MaxInt, Linear, Name("y")).On(x))
-		}, []string{`layer "y" (Dense): shape (`, "more than 2147483647 elements"}},
+		}, []string{`layer "y" (Dense): kernel: shape (`, "more than 2147483647 elements"}},
 		{"kernel absurd", func(_ *Model, x *Node) (_, _ []*Node) {
 			return nodes(x), nodes(Dense(1<<30, Linear, Name("y")).On(x))
-		}, []string{`layer "y" (Dense): shape (4, 1073741824) has more than`}},
+		}, []string{`layer "y" (Dense): kernel: shape (4, 1073741824) has more than`}},
 		{"activation unknown", func(_ *Model, x *Node) (_, _ []*Node) {
-			return nodes(x), nodes(Dense(1, 77, Name("y")).On(x), Activation(6, Name("z")).On(x))
+			return nodes(x), nodes(Dense(1, ActivationKind(77), Name("y")).On(x), Activation(ActivationKind(6), Name("z")).On(x))
 		}, []string{`layer "y" (Dense): unknown activation ActivationKind(77): valid are ["linear" "relu" "sigmoid" "tanh" "softmax" "gelu"]`, `layer "z" (Activation): unknown activation ActivationKind(6)`}},
 		{"dropout 1", func(_ *Model, x *Node) (_, _ []*Node) { return nodes(x), nodes(Dropout(1, Name("y")).On(x)) }, []string{`layer "y" (Dropout): rate 1 is not in [0, 1)`}},
 		{"dropout NaN", func(_ *Model, x *Node) (_, _ []*Node) {
@@ -526,7 +525,7 @@ func TestGraphErrors(t *testing.T) {
 		}, []string{`layer "y" (Embedding): has input dimension 0, valid are 1 to 16777216`, `layer "z" (Embedding): has output dimension -2, needs at least 1`}},
 		{"embedding absurd", func(_ *Model, x *Node) (_, _ []*Node) {
 			return nodes(x), nodes(Embedding(1<<24+1, 1, Name("y")).On(x), Embedding(1<<24, 128, Name("z")).On(x), Embedding(1, 1<<30, Name("w")).On(x))
-		}, []string{`layer "y" (Embedding): has input dimension 16777217`, `layer "z" (Embedding): shape (16777216, 128) has more than`, `layer "w" (Embedding): shape (4, 1073741824) has more than`}},
+		}, []string{`layer "y" (Embedding): has input dimension 16777217`, `layer "z" (Embedding): embeddings: shape (16777216, 128) has more than`, `layer "w" (Embedding): shape (4, 1073741824) has more than`}},
 		{"embedding of two", func(_ *Model, x *Node) (_, _ []*Node) {
 			return nodes(x), nodes(Embedding(2, 1, Name("y")).On(x, x))
 		}, []string{`layer "y" (Embedding): called on 2 nodes, takes 1`}},
@@ -558,7 +557,7 @@ func TestGraphErrors(t *testing.T) {
 				panic(err)
 			}
 			return nodes(x), nodes(trunk.On(x))
-		}, []string{`layer "trunk" (Dense): input 0 has 4 features, weights expect 5`}},
+		}, []string{`layer "trunk" (Dense): kernel is (5, 5), this call asks for (4, 5)`}},
 		{"two layers", func(_ *Model, x *Node) (_, _ []*Node) {
 			return nodes(x), nodes(Dense(0, Linear, Name("y")).On(x), Dropout(2, Name("z")).On(x))
 		}, []string{`layer "y" (Dense): has 0 units`, `layer "z" (Dropout): rate 2`}},
@@ -722,8 +721,8 @@ func TestFailuresInTheMiddle(t *testing.T) {
 
 // A gradient can overflow although the loss does not.
 func TestOverflowingGradient(t *testing.T) {
-	for _, optimizer := range []*Optimizer{SGD(0.1), Adam(0.1), RMSprop(0.1)} {
-		t.Run(optimizer.Algorithm, func(t *testing.T) {
+	for _, optimizer := range []Optimizer{SGD(0.1), Adam(0.1), RMSprop(0.1)} {
+		t.Run(className(optimizer), func(t *testing.T) {
 			x := Input("x", 1)
 			m, err := NewModel([]*Node{x}, []*Node{Dense(1, Linear, NoBias(), Name("y")).On(Dense(1, Linear, NoBias(), Name("h")).On(x))})
 			require.NoError(t, err)
@@ -742,7 +741,7 @@ func TestOverflowingGradient(t *testing.T) {
 func TestDivergence(t *testing.T) {
 	for _, c := range []struct {
 		name      string
-		optimizer *Optimizer
+		optimizer Optimizer
 	}{{"sgd", SGD(1e25)}, {"adam", Adam(1e25)}, {"rmsprop", RMSprop(1e25)}} {
 		t.Run(c.name, func(t *testing.T) {
 			m, d := tandem(t, c.optimizer), tandemData(10)

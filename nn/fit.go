@@ -10,56 +10,7 @@ import (
 	"math/rand/v2"
 	"runtime/debug"
 	"slices"
-
-	"github.com/espalier-ml/espalier/kernels"
 )
-
-// Logs are losses and metrics under Keras' names: "loss" for the total; for models of several outputs also
-// "label_loss" and "label_accuracy", of one output "accuracy". Validation values start with "val_".
-type Logs map[string]float64
-
-// A History holds the logs of every epoch that was completed.
-type History struct {
-	Epochs []int                // numbers of the epochs, from 0
-	Logs   map[string][]float64 // one value per epoch
-}
-
-// Names returns the names of the logs in alphabetical order.
-func (h *History) Names() []string { return slices.Sorted(maps.Keys(h.Logs)) }
-
-// A Progress tells a callback where training is.
-type Progress struct {
-	Model    *Model
-	Epoch    int // from 0
-	Epochs   int
-	Batch    int      // from 0: the batch just done
-	Batches  int      // in an epoch; 0 before the first epoch of a Stream has ended
-	Logs     Logs     // means over the epoch so far; with validation at the end of an epoch
-	LogNames []string // of the logs at the end of an epoch, also before there are any; to be read only
-
-	states map[any]any // see stateOf
-}
-
-// A Callback is called while Fit runs; nil functions are skipped. An error ends Fit and is returned by it, except
-// [ErrStop], which ends it without one.
-//
-// Its functions run between two training steps. There [Model.Evaluate] and [Model.Predict] compute with the weights as they
-// are and change nothing, [Model.Save] writes a model from which training can go on, [Model.SetWeights],
-// [Model.SetLearningRate] and [Layer.SetTrainable] act from the next step on, and Fit, TrainOnBatch and Compile of the same
-// model are [ErrBusy].
-//
-// The callbacks of this package may be given to several Fits, also at the same time: each has a state of its own. One whose
-// functions keep a state is as safe as that.
-type Callback struct {
-	Begin    func(Progress) error // before the first epoch
-	BatchEnd func(Progress) error
-	EpochEnd func(Progress) error
-	End      func(Progress) error // after the last epoch or ErrStop, not after an error
-	Logs     []string             // names of logs that EpochEnd adds to Progress.Logs: later callbacks can watch them, a History does not have them
-}
-
-// ErrStop, returned by a callback, ends training as if the epochs were over.
-var ErrStop = errors.New("stop training")
 
 // ErrBusy is the error of Fit, TrainOnBatch and Compile while one of them works on the same model: in another goroutine, or
 // because a callback or a Stream calls them.
@@ -67,9 +18,6 @@ var ErrBusy = errors.New("the model is busy in another Fit, TrainOnBatch or Comp
 
 // A FitOption configures Fit. If an option is given twice the last one counts, but [Callbacks] and [ClassWeight] add up.
 type FitOption interface{ applyFit(*fitConfig) }
-
-// An EvaluateOption configures Evaluate. If an option is given twice the last one counts.
-type EvaluateOption interface{ applyEvaluate(*fitConfig) }
 
 type fitConfig struct {
 	epochs     int
@@ -89,7 +37,7 @@ type fitConfig struct {
 type fitOption func(*fitConfig)
 
 func (o fitOption) applyFit(c *fitConfig)  { o(c) }
-func (o seedOption) applyFit(c *fitConfig) { c.seed = uint64(o) }
+func (o SeedOption) applyFit(c *fitConfig) { c.seed = uint64(o) }
 
 // Epochs sets how often Fit goes through the data; the default is 1.
 func Epochs(n int) FitOption { return fitOption(func(c *fitConfig) { c.epochs = n }) }
@@ -98,18 +46,14 @@ func Epochs(n int) FitOption { return fitOption(func(c *fitConfig) { c.epochs = 
 // resumed run trains Epochs - n epochs.
 func InitialEpoch(n int) FitOption { return fitOption(func(c *fitConfig) { c.initial = n }) }
 
-type batchSizeOption int
+// A BatchSizeOption is a number of rows.
+type BatchSizeOption int
 
 // BatchSize sets the rows of a batch; the default is 32, as in Keras.
-func BatchSize(rows int) interface {
-	FitOption
-	EvaluateOption
-} {
-	return batchSizeOption(rows)
-}
+func BatchSize(rows int) BatchSizeOption { return BatchSizeOption(rows) }
 
-func (o batchSizeOption) applyFit(c *fitConfig)      { c.size = int(o) }
-func (o batchSizeOption) applyEvaluate(c *fitConfig) { c.size = int(o) }
+func (o BatchSizeOption) applyFit(c *fitConfig)      { c.size = int(o) }
+func (o BatchSizeOption) applyEvaluate(c *fitConfig) { c.size = int(o) }
 
 // Shuffle says whether each epoch takes the rows in a new order, drawn from the seed; the default is true. The rows of a
 // Stream are shuffled within each chunk.
@@ -171,9 +115,9 @@ func (m *Model) fit(ctx context.Context, data Dataset, opts []FitOption, history
 	if err != nil {
 		return err
 	}
-	defer f.forget()
-	defer f.share(f.workers)()
-	if f.fitConfig.profile != nil {
+	defer f.trainer.forget()
+	defer f.trainer.share(f.workers)()
+	if f.profile != nil {
 		f.startProfile()
 		defer f.stopProfile()
 	}
@@ -181,7 +125,7 @@ func (m *Model) fit(ctx context.Context, data Dataset, opts []FitOption, history
 		err = nil
 	}
 	if p := f.trainer.profile; p != nil {
-		if failed := p.write(f.fitConfig.profile); failed != nil {
+		if failed := p.write(f.profile); failed != nil {
 			err = errors.Join(err, fmt.Errorf("profile: %w", failed))
 		}
 	}
@@ -199,20 +143,20 @@ func (m *Model) hold() error {
 func (m *Model) release() { m.busy.Store(false) }
 
 func (f *fit) startProfile() {
-	p := newProfile(f.model)
-	f.trainer.profile, f.runner.profile = p, p
-	f.runner.tape.TimeBackward(p.backward)
+	p := newProfile(f.trainer.model)
+	f.trainer.profile, f.trainer.runner.profile = p, p
+	f.trainer.runner.tape.TimeBackward(p.backward)
 }
 
 func (f *fit) stopProfile() {
-	f.trainer.profile, f.runner.profile = nil, nil
-	f.runner.tape.TimeBackward(nil)
+	f.trainer.profile, f.trainer.runner.profile = nil, nil
+	f.trainer.runner.tape.TimeBackward(nil)
 }
 
 // A fit is one run of Fit.
 type fit struct {
 	fitConfig
-	*trainer
+	trainer *trainer
 	train   Dataset
 	weights classWeights
 	at      Progress
@@ -256,7 +200,7 @@ func (m *Model) newFit(ctx context.Context, data Dataset, opts []FitOption) (*fi
 		return nil, errors.New("validation data and a validation split exclude each other")
 	}
 	f.at = Progress{Model: m, Epoch: f.initial, Epochs: f.epochs}
-	if err := errors.Join(f.checkClassWeights(), checkLogNames(f.heads)); err != nil {
+	if err := errors.Join(f.checkClassWeights(), checkLogNames(f.trainer.heads)); err != nil {
 		return nil, err
 	}
 	if err := f.checkData(); err != nil {
@@ -271,7 +215,7 @@ var errNilContext = errors.New("the context is nil")
 
 // nameLogs tells each callback which logs there will be when it is called, and gives it a place for its state.
 func (f *fit) nameLogs() error {
-	names := logNames(f.heads)
+	names := logNames(f.trainer.heads)
 	if f.validation != nil {
 		for _, name := range names {
 			names = append(names, "val_"+name)
@@ -292,7 +236,7 @@ func (f *fit) nameLogs() error {
 
 func (f *fit) checkClassWeights() error {
 	heads := map[string]*head{}
-	for _, h := range f.heads {
+	for _, h := range f.trainer.heads {
 		heads[h.name] = h
 	}
 	if err := checkUnknown("output in ClassWeight", f.classes, heads); err != nil {
@@ -316,7 +260,7 @@ func (f *fit) checkClassWeights() error {
 func (f *fit) checkData() error {
 	data, inMemory := f.train.(Data)
 	if inMemory {
-		c, err := f.model.check(data)
+		c, err := f.trainer.model.check(data)
 		if err != nil {
 			return err
 		}
@@ -334,7 +278,7 @@ func (f *fit) checkData() error {
 		return errors.New("a validation split needs Data, not a Stream")
 	}
 	if data, ok := f.validation.(Data); ok {
-		c, err := f.model.check(data)
+		c, err := f.trainer.model.check(data)
 		if err != nil {
 			return fmt.Errorf("validation data: %w", err)
 		}
@@ -346,7 +290,7 @@ func (f *fit) checkData() error {
 func (f *fit) run(ctx context.Context, history *History) error {
 	err := f.loop(ctx, history)
 	if errors.Is(err, ErrStop) {
-		err = f.checkState() // the epoch may not have ended
+		err = f.trainer.checkState() // the epoch may not have ended
 	}
 	if err != nil {
 		return err
@@ -362,17 +306,20 @@ func (f *fit) loop(ctx context.Context, history *History) error {
 	b := &batch{size: f.size}
 	for epoch := f.initial; epoch < f.epochs; epoch++ {
 		f.at.Epoch = epoch
-		sum := newTally(f.trainer)
+		sum, err := newTally(f.trainer)
+		if err != nil {
+			return err
+		}
 		if err := f.epoch(ctx, b, sum); err != nil {
 			return err
 		}
-		if err := f.checkState(); err != nil {
+		if err := f.trainer.checkState(); err != nil {
 			return fmt.Errorf("epoch %d: %w", epoch, err)
 		}
 		f.at.Logs = sum.logs(f.trainer, Logs{})
 		if f.validation != nil {
 			f.trainer.profile.pause()
-			logs, err := f.evaluate(ctx, f.validation.chunks(f.model), f.size)
+			logs, err := f.trainer.evaluate(ctx, f.validation.chunks(f.trainer.model), f.size)
 			if err != nil {
 				return fmt.Errorf("epoch %d, validation: %w", epoch, err)
 			}
@@ -393,17 +340,17 @@ func (f *fit) loop(ctx context.Context, history *History) error {
 
 func (f *fit) epoch(ctx context.Context, b *batch, sum *tally) error {
 	if b.random = nil; f.shuffle {
-		b.random = rand.New(rand.NewPCG(f.seed, uint64(f.iterations)))
+		b.random = rand.New(rand.NewPCG(f.seed, uint64(f.trainer.iterations)))
 	}
 	f.at.Batch = 0
 	f.trainer.profile.start()
-	for b, err := range b.batches(f.train.chunks(f.model)) {
+	for b, err := range b.batches(f.train.chunks(f.trainer.model)) {
 		if err == nil {
 			err = ctx.Err()
 		}
 		f.trainer.profile.lap(inData)
 		if err == nil {
-			err = f.step(b, f.seed, f.weights, sum)
+			err = f.trainer.step(b, f.seed, f.weights, sum)
 		}
 		if err != nil {
 			return fmt.Errorf("epoch %d, batch %d: %w", f.at.Epoch, f.at.Batch, err)
@@ -452,103 +399,4 @@ func (f *fit) callOne(i int, hook func(Progress) error) (err error) {
 	p := f.at
 	p.LogNames, p.states = f.names[i], f.states[i]
 	return hook(p)
-}
-
-// TrainOnBatch takes one training step on all rows of d and returns the losses and metrics from before the update. It
-// allocates nothing once it has seen batches of the size: the logs are overwritten by the next call. It does not write to d
-// and keeps nothing of it. Its errors are those of a step of Fit, [ErrNonFinite] and [ErrBusy] among them; weights that
-// this update drives out of the finite range are an error of the next step, if they reach its loss, and of Save.
-func (m *Model) TrainOnBatch(d Data) (Logs, error) {
-	logs, err := m.trainOnBatch(d)
-	if err != nil {
-		return nil, fmt.Errorf("nn: TrainOnBatch: %w", err)
-	}
-	return logs, nil
-}
-
-func (m *Model) trainOnBatch(d Data) (Logs, error) {
-	if err := m.hold(); err != nil {
-		return nil, err
-	}
-	defer m.release()
-	t := m.trainer
-	if t == nil {
-		return nil, ErrNotCompiled
-	}
-	defer t.forget()
-	t.sum.reset()
-	if err := t.batch.fill(m, d); err != nil {
-		return nil, err
-	}
-	if err := t.step(&t.batch, m.seed, nil, t.sum); err != nil {
-		return nil, err
-	}
-	return t.sum.logs(t, t.logs), nil
-}
-
-// Evaluate returns the losses and metrics of the model over the data. It changes nothing and works in memory of its own: it
-// may be called by callbacks of Fit, and from several goroutines while nothing trains the model. A loss that is not finite
-// is [ErrNonFinite].
-func (m *Model) Evaluate(ctx context.Context, data Dataset, opts ...EvaluateOption) (Logs, error) {
-	logs, err := m.evaluate(ctx, data, opts)
-	if err != nil {
-		return nil, fmt.Errorf("nn: Evaluate: %w", err)
-	}
-	return logs, nil
-}
-
-func (m *Model) evaluate(ctx context.Context, data Dataset, opts []EvaluateOption) (Logs, error) {
-	c := fitConfig{size: 32}
-	for i, o := range opts {
-		if o == nil {
-			return nil, errNilOption(i)
-		}
-		o.applyEvaluate(&c)
-	}
-	if m.trainer == nil {
-		return nil, ErrNotCompiled
-	}
-	if c.size < 1 {
-		return nil, fmt.Errorf("batch size %d is below 1", c.size)
-	}
-	if ctx == nil {
-		return nil, errNilContext
-	}
-	if err := checkDataset(data); err != nil {
-		return nil, fmt.Errorf("the data %w", err)
-	}
-	own := newTrainer(m, m.trainer.optimizer, m.trainer.heads) // that of the model may be in a Fit
-	defer own.share(c.workers)()
-	return own.evaluate(ctx, data.chunks(m), c.size)
-}
-
-// Predict returns each output, [rows, features], by name. A row's result does not depend on the other rows. It may be
-// called by callbacks of Fit, and from several goroutines while nothing trains the model.
-func (m *Model) Predict(inputs Arrays) (map[string]kernels.Matrix, error) {
-	c, batch := &chunk{}, &chunk{}
-	if err := c.fillInputs(m, inputs); err != nil {
-		return nil, fmt.Errorf("nn: Predict: %w", err)
-	}
-	r := newRunner(m, nil)
-	results := map[string]kernels.Matrix{}
-	for _, n := range m.outputs {
-		results[n.layer.name] = kernels.NewMatrix(c.rows, n.features())
-	}
-	const size = 256 // rows at a time: bounds the tape's memory
-	for from := 0; from < c.rows; from += size {
-		to := min(from+size, c.rows)
-		batch.view(c, from, to)
-		r.run(batch.inputs, false, 0)
-		if err := r.tape.Err(); err != nil {
-			return nil, fmt.Errorf("nn: Predict: %w", err)
-		}
-		for i, n := range m.nodes {
-			if slices.Contains(m.outputs, n) {
-				result := results[n.layer.name]
-				cols := result.Cols
-				copy(result.Data[from*cols:to*cols], r.values[i].Data)
-			}
-		}
-	}
-	return results, nil
 }

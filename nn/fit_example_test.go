@@ -178,11 +178,11 @@ func ExampleProfile() {
 }
 
 // Two workers share what is large; the result is the same.
-func ExampleWithWorkers() {
+func ExampleWorkers() {
 	data := circle(20)
 	one, two := circleModel(), circleModel()
 	for workers, m := range map[int]*nn.Model{1: one, 2: two} {
-		if _, err := m.Fit(context.Background(), data, nn.WithWorkers(workers)); err != nil {
+		if _, err := m.Fit(context.Background(), data, nn.Workers(workers)); err != nil {
 			log.Fatal(err)
 		}
 	}

@@ -293,8 +293,8 @@ func TestClassWeights(t *testing.T) {
 func TestFrozenLayers(t *testing.T) {
 	for _, c := range []struct {
 		name      string
-		optimizer *Optimizer
-	}{{"sgd", SGD(0.1)}, {"momentum", &Optimizer{Algorithm: "sgd", LearningRate: 0.1, Momentum: 0.9}}, {"adam", Adam(0.01)}, {"rmsprop", RMSprop(0.01)}} {
+		optimizer Optimizer
+	}{{"sgd", SGD(0.1)}, {"momentum", momentum(0.1)}, {"adam", Adam(0.01)}, {"rmsprop", RMSprop(0.01)}} {
 		t.Run(c.name, func(t *testing.T) {
 			ctx, d := context.Background(), tandemData(12)
 			m := tandem(t, c.optimizer)
@@ -425,7 +425,7 @@ func TestEvaluateInCallback(t *testing.T) {
 	ctx, d := context.Background(), tandemData(40)
 	fit := func(workers int, callbacks ...Callback) ([]uint32, map[string][]uint64, int64) {
 		m := noisy(t)
-		h, err := m.Fit(ctx, d, Epochs(3), BatchSize(16), ValidationData(d), WithWorkers(workers), Callbacks(callbacks...))
+		h, err := m.Fit(ctx, d, Epochs(3), BatchSize(16), ValidationData(d), Workers(workers), Callbacks(callbacks...))
 		require.NoError(t, err)
 		require.Nil(t, m.trainer.pool)
 		return weightBits(m), logBits(h), m.trainer.iterations
@@ -438,7 +438,7 @@ func TestEvaluateInCallback(t *testing.T) {
 			evaluate := func(p Progress) error {
 				calls++
 				trainer, pool := p.Model.trainer, p.Model.trainer.pool
-				logs, err := p.Model.Evaluate(ctx, d, WithWorkers(inner), BatchSize(16))
+				logs, err := p.Model.Evaluate(ctx, d, Workers(inner), BatchSize(16))
 				require.NoError(t, err)
 				require.Same(t, trainer, p.Model.trainer)
 				require.Same(t, pool, p.Model.trainer.pool)
@@ -473,7 +473,7 @@ func TestConcurrentEvaluate(t *testing.T) {
 	for i := range 8 {
 		wait.Go(func() {
 			for range 5 {
-				if got, err := m.Evaluate(context.Background(), d, WithWorkers(1+i%2)); err != nil || !maps.Equal(got, want) {
+				if got, err := m.Evaluate(context.Background(), d, Workers(1+i%2)); err != nil || !maps.Equal(got, want) {
 					t.Error("differs in another goroutine", got, err)
 				}
 			}
@@ -552,7 +552,7 @@ func TestBusy(t *testing.T) {
 		},
 		"stream": func(m *Model) (err error) {
 			defer func() { err = recover().(error) }()
-			_, err = m.Fit(ctx, stream(m, func(*Model) { panic(errors.New("no more")) }), WithWorkers(2), Profile(io.Discard))
+			_, err = m.Fit(ctx, stream(m, func(*Model) { panic(errors.New("no more")) }), Workers(2), Profile(io.Discard))
 			return err
 		},
 		"TrainOnBatch": func(m *Model) error { _, err := m.TrainOnBatch(Data{}); return err },
@@ -682,7 +682,7 @@ func TestStepAllocations(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	momentum := SGD(0.001)
 	momentum.Momentum = 0.9
-	optimizers := map[string]*Optimizer{"sgd": SGD(0.001), "momentum": momentum, "adam": Adam(0.001), "rmsprop": RMSprop(0.001)}
+	optimizers := map[string]Optimizer{"sgd": SGD(0.001), "momentum": momentum, "adam": Adam(0.001), "rmsprop": RMSprop(0.001)}
 	zero := func(t *testing.T, m *Model, d Data) {
 		step := func() {
 			_, err := m.TrainOnBatch(d)
@@ -729,7 +729,7 @@ func TestFitWorkers(t *testing.T) {
 	momentum := SGD(0.001)
 	momentum.Momentum = 0.9
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
-	for name, optimizer := range map[string]*Optimizer{"sgd": SGD(0.001), "momentum": momentum, "adam": Adam(0.001), "rmsprop": RMSprop(0.001)} {
+	for name, optimizer := range map[string]Optimizer{"sgd": SGD(0.001), "momentum": momentum, "adam": Adam(0.001), "rmsprop": RMSprop(0.001)} {
 		t.Run(name, func(t *testing.T) {
 			fit := func(procs, workers int) ([]uint32, map[string][]uint64, Logs) {
 				runtime.GOMAXPROCS(procs)
@@ -738,9 +738,9 @@ func TestFitWorkers(t *testing.T) {
 				m, err := NewModel([]*Node{x}, []*Node{Dense(1, Linear, Name("value")).On(h), Dense(10, Softmax, Name("label")).On(h)})
 				require.NoError(t, err)
 				d := trainingData(t, m, optimizer, 96)
-				history, err := m.Fit(context.Background(), d, Epochs(2), BatchSize(40), WithWorkers(workers))
+				history, err := m.Fit(context.Background(), d, Epochs(2), BatchSize(40), Workers(workers))
 				require.NoError(t, err)
-				logs, err := m.Evaluate(context.Background(), d, BatchSize(96), WithWorkers(workers))
+				logs, err := m.Evaluate(context.Background(), d, BatchSize(96), Workers(workers))
 				require.NoError(t, err)
 				require.Nil(t, m.trainer.pool)
 				return weightBits(m), logBits(history), logs
@@ -907,7 +907,7 @@ func TestSlicesAreCopied(t *testing.T) {
 	operands := []*Node{x, x}
 	sum := Add().On(operands...)
 	in[0], target[0], operands[1] = 100, 100, y
-	require.Equal(t, []int{4}, x.Shape())
-	require.Equal(t, []int{2, 2}, y.Shape())
+	require.Equal(t, Shape{4}, x.Shape())
+	require.Equal(t, Shape{2, 2}, y.Shape())
 	require.Equal(t, []*Node{x, x}, sum.in)
 }

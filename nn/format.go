@@ -14,12 +14,12 @@ import (
 // the model.
 //
 // A model has exactly one file: fields and tensors have one order. So a reader rebuilds the graph from the metadata,
-// without memory for weights, and the header it was given is sound if it equals the header of that. A field that a later
-// version adds must therefore be left out while it is zero, or else the version must change.
+// without memory for weights, and the header it was given is sound if it equals the header of that. A configuration leaves
+// out what is as in the registered defaults, so that files of today stay what they are when a class gets a field.
 
 const (
 	fileFormat  = "espalier"
-	fileVersion = "1"
+	fileVersion = "2"
 
 	maxNodes  = 1 << 14 // and layers
 	maxEdges  = 1 << 16 // operands of all nodes
@@ -58,7 +58,7 @@ const (
 // A tensor is an array of numbers in a file.
 type tensor struct {
 	name  string
-	shape []int
+	shape Shape
 	data  *[]float32 // where the model has the numbers
 }
 
@@ -66,7 +66,7 @@ type tensor struct {
 func encodeHeader(meta metadata, tensors []tensor) ([]byte, error) {
 	entries := []safetensors.Entry{
 		{Key: "format", Value: fileFormat},
-		{Key: "version", Value: fileVersion},
+		{Key: "version", Value: meta.Version},
 		{Key: "checksum", Value: strings.Repeat("0", checksumDigits)},
 		{Key: "architecture", Value: meta.Architecture},
 	}
@@ -150,16 +150,6 @@ func (l *indices) UnmarshalJSON(text []byte) error {
 	}
 	*l = make(indices, 0, n)
 	return json.Unmarshal(text, (*[]int)(l))
-}
-
-// A few is a JSON array of at most maxRank elements.
-type few[T any] []T
-
-func (l *few[T]) UnmarshalJSON(text []byte) error {
-	if n := bytes.Count(text, []byte(",")) + 1; n > maxRank {
-		return fmt.Errorf("a list has %d elements, at most %d are possible", n, maxRank)
-	}
-	return json.Unmarshal(text, (*[]T)(l))
 }
 
 // A list is a JSON array of at most maxNodes elements. Reading ends at the first wrong one, where package json would

@@ -15,7 +15,7 @@ type kerasLayer struct {
 		Trainable   *bool
 		BatchShape  []int `json:"batch_shape"` // the batch axis is null, which reads as 0
 		Units       int
-		Activation  ActivationKind
+		Activation  Object[ActivationFunction]
 		UseBias     bool `json:"use_bias"`
 		Rate        float64
 		Axis        *int
@@ -86,12 +86,12 @@ func (k *kerasLayer) layer(t testing.TB) *Layer {
 		}
 		l = Input(k.Name, c.BatchShape[1:]...).layer
 	case "Dense":
-		l = Dense(c.Units, c.Activation, name)
+		l = Dense(c.Units, c.Activation.Value, name)
 		if !c.UseBias {
-			l = Dense(c.Units, c.Activation, name, NoBias())
+			l = Dense(c.Units, c.Activation.Value, name, NoBias())
 		}
 	case "Activation":
-		l = Activation(c.Activation, name)
+		l = Activation(c.Activation.Value, name)
 	case "Concatenate":
 		if c.Axis != nil && *c.Axis != -1 {
 			t.Fatalf("layer %q concatenates along axis %d, only the last, -1, is known", k.Name, *c.Axis)

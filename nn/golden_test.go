@@ -210,7 +210,7 @@ var lossesByName = map[string]Loss{
 var metricsByName = map[string]Metric{"mse": MSE(), "mae": MAE(), "accuracy": Accuracy()}
 
 // optimizer returns the optimizer of a name such as sgd_momentum. A setting that is not known or not supported fails.
-func (g *goldenCase) optimizer(t *testing.T, name string) *Optimizer {
+func (g *goldenCase) optimizer(t *testing.T, name string) Optimizer {
 	require.Contains(t, g.Optimizers, name)
 	var settings struct {
 		LR, Momentum, Rho, Epsilon float64
@@ -222,23 +222,19 @@ func (g *goldenCase) optimizer(t *testing.T, name string) *Optimizer {
 	d.DisallowUnknownFields()
 	require.NoError(t, d.Decode(&settings), name)
 	algorithm, _, _ := strings.Cut(name, "_")
-	var o *Optimizer
+	rate := Rate{Value: settings.LR}
 	switch algorithm {
 	case "sgd":
-		o = SGD(settings.LR)
-		o.Momentum, o.Nesterov = settings.Momentum, settings.Nesterov
+		return &SGDOptimizer{rate, settings.Momentum, settings.Nesterov}
 	case "adam":
-		o = Adam(settings.LR)
-		o.Beta1, o.Beta2, o.Epsilon = settings.Beta1, settings.Beta2, settings.Epsilon
+		return &AdamOptimizer{rate, settings.Beta1, settings.Beta2, settings.Epsilon}
 	case "rmsprop":
 		require.Zero(t, settings.Momentum, name)
 		require.False(t, settings.Centered, name)
-		o = RMSprop(settings.LR)
-		o.Rho, o.Epsilon = settings.Rho, settings.Epsilon
-	default:
-		require.Fail(t, "unknown optimizer "+name)
+		return &RMSpropOptimizer{rate, settings.Rho, settings.Epsilon}
 	}
-	return o
+	require.Fail(t, "unknown optimizer "+name)
+	return nil
 }
 
 // data returns rows from (included) to (excluded).
@@ -285,7 +281,7 @@ func (g *goldenCase) gradients(t *testing.T) {
 		b := &batch{size: rows}
 		for b, err := range b.batches(g.data(t, 0, rows).chunks(m)) {
 			require.NoError(t, err)
-			total, err := m.trainer.forward(b, true, 0, nil, newTally(m.trainer))
+			total, err := m.trainer.forward(b, true, 0, nil, mustTally(m.trainer))
 			require.NoError(t, err)
 			require.NoError(t, m.trainer.runner.tape.Backward(total))
 		}
@@ -676,7 +672,7 @@ func readGolden(t testing.TB, path string) map[string]goldenTensor {
 		default:
 			require.Fail(t, "unknown dtype", "%s has %s", name, h.DType)
 		}
-		require.Len(t, x.values, elements(h.Shape), name)
+		require.Len(t, x.values, Shape(h.Shape).Elements(), name)
 		tensors[name] = x
 	}
 	return tensors

@@ -164,7 +164,7 @@ func (g *refGraph) grow() {
 		g.dense(1+g.pick(5), g.activation(), i)
 	case 2: // a shared layer
 		for _, n := range g.layers {
-			if n.layer.params[0].rows == shape[len(shape)-1] && g.pick(2) == 0 {
+			if n.layer.params[0].shape[0] == shape[len(shape)-1] && g.pick(2) == 0 {
 				g.call("dense", n.act, n.layer, i)
 				return
 			}
@@ -186,7 +186,7 @@ func (g *refGraph) grow() {
 		act := g.activation()
 		g.call("activation", act, Activation(act), i)
 	case 7:
-		n := elements(shape)
+		n := Shape(shape).Elements()
 		target := []int{n}
 		if d := 1 + g.pick(n); n%d == 0 {
 			target = []int{d, n / d}
@@ -269,7 +269,7 @@ func (g *refGraph) model(t require.TestingT) *Model {
 	// Not by Compile, which refuses some pairs of a loss and a head that a file may have.
 	heads, err := m.heads(compilation{losses: losses, weights: weights})
 	require.NoError(t, err)
-	m.trainer = newTrainer(m, *SGD(0), heads)
+	m.trainer = newTrainer(m, SGD(0), heads)
 	m.trainer.start()
 	for _, w := range m.Weights() {
 		g.grad[w] = make([]float64, len(w.Data))
@@ -305,7 +305,7 @@ func (g *refGraph) reach(i int) {
 func (g *refGraph) data(rows int) Data {
 	d := Data{Inputs: Arrays{}, Targets: Arrays{}, SampleWeights: map[string][]float32{}}
 	for _, i := range g.inputs {
-		x := make(Floats, rows*elements(g.nodes[i].shape))
+		x := make(Floats, rows*Shape(g.nodes[i].shape).Elements())
 		dim := g.nodes[i].dim
 		for j := range x {
 			if x[j] = float32(2*g.random.Float64() - 1); dim > 0 {
@@ -315,7 +315,7 @@ func (g *refGraph) data(rows int) Data {
 		d.Inputs[g.nodes[i].layer.name] = x
 	}
 	for _, h := range g.heads {
-		width := elements(g.nodes[h.at].shape)
+		width := Shape(g.nodes[h.at].shape).Elements()
 		y, labels := make(Floats, rows*width), make(Labels, rows)
 		for i := range rows {
 			labels[i] = int32(g.random.IntN(width))
@@ -354,7 +354,7 @@ func (g *refGraph) forward(d Data, row int) {
 		if !n.reached {
 			continue
 		}
-		size, width := elements(n.shape), n.shape[len(n.shape)-1]
+		size, width := Shape(n.shape).Elements(), n.shape[len(n.shape)-1]
 		n.pre, n.val = make([]float64, size), make([]float64, size)
 		n.dpre, n.dval = make([]float64, size), make([]float64, size)
 		switch n.kind {
@@ -637,7 +637,7 @@ func (g *refGraph) run(t require.TestingT) bool {
 		}
 	}
 	for range 2 { // a tape that is reused must not remember
-		total, err := m.trainer.forward(b, true, 1, nil, newTally(m.trainer))
+		total, err := m.trainer.forward(b, true, 1, nil, mustTally(m.trainer))
 		require.NoError(t, err)
 		require.NoError(t, m.trainer.runner.tape.Backward(total))
 		sum := 0.0

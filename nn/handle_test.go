@@ -2,6 +2,7 @@ package nn
 
 import (
 	"bytes"
+	"context"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -82,7 +83,7 @@ func TestHandleErrors(t *testing.T) {
 func TestPlanWorkersEnd(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for range 5 {
-		require.NoError(t, servedPlan(t, 1, WithWorkers(3)).NewSession().Run(1))
+		require.NoError(t, servedPlan(t, 1, Workers(3)).NewSession().Run(1))
 	}
 	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before && time.Now().Before(deadline); {
 		runtime.GC()
@@ -92,7 +93,7 @@ func TestPlanWorkersEnd(t *testing.T) {
 }
 
 // A file becomes a plan that has the bits of the loaded model, whether it was trained or not.
-func TestLoadPlan(t *testing.T) {
+func TestForServing(t *testing.T) {
 	eachServed(t, func(t *testing.T, m *Model) {
 		for _, trained := range []bool{false, true} {
 			if trained {
@@ -120,17 +121,21 @@ func TestLoadPlan(t *testing.T) {
 				return outputs
 			}
 			all := run(want, nil)
-			require.Equal(t, all, run(ParsePlan(file.Bytes(), 3)))
-			require.Equal(t, all, run(LoadPlanFS(fstest.MapFS{"m": {Data: file.Bytes()}}, "m", 2)))
-			_, err = ParsePlan(file.Bytes()[:file.Len()-1], 3)
-			require.ErrorContains(t, err, "nn: ReadPlan: ")
+			require.Equal(t, all, run(parsePlan(file.Bytes(), 3)))
+			served, err := LoadFS(fstest.MapFS{"m": {Data: file.Bytes()}}, "m", ForServing())
+			require.NoError(t, err)
+			require.Equal(t, all, run(NewPlan(served, 2)))
+			_, err = served.Evaluate(context.Background(), Data{})
+			require.ErrorIs(t, err, ErrNotCompiled)
+			_, err = parsePlan(file.Bytes()[:file.Len()-1], 3)
+			require.ErrorContains(t, err, "nn: Read: ")
 			file.Bytes()[file.Len()-1] ^= 1
-			_, err = ParsePlan(file.Bytes(), 3)
+			_, err = parsePlan(file.Bytes(), 3)
 			require.ErrorContains(t, err, "is damaged")
 		}
 	})
-	_, err := LoadPlan("testdata/none", 1)
-	require.ErrorContains(t, err, `nn: LoadPlan "testdata/none": open testdata/none`)
+	_, err := Load("testdata/none", ForServing())
+	require.ErrorContains(t, err, `nn: Load "testdata/none": open testdata/none`)
 }
 
 // RunOn leaves the session's own memory alone, and Run finds it again.

@@ -4,28 +4,68 @@ import (
 	"hash/fnv"
 	"math"
 	"math/rand/v2"
-
-	"github.com/espalier-ml/espalier/kernels"
 )
 
-// glorotUniform draws from U(-l, l), l = sqrt(6 / (fan in + fan out)) (Glorot and Bengio 2010), from a stream of the
-// weight's own name: other layers do not change it.
-func glorotUniform(p *param, seed uint64, name string) {
-	drawWithin(p, seed, name, math.Sqrt(6/float64(p.rows+p.cols)))
+// An Initializer gives a parameter the values from which training starts. The random numbers are those of the parameter's
+// own name, so other layers do not change them.
+type Initializer interface {
+	// Fill sets all values of a parameter of the given shape. They are zero before.
+	Fill(values []float32, shape Shape, random *rand.Rand)
 }
 
-// uniform draws from U(-0.05, 0.05), as Keras does for embeddings, in the same way.
-func uniform(p *param, seed uint64, name string) { drawWithin(p, seed, name, 0.05) }
+func init() {
+	Register("GlorotUniform", glorotUniform{})
+	Register("RandomUniform", randomUniform{-0.05, 0.05})
+	Register("Zeros", zeros{})
+	Register("Ones", ones{})
+}
 
-func drawWithin(p *param, seed uint64, name string, limit float64) {
-	zeros(p, seed, name)
-	random := rand.New(rand.NewPCG(seed, hash(name)))
-	for i := range p.value.Data {
-		p.value.Data[i] = float32((2*random.Float64() - 1) * limit)
+type glorotUniform struct{}
+
+// GlorotUniform draws from U(-l, l), l = sqrt(6 / (fan in + fan out)) (Glorot and Bengio 2010).
+func GlorotUniform() Initializer { return glorotUniform{} }
+
+func (glorotUniform) Fill(values []float32, shape Shape, random *rand.Rand) {
+	fan := shape.Elements()/shape.Last() + shape.Last()
+	drawUniform(values, random, 0, math.Sqrt(6/float64(fan)))
+}
+
+type randomUniform struct {
+	From float64 `json:"minval"`
+	To   float64 `json:"maxval"`
+}
+
+// RandomUniform draws from U(from, to).
+func RandomUniform(from, to float64) Initializer { return randomUniform{from, to} }
+
+func (u randomUniform) Fill(values []float32, _ Shape, random *rand.Rand) {
+	drawUniform(values, random, u.From/2+u.To/2, u.To/2-u.From/2)
+}
+
+// drawUniform rounds the product, so that machines with fused multiply-add draw the same values.
+func drawUniform(values []float32, random *rand.Rand, middle, limit float64) {
+	for i := range values {
+		values[i] = float32(middle + float64((2*random.Float64()-1)*limit))
 	}
 }
 
-func zeros(p *param, _ uint64, _ string) { p.value = kernels.NewMatrix(p.rows, p.cols) }
+type zeros struct{}
+
+// Zeros leaves a parameter zero.
+func Zeros() Initializer { return zeros{} }
+
+func (zeros) Fill([]float32, Shape, *rand.Rand) {}
+
+type ones struct{}
+
+// Ones sets a parameter to 1.
+func Ones() Initializer { return ones{} }
+
+func (ones) Fill(values []float32, _ Shape, _ *rand.Rand) {
+	for i := range values {
+		values[i] = 1
+	}
+}
 
 func hash(s string) uint64 {
 	h := fnv.New64a()

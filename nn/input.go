@@ -1,38 +1,45 @@
 package nn
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/espalier-ml/espalier/ops"
 )
 
 type inputLayer struct {
-	Shape few[int] `json:"shape"`
+	Shape Shape `json:"shape"`
 }
+
+func init() { Register("InputLayer", inputLayer{}) }
 
 // Input returns a node for data of the given shape, without the batch axis: Input("features", 32). An empty name asks
 // for an automatic one.
 func Input(name string, shape ...int) *Node {
-	shape = slices.Clone(shape)
-	return newLayer(&inputLayer{shape}, nameOption(name)).source()
+	return New(&inputLayer{slices.Clone(shape)}, Name(name)).source()
 }
 
 // source returns the node of an input layer.
 func (l *Layer) source() *Node {
 	n := &Node{layer: l, created: nodesCreated.Add(1)}
-	shape, _, err := l.kind.build(nil)
-	if n.err = err; err == nil {
-		n.shape = shape
+	l.nodes = append(l.nodes, n)
+	if !isSource(n) {
+		n.err = errors.New("called on no node")
+		return n
 	}
-	l.nodes = []*Node{n}
+	n.build(nil)
 	return n
 }
 
-func (i *inputLayer) class() string { return "InputLayer" }
+func (i *inputLayer) Build(b *Builder, in []Shape) Shape {
+	if len(in) > 0 {
+		b.Errorf("called on %d nodes, takes none", len(in))
+	}
+	return i.Shape
+}
 
-func (i *inputLayer) build([][]int) ([]int, []param, error) { return i.Shape, nil, checkShape(i.Shape) }
+// Forward is never reached: the model puts the data on the tape itself.
+func (i *inputLayer) Forward(c *Call) *ops.Tensor { return c.In(0) }
 
-// forward is never reached: the model puts the data on the tape itself.
-func (i *inputLayer) forward(c *call) *ops.Tensor { return c.in[0] }
-
+// isSource reports the node of an input layer.
 func isSource(n *Node) bool { _, ok := n.layer.kind.(*inputLayer); return ok }

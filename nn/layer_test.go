@@ -1,7 +1,6 @@
 package nn
 
 import (
-	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,31 +9,31 @@ import (
 )
 
 // scaling is a layer with one weight per feature.
-type scaling struct{ limit int }
+type scaling struct{ Limit int }
 
-func (scaling) class() string { return "Scaling" }
+func init() { Register("Scaling", scaling{}) }
 
-func (s scaling) build(in [][]int) ([]int, []param, error) {
-	params := []param{{name: "gamma", rows: 1, cols: in[0][0], vector: true, fill: zeros}}
-	if in[0][0] > s.limit {
-		return nil, params, errors.New("too many features")
+func (s *scaling) Build(b *Builder, in []Shape) Shape {
+	b.Param("gamma", in[0], Zeros())
+	if in[0].Last() > s.Limit {
+		b.Errorf("too many features")
 	}
-	return in[0], params, nil
+	return in[0]
 }
 
-func (scaling) forward(c *call) *ops.Tensor { return c.in[0] }
+func (*scaling) Forward(c *Call) *ops.Tensor { return c.In(0) }
 
 func TestSharedLayerAsksForOneShape(t *testing.T) {
-	l := newLayer(scaling{limit: 5})
+	l := New(&scaling{Limit: 5})
 	require.NoError(t, l.On(Input("five", 5)).err)
 	require.NoError(t, l.On(Input("other", 5)).err)
-	require.EqualError(t, l.On(Input("three", 3)).err, "gamma is (5), input 0 asks for (3)")
+	require.EqualError(t, l.On(Input("three", 3)).err, "gamma is (5), this call asks for (3)")
 
-	l = newLayer(scaling{limit: 5})
+	l = New(&scaling{Limit: 5})
 	require.EqualError(t, l.On(Input("six", 6)).err, "too many features", "parameters beside an error do not count")
 	require.NoError(t, l.On(Input("five", 5)).err)
 
 	l = Dense(2, Linear)
 	require.NoError(t, l.On(Input("five", 5)).err)
-	require.EqualError(t, l.On(Input("three", 3)).err, "input 0 has 3 features, weights expect 5")
+	require.EqualError(t, l.On(Input("three", 3)).err, "kernel is (5, 2), this call asks for (3, 2)")
 }

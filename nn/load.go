@@ -2,8 +2,6 @@ package nn
 
 import (
 	"bufio"
-	"bytes"
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -29,6 +27,14 @@ type loading struct {
 	maxBytes int64 // of its values
 	serves   bool  // the state of the optimizer is not kept
 }
+
+// A ForServingOption says that a model is only to serve.
+type ForServingOption struct{}
+
+// ForServing reads a model without what only training needs. It is not compiled, and takes the memory of its weights alone.
+func ForServing() ForServingOption { return ForServingOption{} }
+
+func (ForServingOption) applyLoad(c *loading) { c.serves = true }
 
 // Load returns the model that Save wrote. A file that differs from what Save would write in a single byte is an error.
 // A file is never trusted: while it is read, it takes at most 16 MB and 8 times what has arrived, whatever it claims, and
@@ -57,9 +63,6 @@ func load(path string, f fs.File, err error, opts []LoadOption) (*Model, error) 
 	return m, nil
 }
 
-// Parse is Load from memory. The model does not refer to b.
-func Parse(b []byte, opts ...LoadOption) (*Model, error) { return Read(bytes.NewReader(b), opts...) }
-
 // Read is Load from a reader, which must end with the model.
 func Read(r io.Reader, opts ...LoadOption) (*Model, error) {
 	m, err := readWith(r, opts)
@@ -80,48 +83,6 @@ func readWith(r io.Reader, opts []LoadOption) (*Model, error) {
 	return read(r, c)
 }
 
-// LoadPlan returns a plan of the model that Save wrote, without what only training needs: see [NewPlan].
-func LoadPlan(path string, maxBatch int, opts ...PlanOption) (*Plan, error) {
-	f, err := os.Open(path)
-	return loadPlan(path, f, err, maxBatch, opts)
-}
-
-// LoadPlanFS is LoadPlan from a file system, such as an embed.FS.
-func LoadPlanFS(fsys fs.FS, name string, maxBatch int, opts ...PlanOption) (*Plan, error) {
-	f, err := fsys.Open(name)
-	return loadPlan(name, f, err, maxBatch, opts)
-}
-
-func loadPlan(path string, f fs.File, err error, maxBatch int, opts []PlanOption) (*Plan, error) {
-	if err != nil {
-		return nil, fmt.Errorf("nn: LoadPlan %q: %w", path, err)
-	}
-	defer f.Close()
-	p, err := ReadPlan(f, maxBatch, opts...)
-	if err != nil {
-		return nil, brief.Error(fmt.Errorf("nn: LoadPlan %q: %w", path, err))
-	}
-	return p, nil
-}
-
-// ParsePlan is LoadPlan from memory. The plan does not refer to b.
-func ParsePlan(b []byte, maxBatch int, opts ...PlanOption) (*Plan, error) {
-	return ReadPlan(bytes.NewReader(b), maxBatch, opts...)
-}
-
-// ReadPlan is LoadPlan from a reader, which must end with the model.
-func ReadPlan(r io.Reader, maxBatch int, opts ...PlanOption) (*Plan, error) {
-	c, err := newPlanConfig(opts)
-	var m *Model
-	if err == nil {
-		m, err = read(r, loading{cmp.Or(c.maxBytes, math.MaxInt64), true})
-	}
-	if err != nil {
-		return nil, brief.Error(fmt.Errorf("nn: ReadPlan: %w", err))
-	}
-	return NewPlan(m, maxBatch, opts...)
-}
-
 func read(r io.Reader, c loading) (*Model, error) {
 	if err := kernels.Err(); err != nil {
 		return nil, err
@@ -131,11 +92,7 @@ func read(r io.Reader, c loading) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := parseHeader(have[8:])
-	if err != nil {
-		return nil, err
-	}
-	want, err := m.header()
+	m, want, err := parseHeader(have[8:])
 	if err != nil {
 		return nil, err
 	}
@@ -157,18 +114,18 @@ func read(r io.Reader, c loading) (*Model, error) {
 	}
 	size := int64(0)
 	for _, t := range tensors[:kept] {
-		size += 4 * int64(elements(t.shape))
+		size += 4 * int64(t.shape.Elements())
 	}
 	if size > c.maxBytes {
 		return nil, fmt.Errorf("has values of %d bytes, MaxBytes allows %d", size, c.maxBytes)
 	}
 	for i, t := range tensors {
 		if i >= kept {
-			if _, err = io.CopyN(io.Discard, body, 4*int64(elements(t.shape))); err == io.EOF {
+			if _, err = io.CopyN(io.Discard, body, 4*int64(t.shape.Elements())); err == io.EOF {
 				err = io.ErrUnexpectedEOF
 			}
 		} else {
-			*t.data, err = safetensors.ReadFloats(body, elements(t.shape))
+			*t.data, err = safetensors.ReadFloats(body, t.shape.Elements())
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", brief.Quote(t.name), err)
@@ -187,42 +144,61 @@ func read(r io.Reader, c loading) (*Model, error) {
 			return nil, err
 		}
 	}
+	if c.serves {
+		m.trainer = nil
+	}
 	for _, w := range m.weights {
-		w.param.value = kernels.MatrixOf(w.Data, w.param.rows, w.param.cols)
+		w.param.value = w.param.matrix(w.Data)
 		w.Matrix = w.param.value
 	}
 	return m, nil
 }
 
-// parseHeader returns the model that a header describes, without values.
-func parseHeader(text []byte) (*Model, error) {
+// parseHeader returns the model that a header describes, without values, and the header that is the only one for it.
+func parseHeader(text []byte) (*Model, []byte, error) {
 	var header struct {
 		Metadata metadata `json:"__metadata__"`
 	}
 	if err := json.Unmarshal(text, &header); err != nil {
-		return nil, fmt.Errorf("header: %w", err)
+		return nil, nil, fmt.Errorf("header: %w", err)
 	}
 	meta := &header.Metadata
 	if meta.Format != fileFormat {
-		return nil, fmt.Errorf("format is %s, must be %q: not a model that Save wrote", brief.Quote(meta.Format), fileFormat)
+		return nil, nil, fmt.Errorf("format is %s, must be %q: not a model that Save wrote", brief.Quote(meta.Format), fileFormat)
+	}
+	if meta.Version == version1 {
+		return meta.parseVersion1()
 	}
 	if meta.Version != fileVersion {
-		return nil, fmt.Errorf("version is %s, must be %q", brief.Quote(meta.Version), fileVersion)
+		return nil, nil, fmt.Errorf("version is %s, must be %q or %q", brief.Quote(meta.Version), version1, fileVersion)
 	}
 	var a architecture
 	if err := decodeJSON(meta.Architecture, &a); err != nil {
-		return nil, fmt.Errorf("architecture: %w", err)
+		return nil, nil, fmt.Errorf("architecture: %w", err)
 	}
+	var t *training
+	if meta.Training != "" {
+		t = new(training)
+		if err := decodeJSON(meta.Training, t); err != nil {
+			return nil, nil, fmt.Errorf("training: %w", err)
+		}
+	}
+	m, err := a.compiled(t)
+	if err != nil {
+		return nil, nil, err
+	}
+	want, err := m.header()
+	return m, want, err
+}
+
+// compiled builds the model, without values, and compiles it unless t is nil.
+func (a *architecture) compiled(t *training) (*Model, error) {
 	m, err := a.model()
 	if err != nil {
 		return nil, fmt.Errorf("architecture: %w", err)
 	}
-	if meta.Training != "" {
-		var t training
-		if err = decodeJSON(meta.Training, &t); err == nil {
-			err = t.compile(m)
-		}
-		if err != nil {
+	if t != nil {
+		if err := t.compile(m); err != nil {
 			return nil, fmt.Errorf("training: %w", err)
 		}
 	}
@@ -273,47 +249,30 @@ func (a *architecture) model() (*Model, error) {
 		isInput[n] = true
 	}
 	for i, n := range nodes {
-		if _, ok := n.layer.kind.(*inputLayer); ok != isInput[n] {
+		if isSource(n) != isInput[n] {
 			return nil, fmt.Errorf("node %d: %s: the inputs must be the nodes of class InputLayer", i, n.layer.describe())
 		}
 	}
 	return m, m.connect()
 }
 
-// kinds are the classes of layers that a file can have.
-var kinds = map[string]func() kind{
-	"Activation":  func() kind { return &activation{} },
-	"Add":         newAdd,
-	"Concatenate": func() kind { return &concatenate{} },
-	"Dense":       func() kind { return &dense{} },
-	"Dropout":     func() kind { return &dropout{} },
-	"Embedding":   func() kind { return &embedding{} },
-	"Flatten":     func() kind { return &flatten{} },
-	"InputLayer":  func() kind { return &inputLayer{} },
-	"Multiply":    newMultiply,
-	"Reshape":     func() kind { return &reshape{} },
-}
-
 func (c *layerConfig) layer() (*Layer, error) {
-	newKind, ok := kinds[c.Class]
-	if !ok {
-		return nil, fmt.Errorf("unknown class %s: valid are %q", brief.Quote(c.Class), slices.Sorted(maps.Keys(kinds)))
+	kind, err := newObject[Kind](c.Class, c.Config)
+	if err != nil {
+		return nil, err
 	}
 	if c.Name == "" {
 		return nil, errors.New("has no name")
 	}
-	l := newLayer(newKind(), nameOption(c.Name))
+	l := New(kind, Name(c.Name))
 	l.frozen = !c.Trainable
-	if err := decodeJSON(string(c.Config), l.kind); err != nil {
-		return nil, fmt.Errorf("config: %w", err)
-	}
 	return l, nil
 }
 
 // node calls the layer on earlier nodes.
 func (l *Layer) node(on []int, earlier []*Node) (*Node, error) {
-	if _, ok := l.kind.(*inputLayer); ok {
-		if len(on) > 0 || len(l.nodes) > 0 {
+	if len(on) == 0 {
+		if len(l.nodes) > 0 {
 			return nil, errors.New("must be there once and on no other node")
 		}
 		n := l.source()
@@ -365,27 +324,22 @@ func (t *training) compile(m *Model) error {
 		if loss != nil {
 			return fmt.Errorf("output %s is there twice", brief.Quote(h.Output))
 		}
-		var err error
-		if c.losses[h.Output], err = h.Loss.loss(); err != nil {
-			return fmt.Errorf("output %s: %w", brief.Quote(h.Output), err)
+		if c.losses[h.Output] = h.Loss.Value; h.Loss.Value == nil {
+			return fmt.Errorf("output %s has no loss", brief.Quote(h.Output))
 		}
 		c.weights[h.Output] = h.Weight
-		for _, name := range h.Metrics {
-			metric, err := metricNamed(name)
-			if err != nil {
-				return fmt.Errorf("output %s: %w", brief.Quote(h.Output), err)
-			}
-			c.metrics[h.Output] = append(c.metrics[h.Output], metric)
+		for _, metric := range h.Metrics {
+			c.metrics[h.Output] = append(c.metrics[h.Output], metric.Value)
 		}
 	}
 	if t.Iterations < 0 || t.Iterations > maxIterations {
 		return fmt.Errorf("iterations are %d, valid are 0 to %d", t.Iterations, int64(maxIterations))
 	}
 	heads, err := m.heads(c)
-	if err = errors.Join(t.Optimizer.check(), err); err != nil {
+	if err = errors.Join(checkOptimizer(t.Optimizer.Value), err); err != nil {
 		return err
 	}
-	m.trainer = newTrainer(m, t.Optimizer, heads)
+	m.trainer = newTrainer(m, t.Optimizer.Value, heads)
 	m.trainer.iterations = t.Iterations
 	return nil
 }

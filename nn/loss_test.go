@@ -114,12 +114,12 @@ func TestFilesOfWhatCompileRefuses(t *testing.T) {
 		require.NoError(t, err)
 		heads, err := m.heads(c)
 		require.NoError(t, err)
-		m.trainer = newTrainer(m, *SGD(1e-60), heads)
+		m.trainer = newTrainer(m, SGD(1e-3), heads)
 		m.trainer.start()
 		var b bytes.Buffer
 		_, err = m.WriteTo(&b)
 		require.NoError(t, err)
-		loaded, err := Parse(b.Bytes())
+		loaded, err := parse(b.Bytes())
 		require.NoError(t, err)
 		return loaded
 	}

@@ -1,7 +1,6 @@
 package nn
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/espalier-ml/espalier/ops"
@@ -9,65 +8,74 @@ import (
 
 type concatenate struct{}
 
+func init() { Register("Concatenate", concatenate{}) }
+
 // Concatenate joins its inputs along their last axis.
-func Concatenate(opts ...LayerOption) *Layer { return newLayer(&concatenate{}, opts...) }
+func Concatenate(opts ...LayerOption) *Layer { return New(&concatenate{}, opts...) }
 
-func (*concatenate) class() string { return "Concatenate" }
-
-func (*concatenate) build(in [][]int) ([]int, []param, error) {
+func (*concatenate) Build(b *Builder, in []Shape) Shape {
 	lead := in[0][:len(in[0])-1]
 	width := 0
 	for i, s := range in {
 		if !slices.Equal(s[:len(s)-1], lead) {
-			return nil, nil, fmt.Errorf("input %d has shape %s, which differs from input 0, %s, in more than the last axis", i, formatShape(s), formatShape(in[0]))
+			b.Errorf("input %d has shape %s, which differs from input 0, %s, in more than the last axis", i, s, in[0])
 		}
-		width += s[len(s)-1]
+		width += s.Last()
 	}
-	out := append(slices.Clone(lead), width)
-	return out, nil, checkShape(out)
+	return append(slices.Clone(lead), width)
 }
 
-func (*concatenate) forward(c *call) *ops.Tensor {
-	rows := c.in[0].Rows
+func (*concatenate) Forward(c *Call) *ops.Tensor {
 	for i, x := range c.in {
-		c.in[i] = c.lastAxis(x, c.node.in[i].shape)
+		c.in[i] = c.vectors(x, c.InShape(i))
 	}
-	return c.ops.Reshape(c.ops.Concatenate(c.in...), rows, c.node.features())
+	rows := c.in[0].Rows / (c.Shape().Elements() / c.Shape().Last())
+	return c.Reshape(c.Concatenate(c.in...), rows, c.Shape().Elements())
 }
 
-// elementwise combines inputs of one shape, from left to right.
-type elementwise struct {
-	name    string
-	combine func(o ops.Ops, a, b *ops.Tensor) *ops.Tensor
-}
+type add struct{}
+
+func init() { Register("Add", add{}) }
 
 // Add sums its inputs, which must all have one shape.
-func Add(opts ...LayerOption) *Layer { return newLayer(newAdd(), opts...) }
+func Add(opts ...LayerOption) *Layer { return New(&add{}, opts...) }
+
+func (*add) Build(b *Builder, in []Shape) Shape { return b.alike(in) }
+
+func (*add) Forward(c *Call) *ops.Tensor {
+	y := c.In(0)
+	for i := 1; i < c.Len(); i++ {
+		y = c.Add(y, c.In(i))
+	}
+	return y
+}
+
+type multiply struct{}
+
+func init() { Register("Multiply", multiply{}) }
 
 // Multiply multiplies its inputs element by element. They must all have one shape.
-func Multiply(opts ...LayerOption) *Layer { return newLayer(newMultiply(), opts...) }
+func Multiply(opts ...LayerOption) *Layer { return New(&multiply{}, opts...) }
 
-func newAdd() kind      { return &elementwise{"Add", ops.Ops.Add} }
-func newMultiply() kind { return &elementwise{"Multiply", ops.Ops.Multiply} }
+func (*multiply) Build(b *Builder, in []Shape) Shape { return b.alike(in) }
 
-func (e *elementwise) class() string { return e.name }
+func (*multiply) Forward(c *Call) *ops.Tensor {
+	y := c.In(0)
+	for i := 1; i < c.Len(); i++ {
+		y = c.Multiply(y, c.In(i))
+	}
+	return y
+}
 
-func (e *elementwise) build(in [][]int) ([]int, []param, error) {
+// alike returns the shape that all inputs, at least two, must have.
+func (b *Builder) alike(in []Shape) Shape {
 	if len(in) < 2 {
-		return nil, nil, fmt.Errorf("called on %d node, takes at least 2", len(in))
+		b.Errorf("called on %d node, takes at least 2", len(in))
 	}
 	for i, s := range in {
 		if !slices.Equal(s, in[0]) {
-			return nil, nil, fmt.Errorf("input %d has shape %s, input 0 has %s: they must be equal", i, formatShape(s), formatShape(in[0]))
+			b.Errorf("input %d has shape %s, input 0 has %s: they must be equal", i, s, in[0])
 		}
 	}
-	return in[0], nil, nil
-}
-
-func (e *elementwise) forward(c *call) *ops.Tensor {
-	y := c.in[0]
-	for _, x := range c.in[1:] {
-		y = e.combine(c.ops, y, x)
-	}
-	return y
+	return in[0]
 }

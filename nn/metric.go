@@ -1,91 +1,51 @@
 package nn
 
-import (
-	"fmt"
+import "github.com/espalier-ml/espalier/kernels"
 
-	"github.com/espalier-ml/espalier/kernels"
-)
-
-// A Metric measures one output. Its value over an epoch is the mean over the rows; sample weights do not count.
+// A Metric measures one output.
 type Metric interface {
 	// Name returns Keras' name of the metric as logs have it, such as "accuracy".
 	Name() string
-
-	// serves reports an output that the metric cannot measure.
-	serves(h *head) error
-	// sum returns the sum over the rows of the metric of a row.
-	sum(h *head, pred kernels.Matrix, y target) float64
+	// Start returns a new meter, or an error for an output that the metric cannot measure.
+	Start(out Output) (Meter, error)
 }
 
-type accuracy struct{}
-
-// Accuracy is the share of right rows. An output p of one column says 1 if p > 0.5, or if p > 0 where the loss takes
-// logits, and 0 otherwise; it is right if that is the target. One of several columns is right if its first maximum is at
-// the label, or where the target has its first maximum.
-func Accuracy() Metric { return accuracy{} }
-
-func (accuracy) Name() string       { return "accuracy" }
-func (accuracy) serves(*head) error { return nil }
-
-func (accuracy) sum(h *head, pred kernels.Matrix, y target) float64 {
-	right, threshold := 0, h.loss.threshold()
-	for i := range pred.Rows {
-		p := pred.Row(i)
-		var ok bool
-		switch {
-		case y.labels != nil:
-			ok = isArgmax(p, int(y.labels[i]))
-		case len(p) == 1:
-			class := float32(0)
-			if p[0] > threshold {
-				class = 1
-			}
-			ok = class == y.values.Row(i)[0]
-		default:
-			ok = isArgmax(p, argmax(y.values.Row(i)))
-		}
-		if ok {
-			right++
-		}
-	}
-	return float64(right)
+// A Meter is the state of a metric over the rows of an epoch.
+type Meter interface {
+	// Add takes in some rows: the output, what it should be, and how much each row counts; nil rows stand for 1 each.
+	Add(out kernels.Matrix, y Target, rows []float32)
+	// Value returns the metric of all rows so far, of which there is at least one.
+	Value() float64
+	// Reset forgets all rows.
+	Reset()
 }
 
-// isArgmax reports whether v has its first maximum at i. It mostly ends at the first value that says no.
-func isArgmax(v []float32, i int) bool {
-	x := v[i]
-	for _, o := range v[i+1:] {
-		if o > x {
-			return false
-		}
-	}
-	for _, o := range v[:i] {
-		if o >= x {
-			return false
-		}
-	}
-	return true
+// A rowMeter is the mean of what each row has by itself. Products are rounded before they are added, so that machines with
+// fused multiply-add measure the same numbers.
+type rowMeter struct {
+	of         func(out []float32, y Target, row int) float64
+	sum, count float64
 }
 
-func argmax(v []float32) int {
-	best := 0
-	for i, x := range v {
-		if x > v[best] {
-			best = i
+func (m *rowMeter) Add(out kernels.Matrix, y Target, rows []float32) {
+	sum := 0.0
+	for i := range out.Rows {
+		if rows != nil && rows[i] == 0 {
+			continue // counts nothing, whatever the row has
 		}
+		v := m.of(out.Row(i), y, i)
+		if rows != nil {
+			v = float64(v * float64(rows[i]))
+			m.count += float64(rows[i])
+		}
+		sum += v
 	}
-	return best
+	m.sum += sum
+	if rows == nil {
+		m.count += float64(out.Rows)
+	}
 }
 
-// metricNamed returns the metric that a model file names.
-func metricNamed(name string) (Metric, error) {
-	all := []Metric{Accuracy(), MSE(), MAE()}
-	valid := make([]string, len(all))
-	for i, m := range all {
-		if m.Name() == name {
-			return m, nil
-		}
-		valid[i] = m.Name()
-	}
-	return nil, fmt.Errorf("unknown metric %q: valid are %q", name, valid)
-}
+func (m *rowMeter) Value() float64 { return m.sum / m.count }
+
+func (m *rowMeter) Reset() { m.sum, m.count = 0, 0 }

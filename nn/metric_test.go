@@ -42,11 +42,15 @@ func TestAccuracyTies(t *testing.T) {
 		{loss: BinaryCrossentropy(FromLogits()), p: []float32{0.2}, target: []float32{0}, want: 0},
 		{loss: MSE(), p: []float32{half}, target: []float32{0}, want: 1},
 	} {
-		y := target{labels: c.labels}
+		y := Target{Labels: c.labels}
 		if c.target != nil {
-			y.values = kernels.MatrixOf(c.target, 1, len(c.target))
+			y.Values = kernels.MatrixOf(c.target, 1, len(c.target))
 		}
-		got := Accuracy().sum(&head{loss: c.loss}, kernels.MatrixOf(c.p, 1, len(c.p)), y)
+		l, ok := c.loss.(interface{ Logits() bool })
+		meter, err := Accuracy().Start(Output{Logits: ok && l.Logits()})
+		require.NoError(t, err)
+		meter.Add(kernels.MatrixOf(c.p, 1, len(c.p)), y, nil)
+		got := meter.Value()
 		require.Equal(t, c.want, got, fmt.Sprint(c.loss.Name(), c.p, c.labels, c.target))
 	}
 }

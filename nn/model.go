@@ -26,13 +26,14 @@ type Model struct {
 	trainer *trainer // nil before Compile
 	busy    atomic.Bool
 
-	inputNodes, outputNodes map[string]*Node // by their layers' names
+	inputNodes, outputNodes map[string]*Node  // by their layers' names
+	lookups                 map[*Node][]*Node // by input: the nodes that look up its values
 }
 
 // A Weight is one parameter of a model. Its Matrix is the parameter itself: writing to it changes the model.
 type Weight struct {
 	Name  string // layer and parameter: "dense/kernel"
-	Shape []int  // as Keras has it: a bias is [units], its Matrix 1 x units
+	Shape Shape  // as Keras has it: a bias is [units], its Matrix 1 x units
 	kernels.Matrix
 	layer *Layer
 	param *param
@@ -41,18 +42,14 @@ type Weight struct {
 // A ModelOption configures a model. If an option is given twice the last one counts.
 type ModelOption interface{ applyModel(*Model) }
 
-type seedOption uint64
+// A SeedOption says what random numbers start from.
+type SeedOption uint64
 
 // Seed sets what everything random starts from: the initial weights as an option of NewModel, shuffling and dropout as an
 // option of Fit. The default is 0.
-func Seed(seed uint64) interface {
-	ModelOption
-	FitOption
-} {
-	return seedOption(seed)
-}
+func Seed(seed uint64) SeedOption { return SeedOption(seed) }
 
-func (o seedOption) applyModel(m *Model) { m.seed = uint64(o) }
+func (o SeedOption) applyModel(m *Model) { m.seed = uint64(o) }
 
 // NewModel returns the model that computes outputs from inputs. Inputs are nodes made by Input; data, losses, metrics
 // and results of an output go by the name of its layer. All errors of the graph arrive here, joined.
@@ -75,7 +72,7 @@ func NewModel(inputs, outputs []*Node, opts ...ModelOption) (*Model, error) {
 	}
 	for _, w := range m.weights {
 		if w.param.value.Data == nil {
-			w.param.fill(w.param, m.seed, w.Name)
+			w.param.start(m.seed, w.Name)
 		}
 		w.Matrix = w.param.value
 	}
@@ -105,7 +102,7 @@ func (m *Model) connect() error {
 	errs := []error{err, m.checkNames()}
 	first := map[*Layer]int{}
 	for i, n := range m.inputs {
-		if _, ok := n.layer.kind.(*inputLayer); !ok {
+		if !isSource(n) {
 			errs = append(errs, fmt.Errorf("input %d is a result of %s, not of Input", i, n.layer.describe()))
 		}
 		if _, ok := first[n.layer]; ok {
@@ -144,9 +141,10 @@ func (m *Model) connect() error {
 		return err
 	}
 	m.inputNodes, m.outputNodes = nodesByName(m.inputs), nodesByName(m.outputs)
+	m.lookups = lookups(m.nodes)
 	for _, l := range m.layers {
 		for _, p := range l.params {
-			m.weights = append(m.weights, &Weight{Name: l.name + "/" + p.name, Shape: p.shape(), layer: l, param: p})
+			m.weights = append(m.weights, &Weight{Name: l.name + "/" + p.name, Shape: slices.Clone(p.shape), layer: l, param: p})
 		}
 	}
 	return nil
@@ -197,7 +195,7 @@ func nameLayers(layers []*Layer) (automatic []*Layer, err error) {
 	}
 	next := map[string]int{} // the names of a class before this number are taken
 	for _, l := range layers {
-		base := snakeCase(l.kind.class())
+		base := snakeCase(l.Class())
 		for ; l.name == ""; next[base]++ {
 			i := next[base]
 			name := base
@@ -269,7 +267,7 @@ func (m *Model) SetWeights(values map[string][]float32) error {
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		v, w := values[name], byName[name]
 		if len(v) != w.Rows*w.Cols {
-			return fmt.Errorf("nn: weight %s: %d values given, shape %s has %d", brief.Quote(name), len(v), formatShape(w.Shape), w.Rows*w.Cols)
+			return fmt.Errorf("nn: weight %s: %d values given, shape %s has %d", brief.Quote(name), len(v), w.Shape, w.Rows*w.Cols)
 		}
 		if i := nonFinite(v); i >= 0 {
 			return fmt.Errorf("nn: weight %s: value %d is %v", brief.Quote(name), i, v[i])

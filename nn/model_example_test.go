@@ -59,10 +59,10 @@ func ExampleLayer_On() {
 		fmt.Println(w.Name, w.Shape)
 	}
 	// Output:
-	// encoder/kernel [2 3]
-	// encoder/bias [3]
-	// same/kernel [3 1]
-	// same/bias [1]
+	// encoder/kernel (2, 3)
+	// encoder/bias (3)
+	// same/kernel (3, 1)
+	// same/bias (1)
 }
 
 // Weights go by layer and parameter. Their matrices are the parameters themselves.
@@ -86,8 +86,8 @@ func ExampleModel_SetWeights() {
 	fmt.Println(m.SetWeights(map[string][]float32{"z/kernel": {2, 3}}))
 	// Output:
 	// [321]
-	// y/kernel [2 1] [2 3]
-	// y/bias [1] [1]
+	// y/kernel (2, 1) [2 3]
+	// y/bias (1) [1]
 	// nn: model "functional": unknown weight "z/kernel": valid are ["y/bias" "y/kernel"]
 }
 
@@ -109,7 +109,7 @@ func ExampleEmbedding() {
 	_, err = m.Predict(nn.Arrays{"airports": nn.Labels{17, 300}})
 	fmt.Println(err)
 	// Output:
-	// [2 8] 2417
+	// (2, 8) 2417
 	// 3 1
 	// nn: Predict: input "airports": layer "airport" (Embedding): row 0, column 1 is 300, valid are whole numbers from 0 to 299
 }

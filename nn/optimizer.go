@@ -3,138 +3,190 @@ package nn
 import (
 	"fmt"
 	"math"
+	"reflect"
+	"strings"
 
 	"github.com/espalier-ml/espalier/kernels"
 )
 
-// An Optimizer says how gradients change weights. Make one with SGD, Adam or RMSprop and set its other fields before
-// Compile, which takes a copy. Numbers must be finite in float32, and only 0 may be 0 there; a field that the algorithm
-// does not use must be 0.
-type Optimizer struct {
-	Algorithm    string  `json:"algorithm"` // "sgd", "adam" or "rmsprop"
-	LearningRate float64 `json:"learning_rate"`
-
-	Momentum float64 `json:"momentum,omitempty"` // sgd: v = Momentum·v - LearningRate·g; w += v
-	Nesterov bool    `json:"nesterov,omitempty"` // sgd with momentum: w += Momentum·v - LearningRate·g
-
-	Beta1   float64 `json:"beta_1,omitempty"` // adam: decay of the mean of gradients
-	Beta2   float64 `json:"beta_2,omitempty"` // adam: decay of the mean of squared gradients
-	Rho     float64 `json:"rho,omitempty"`    // rmsprop: decay of the mean of squared gradients
-	Epsilon float64 `json:"epsilon,omitempty"`
+// An Optimizer says how gradients change weights. Its fields are its configuration, see [Register]; [Model.Compile] takes a
+// copy, in which only the learning rate changes.
+type Optimizer interface {
+	// LearningRate returns the optimizer's own learning rate, which it leaves alone.
+	LearningRate() *Rate
+	// Slots returns the names of the state kept for each weight, as large as the weight. It starts with zeros.
+	Slots() []string
+	// Check reports numbers that make no sense. It need not look at the learning rate.
+	Check() error
+	// Step changes some elements of a weight by those of its gradient and of the weight's slots. It is called from several
+	// goroutines at once, for different elements.
+	Step(s *Step, w, g []float32, slots [][]float32) error
 }
 
-// SGD is gradient descent: w -= learningRate·g. Set Momentum and Nesterov for those forms.
-func SGD(learningRate float64) *Optimizer {
-	return &Optimizer{Algorithm: "sgd", LearningRate: learningRate}
+// A Preparer is an [Optimizer] with something to compute once for all weights of a step, such as the correction of a bias,
+// which s.Rate then has.
+type Preparer interface{ Prepare(s *Step) }
+
+// A Squarer is an [Optimizer] whose state has squares of gradients. They must be finite too: a step that would square a
+// larger gradient is [ErrNonFinite] before any weight changes.
+type Squarer interface{ Squares() bool }
+
+// A Sparser is an [Optimizer] that says whether weights whose gradient is zero stay as they are. Then only those rows of an
+// [Embedding] are stepped that a batch looks up.
+type Sparser interface{ Sparse() bool }
+
+// A Step is one update of all weights.
+type Step struct {
+	Table        *kernels.Table
+	Number       int64   // from 1
+	LearningRate float64 // at this step
+	Rate         float32 // what gradients are multiplied by: the learning rate, unless [Preparer] sets it
 }
 
-// Adam is Adam as Keras computes it, with epsilon added before the bias correction (the paper's "epsilon hat"; Kingma and
-// Ba 2014, end of section 2): w -= learningRate · sqrt(1-Beta2^t)/(1-Beta1^t) · m/(sqrt(v)+Epsilon).
-func Adam(learningRate float64) *Optimizer {
-	return &Optimizer{Algorithm: "adam", LearningRate: learningRate, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-7}
+// A Schedule changes the learning rate from step to step. It is part of the optimizer's configuration, see [Register].
+type Schedule interface {
+	// Rate returns the learning rate after so many steps, from 0. It must be finite and not negative.
+	Rate(steps int64) float64
 }
 
-// RMSprop is RMSprop as Keras computes it, with epsilon inside the root: v = Rho·v + (1-Rho)·g²; w -= learningRate ·
-// g/sqrt(v+Epsilon).
-func RMSprop(learningRate float64) *Optimizer {
-	return &Optimizer{Algorithm: "rmsprop", LearningRate: learningRate, Rho: 0.9, Epsilon: 1e-7}
+// A Rate is a learning rate: a number or, if there is one, a schedule.
+type Rate struct {
+	Value    float64
+	Schedule Schedule
 }
 
-func (o *Optimizer) check() error {
+// MarshalJSON writes a number or a class with its configuration.
+func (r Rate) MarshalJSON() ([]byte, error) {
+	if r.Schedule != nil {
+		return encodeJSON(Object[Schedule]{r.Schedule})
+	}
+	return encodeJSON(r.Value)
+}
+
+// UnmarshalJSON reads a number or a class with its configuration.
+func (r *Rate) UnmarshalJSON(text []byte) error {
+	if len(text) > 0 && text[0] == '{' {
+		var o Object[Schedule]
+		err := o.UnmarshalJSON(text)
+		*r = Rate{Schedule: o.Value}
+		return err
+	}
+	*r = Rate{}
+	return decodeJSON(string(text), &r.Value)
+}
+
+// at returns the learning rate after so many steps.
+func (r *Rate) at(steps int64) float64 {
+	if r.Schedule != nil {
+		return r.Schedule.Rate(steps)
+	}
+	return r.Value
+}
+
+// checkRate reports a learning rate that no step can have.
+func checkRate(v float64) error {
+	if !(v >= 0 && v <= math.MaxFloat32) {
+		return fmt.Errorf("learning rate %v must be finite and not negative, in float32", v)
+	}
+	if vanishes(v) {
+		return fmt.Errorf("learning rate %v is 0 in float32", v)
+	}
+	return nil
+}
+
+// vanishes reports whether v is 0 in float32 but not in float64.
+func vanishes(v float64) bool { return v != 0 && float32(v) == 0 }
+
+// checkOptimizer reports what Compile and SetLearningRate refuse.
+func checkOptimizer(o Optimizer) error {
 	if o == nil {
 		return fmt.Errorf("optimizer is nil")
 	}
-	if o.Algorithm != "sgd" && o.Algorithm != "adam" && o.Algorithm != "rmsprop" {
-		return fmt.Errorf("unknown optimizer %q: valid are %q", o.Algorithm, []string{"sgd", "adam", "rmsprop"})
+	c, err := classOf(o)
+	if err != nil {
+		return fmt.Errorf("the optimizer %w", err)
 	}
-	if !(o.LearningRate >= 0 && o.LearningRate <= math.MaxFloat32) {
-		return fmt.Errorf("optimizer %s: learning rate %v must be finite and not negative, in float32", o.Algorithm, o.LearningRate)
+	name := strings.ToLower(c.name)
+	rate := o.LearningRate()
+	if rate == nil {
+		return fmt.Errorf("optimizer %s: has no learning rate", name)
 	}
-	for _, f := range []struct {
-		name  string
-		value float64
-	}{{"momentum", o.Momentum}, {"beta 1", o.Beta1}, {"beta 2", o.Beta2}, {"rho", o.Rho}} {
-		if !(f.value >= 0 && f.value < 1) {
-			return fmt.Errorf("optimizer %s: %s %v is not in [0, 1)", o.Algorithm, f.name, f.value)
-		}
+	if rate.Schedule == nil {
+		err = checkRate(rate.Value)
+	} else if _, err = classOf(rate.Schedule); err != nil {
+		err = fmt.Errorf("the schedule of the learning rate %w", err)
 	}
-	if o.Algorithm != "sgd" && !(float32(o.Epsilon) > 0 && o.Epsilon <= math.MaxFloat32) {
-		return fmt.Errorf("optimizer %s: epsilon %v must be positive and finite in float32", o.Algorithm, o.Epsilon)
+	if err == nil {
+		err = o.Check()
 	}
-	return nil
-}
-
-// checkNew reports what Compile and SetLearningRate refuse. A file may have it: it was written when they did not.
-func (o *Optimizer) checkNew() error {
-	if err := o.check(); err != nil {
-		return err
-	}
-	if o.Nesterov && o.Momentum == 0 {
-		return fmt.Errorf("optimizer %s: Nesterov needs Momentum", o.Algorithm)
-	}
-	if vanishes(o.LearningRate) {
-		return fmt.Errorf("optimizer %s: learning rate %v is 0 in float32", o.Algorithm, o.LearningRate)
-	}
-	if o.LearningRate/(1-o.Beta1) > math.MaxFloat32 {
-		return fmt.Errorf("optimizer %s: learning rate %v over 1 - beta 1 of %v, which the first steps can reach, is beyond float32", o.Algorithm, o.LearningRate, o.Beta1)
-	}
-	for _, f := range []struct {
-		name, algorithm string
-		value           float64
-	}{{"momentum", "sgd", o.Momentum}, {"beta 1", "adam", o.Beta1}, {"beta 2", "adam", o.Beta2}, {"rho", "rmsprop", o.Rho}} {
-		switch {
-		case f.value != 0 && o.Algorithm != f.algorithm:
-			return fmt.Errorf("optimizer %s: has no %s, which is set to %v", o.Algorithm, f.name, f.value)
-		case vanishes(f.value):
-			return fmt.Errorf("optimizer %s: %s %v is 0 in float32", o.Algorithm, f.name, f.value)
-		case o.Algorithm != "adam" && float32(f.value) == 1: // Adam works with 1 - beta
-			return fmt.Errorf("optimizer %s: %s %v is 1 in float32", o.Algorithm, f.name, f.value)
-		}
-	}
-	if o.Algorithm == "sgd" && o.Epsilon != 0 {
-		return fmt.Errorf("optimizer sgd: has no epsilon, which is set to %v", o.Epsilon)
+	if err != nil {
+		return fmt.Errorf("optimizer %s: %w", name, err)
 	}
 	return nil
 }
 
-// squares reports whether the state has squares of gradients, which must be finite.
-func (o *Optimizer) squares() bool { return o.Algorithm != "sgd" }
-
-// slots returns the names of the state kept for each weight.
-func (o *Optimizer) slots() []string {
+// checkDecay reports a factor by which a mean decays that is none.
+func checkDecay(name string, v float64) error {
 	switch {
-	case o.Algorithm == "adam":
-		return []string{"momentum", "velocity"}
-	case o.Algorithm == "rmsprop":
-		return []string{"velocity"}
-	case o.Momentum != 0:
-		return []string{"momentum"}
+	case !(v >= 0 && v < 1):
+		return fmt.Errorf("%s %v is not in [0, 1)", name, v)
+	case vanishes(v):
+		return fmt.Errorf("%s %v is 0 in float32", name, v)
 	}
 	return nil
 }
 
-// rate returns what the update of step number step, counted from 1, multiplies gradients by: for Adam with the correction
-// of both means' bias.
-func (o *Optimizer) rate(step int64) float32 {
-	if o.Algorithm != "adam" {
-		return float32(o.LearningRate)
+// checkDecay32 is checkDecay for a factor that is used in float32.
+func checkDecay32(name string, v float64) error {
+	if v < 1 && float32(v) == 1 {
+		return fmt.Errorf("%s %v is 1 in float32", name, v)
 	}
-	n := float64(step)
-	return float32(o.LearningRate * math.Sqrt(1-math.Pow(o.Beta2, n)) / (1 - math.Pow(o.Beta1, n)))
+	return checkDecay(name, v)
 }
 
-// update changes w by its gradient g.
-func (o *Optimizer) update(t *kernels.Table, rate float32, w, g []float32, slots [][]float32) error {
-	switch {
-	case o.Algorithm == "adam":
-		return t.Adam(w, slots[0], slots[1], g, rate, o.Beta1, o.Beta2, float32(o.Epsilon))
-	case o.Algorithm == "rmsprop":
-		return t.RMSprop(w, slots[0], g, rate, o.Rho, float32(o.Epsilon))
-	case o.Momentum != 0:
-		return t.Momentum(w, slots[0], g, rate, float32(o.Momentum), o.Nesterov)
+func checkEpsilon(v float64) error {
+	if !(float32(v) > 0 && v <= math.MaxFloat32) {
+		return fmt.Errorf("epsilon %v must be positive and finite in float32", v)
 	}
-	return t.SGD(w, g, rate)
+	return nil
 }
 
-// sparse reports whether weights whose gradient is zero stay as they are.
-func (o *Optimizer) sparse() bool { return o.Algorithm == "sgd" && o.Momentum == 0 }
+// copyOf returns an optimizer of its own, whose learning rate can change.
+func copyOf(o Optimizer) Optimizer {
+	v := reflect.ValueOf(o)
+	if v.Kind() != reflect.Pointer {
+		return o
+	}
+	p := reflect.New(v.Type().Elem())
+	p.Elem().Set(v.Elem())
+	return p.Interface().(Optimizer)
+}
+
+// squares reports whether gradients are squared.
+func squares(o Optimizer) bool { s, ok := o.(Squarer); return ok && s.Squares() }
+
+// sparse reports whether weights without a gradient stay as they are.
+func sparse(o Optimizer) bool { s, ok := o.(Sparser); return ok && s.Sparse() }
+
+// LearningRate returns the learning rate that the next training step uses, 0 before Compile.
+func (m *Model) LearningRate() float64 {
+	if m.trainer == nil {
+		return 0
+	}
+	return m.trainer.optimizer.LearningRate().at(m.trainer.iterations)
+}
+
+// SetLearningRate changes the learning rate from the next training step on, and ends a schedule. The optimizer keeps its
+// state. Callbacks of Fit may call it; another goroutine must not while the model trains.
+func (m *Model) SetLearningRate(lr float64) error {
+	if m.trainer == nil {
+		return fmt.Errorf("nn: SetLearningRate: %w", ErrNotCompiled)
+	}
+	o := copyOf(m.trainer.optimizer)
+	*o.LearningRate() = Rate{Value: lr}
+	if err := checkOptimizer(o); err != nil {
+		return fmt.Errorf("nn: SetLearningRate: %w", err)
+	}
+	m.trainer.optimizer = o
+	return nil
+}

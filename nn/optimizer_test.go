@@ -14,7 +14,7 @@ func TestOptimizerFormulas(t *testing.T) {
 	nesterov.Nesterov = true
 	for _, c := range []struct {
 		name      string
-		optimizer *Optimizer
+		optimizer Optimizer
 		step      func(n, w float64, m, v *float64) float64
 	}{
 		{"sgd", SGD(rate), func(_, w float64, _, _ *float64) float64 { return w - rate*g }},

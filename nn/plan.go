@@ -40,39 +40,29 @@ func newPlanConfig(opts []PlanOption) (planConfig, error) {
 	return c, nil
 }
 
-type maxBytesOption int64
+// A MaxBytesOption is a limit to memory.
+type MaxBytesOption int64
 
-func (o maxBytesOption) applyPlan(c *planConfig) { c.maxBytes = max(1, int64(o)) }
-func (o maxBytesOption) applyLoad(c *loading)    { c.maxBytes = max(1, int64(o)) }
+func (o MaxBytesOption) applyPlan(c *planConfig) { c.maxBytes = max(1, int64(o)) }
+func (o MaxBytesOption) applyLoad(c *loading)    { c.maxBytes = max(1, int64(o)) }
 
 // MaxBytes limits memory: that of a plan's weights and one session together, or that of the weights and the optimizer's
 // state of a model that is read. What would need more is an error that says how much, before the memory is taken.
 //
 // A small file can ask for a plan of any size, so a plan has a limit without the option too: twice the bytes of the
 // model's weights, and 1 GiB for what a session computes with. A model by itself is never much larger than its file.
-func MaxBytes(bytes int64) interface {
-	PlanOption
-	LoadOption
-} {
-	return maxBytesOption(bytes)
-}
+func MaxBytes(bytes int64) MaxBytesOption { return MaxBytesOption(bytes) }
 
-type workersOption int
+// A WorkersOption is a number of goroutines.
+type WorkersOption int
 
-func (o workersOption) applyPlan(c *planConfig) { c.workers = int(o) }
+func (o WorkersOption) applyPlan(c *planConfig)    { c.workers = int(o) }
+func (o WorkersOption) applyFit(c *fitConfig)      { c.workers = int(o) }
+func (o WorkersOption) applyEvaluate(c *fitConfig) { c.workers = int(o) }
 
-func (o workersOption) applyFit(c *fitConfig)      { c.workers = int(o) }
-func (o workersOption) applyEvaluate(c *fitConfig) { c.workers = int(o) }
-
-// WithWorkers shares large products, and in training the updates of large weights, among this many goroutines, which all
+// Workers shares large products, and in training the updates of large weights, among this many goroutines, which all
 // sessions of a plan have in common. No result depends on it. The default is 1: everything is computed where it is called.
-func WithWorkers(workers int) interface {
-	PlanOption
-	FitOption
-	EvaluateOption
-} {
-	return workersOption(workers)
-}
+func Workers(n int) WorkersOption { return WorkersOption(n) }
 
 // NewPlan lowers a model for batches of up to maxBatch rows, packing the weights that it has now. Dense layers get their
 // activation in the same kernel call; narrow ones on one input are one product, as is a layer that is called on several
@@ -87,7 +77,10 @@ func NewPlan(m *Model, maxBatch int, opts ...PlanOption) (*Plan, error) {
 	c, err := newPlanConfig(opts)
 	var p *Plan
 	if err == nil {
-		p, err = m.record().Plan(plan.Config{MaxBatch: maxBatch, Workers: c.workers, MaxBytes: c.maxBytes})
+		var r *plan.Recorder
+		if r, err = m.record(); err == nil {
+			p, err = r.Plan(plan.Config{MaxBatch: maxBatch, Workers: c.workers, MaxBytes: c.maxBytes})
+		}
 	}
 	if err != nil {
 		return nil, brief.Error(fmt.Errorf("nn: NewPlan: %w", err))
@@ -96,14 +89,14 @@ func NewPlan(m *Model, maxBatch int, opts ...PlanOption) (*Plan, error) {
 }
 
 // record runs the layers once, on a recorder.
-func (m *Model) record() *plan.Recorder {
+func (m *Model) record() (*plan.Recorder, error) {
 	r := plan.NewRecorder()
 	values := make(map[*Node]*ops.Tensor, len(m.nodes))
 	for _, n := range m.inputs {
 		values[n] = r.Input(n.layer.name, n.features())
 	}
 	params := map[*param]*ops.Tensor{}
-	c := &call{ops: r}
+	c := &Call{Ops: r}
 	for _, n := range m.nodes {
 		if values[n] != nil {
 			continue
@@ -119,10 +112,14 @@ func (m *Model) record() *plan.Recorder {
 			}
 			c.params = append(c.params, params[p])
 		}
-		values[n] = n.layer.kind.forward(c)
+		c.Act = n.layer.activation()
+		values[n] = n.layer.kind.Forward(c)
+		if err := n.check(values[n], 1, r.Err()); err != nil {
+			return nil, err
+		}
 	}
 	for _, n := range m.outputs {
 		r.Output(n.layer.name, values[n])
 	}
-	return r
+	return r, nil
 }

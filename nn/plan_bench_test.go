@@ -72,8 +72,8 @@ func BenchmarkPredict(b *testing.B) {
 }
 
 // From the bytes of a model to its first prediction, as when a service starts. first-ns is the first time of all, with
-// caches cold and memory not there yet, if nothing has run before: go test -run ^$ -bench LoadPlan ./nn
-func BenchmarkLoadPlan(b *testing.B) {
+// caches cold and memory not there yet, if nothing has run before: go test -run ^$ -bench Load ./nn
+func BenchmarkLoad(b *testing.B) {
 	m, err := servedModels[0].build()
 	if err != nil {
 		b.Fatal(err)
@@ -83,7 +83,7 @@ func BenchmarkLoadPlan(b *testing.B) {
 		b.Fatal(err)
 	}
 	start := func(maxBatch int) {
-		p, err := ParsePlan(file.Bytes(), maxBatch)
+		p, err := parsePlan(file.Bytes(), maxBatch)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -86,14 +86,18 @@ func ExamplePlan_Describe() {
 	// Output: [user item] [watch click] 64
 }
 
-func ExampleLoadPlanFS() {
+func ExampleForServing() {
 	var file bytes.Buffer
 	if _, err := newRanker().WriteTo(&file); err != nil {
 		log.Fatal(err)
 	}
 	models := fstest.MapFS{"ranker.safetensors": {Data: file.Bytes()}} // or an embed.FS
 
-	plan, err := nn.LoadPlanFS(models, "ranker.safetensors", 64)
+	m, err := nn.LoadFS(models, "ranker.safetensors", nn.ForServing())
+	if err != nil {
+		log.Fatal(err)
+	}
+	plan, err := nn.NewPlan(m, 64)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -113,7 +117,7 @@ func ExampleHandle() {
 	if err := better.SetWeights(map[string][]float32{"watch/bias": {100}}); err != nil {
 		log.Fatal(err)
 	}
-	next, err := nn.NewPlan(better, 64, nn.WithWorkers(1))
+	next, err := nn.NewPlan(better, 64, nn.Workers(1))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -139,7 +143,7 @@ func ExampleMaxBytes() {
 	if _, err := m.WriteTo(&file); err != nil {
 		panic(err)
 	}
-	_, err = nn.ParsePlan(file.Bytes(), 1, nn.MaxBytes(1<<20))
+	_, err = nn.Read(&file, nn.MaxBytes(1<<20))
 	fmt.Println(err)
-	// Output: nn: ReadPlan: has values of 4004000 bytes, MaxBytes allows 1048576
+	// Output: nn: Read: has values of 4004000 bytes, MaxBytes allows 1048576
 }

@@ -91,10 +91,8 @@ func eachServed(t *testing.T, test func(t *testing.T, m *Model)) {
 func inputDim(m *Model, input *Node) int {
 	dim := 0
 	for _, n := range m.nodes {
-		if e, ok := n.layer.kind.(*embedding); ok {
-			if source, _ := indexSource(n.in[0]); source == input && (dim == 0 || e.InputDim < dim) {
-				dim = e.InputDim
-			}
+		if n.limit > 0 && n.in[0].origin() == input && (dim == 0 || n.limit < dim) {
+			dim = n.limit
 		}
 	}
 	return dim
@@ -183,7 +181,7 @@ func TestPlanWorkers(t *testing.T) {
 	_, inputs := inputsOf(m, 70)
 	var all [][][]float32
 	for _, workers := range []int{1, 2, 3} {
-		p, err := NewPlan(m, 64, WithWorkers(workers))
+		p, err := NewPlan(m, 64, Workers(workers))
 		require.NoError(t, err)
 		outputs := [][]float32{make([]float32, 70), make([]float32, 7000)}
 		require.NoError(t, p.Predict(inputs, outputs, 70))

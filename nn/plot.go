@@ -69,9 +69,9 @@ func (m *Model) diagram() *draw.Diagram {
 
 // box describes a layer: its name, its class and activation, its shape and size, and what is special about it.
 func (l *Layer) box(calls []*Node) draw.Box {
-	b := draw.Box{Name: l.name, Kind: l.kind.class(), Size: batchShape(calls)}
-	if a, ok := l.kind.(activated); ok && a.activation() != Linear {
-		b.Kind += " · " + a.activation().String()
+	b := draw.Box{Name: l.name, Kind: l.Class(), Size: batchShape(calls)}
+	if a := l.activation(); a != Linear {
+		b.Kind += " · " + className(a)
 	}
 	switch n := l.paramCount(); n {
 	case 0:

@@ -74,7 +74,7 @@ func Example_serve() {
 	x, c, _, _ := shop()
 	m := newShopModel()
 	// README: from here
-	plan, err := nn.NewPlan(m, 256) // or nn.LoadPlanFS(files, "model.safetensors", 256)
+	plan, err := nn.NewPlan(m, 256) // m may be from nn.LoadFS(files, "model.safetensors", nn.ForServing())
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package nn
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/espalier-ml/espalier/ops"
@@ -9,43 +8,39 @@ import (
 
 type flatten struct{}
 
+func init() { Register("Flatten", flatten{}) }
+
 // Flatten turns each sample into one row of features.
-func Flatten(opts ...LayerOption) *Layer { return newLayer(&flatten{}, opts...) }
+func Flatten(opts ...LayerOption) *Layer { return New(&flatten{}, opts...) }
 
-func (*flatten) class() string { return "Flatten" }
-
-func (*flatten) build(in [][]int) ([]int, []param, error) {
-	if err := oneInput(in); err != nil {
-		return nil, nil, err
-	}
-	return []int{elements(in[0])}, nil, nil
+func (*flatten) Build(b *Builder, in []Shape) Shape {
+	b.Same()
+	return Shape{b.One(in).Elements()}
 }
 
-func (*flatten) forward(c *call) *ops.Tensor { return c.in[0] }
+func (*flatten) Forward(c *Call) *ops.Tensor { return c.In(0) }
 
 type reshape struct {
-	Shape few[int] `json:"target_shape"`
+	Shape Shape `json:"target_shape"`
 }
+
+func init() { Register("Reshape", reshape{}) }
 
 // Reshape gives each sample another shape of as many elements, without the batch axis: Reshape([]int{8, 4}).
 func Reshape(shape []int, opts ...LayerOption) *Layer {
-	return newLayer(&reshape{slices.Clone(shape)}, opts...)
+	return New(&reshape{slices.Clone(shape)}, opts...)
 }
 
-func (r *reshape) class() string { return "Reshape" }
-
-func (r *reshape) build(in [][]int) ([]int, []param, error) {
-	if err := oneInput(in); err != nil {
-		return nil, nil, err
+func (r *reshape) Build(b *Builder, in []Shape) Shape {
+	x := b.One(in)
+	if err := r.Shape.check(); err != nil {
+		b.Errorf("%w", err)
+	} else if r.Shape.Elements() != x.Elements() {
+		b.Errorf("cannot turn shape %s (%d elements) into %s (%d)", x, x.Elements(), r.Shape, r.Shape.Elements())
 	}
-	if err := checkShape(r.Shape); err != nil {
-		return nil, nil, err
-	}
-	if elements(r.Shape) != elements(in[0]) {
-		return nil, nil, fmt.Errorf("cannot turn shape %s (%d elements) into %s (%d)", formatShape(in[0]), elements(in[0]), formatShape(r.Shape), elements(r.Shape))
-	}
-	return r.Shape, nil, nil
+	b.Same()
+	return r.Shape
 }
 
-// forward has nothing to do: samples are rows of features whatever their shape.
-func (*reshape) forward(c *call) *ops.Tensor { return c.in[0] }
+// Forward has nothing to do: samples are rows of features whatever their shape.
+func (*reshape) Forward(c *Call) *ops.Tensor { return c.In(0) }

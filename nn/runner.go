@@ -1,8 +1,11 @@
 package nn
 
 import (
+	"fmt"
+
 	"github.com/espalier-ml/espalier/autograd"
 	"github.com/espalier-ml/espalier/kernels"
+	"github.com/espalier-ml/espalier/ops"
 )
 
 // A runner evaluates a model's graph on a tape of its own.
@@ -12,8 +15,9 @@ type runner struct {
 	steps  []step
 	params []*autograd.Tensor // in the order of the model's weights
 	values []*autograd.Tensor // in the order of the model's nodes
-	logits []*autograd.Tensor // in that order, too; only of nodes whose loss wants them
-	call   call
+	fused  []*autograd.Tensor // in that order, too: what the activations of fused nodes are applied to
+	call   Call
+	err    error // the first of an operation, with its layer
 
 	profile *profile // of the Fit that runs; nil if it has none
 }
@@ -25,19 +29,19 @@ type step struct {
 	params []int // places in runner.params
 	input  int   // which input of the model it is, or -1
 	index  int   // which call of its layer in this model
-	fused  bool  // a loss wants the logits
+	fused  bool  // a loss includes the activation
 	used   bool  // another node or the caller wants the value
 }
 
-// newRunner returns a runner. The layers of the nodes that fused marks are evaluated up to their logits; their activation
-// follows only where another node needs the value.
+// newRunner returns a runner. The layers of the nodes that fused marks are evaluated up to their activation, which follows
+// only where another node needs the value.
 func newRunner(m *Model, fused map[*Node]bool) *runner {
 	r := &runner{
 		model:  m,
 		tape:   autograd.NewTape(nil),
 		params: make([]*autograd.Tensor, len(m.weights)),
 		values: make([]*autograd.Tensor, len(m.nodes)),
-		logits: make([]*autograd.Tensor, len(m.nodes)),
+		fused:  make([]*autograd.Tensor, len(m.nodes)),
 	}
 	place := map[*Node]int{}
 	weights := map[*param]int{}
@@ -71,6 +75,7 @@ func newRunner(m *Model, fused map[*Node]bool) *runner {
 // run evaluates the graph. In training, dropout is active and the tape records for Backward.
 func (r *runner) run(inputs []kernels.Matrix, training bool, seed uint64) {
 	r.tape.Reset()
+	r.err = nil
 	for i, w := range r.model.weights {
 		if training && !w.layer.frozen {
 			r.params[i] = r.tape.Param(w.Matrix)
@@ -79,7 +84,7 @@ func (r *runner) run(inputs []kernels.Matrix, training bool, seed uint64) {
 		}
 	}
 	c := &r.call
-	c.ops, c.training, c.seed = r.tape, training, seed
+	c.Ops, c.training, c.seed = r.tape, training, seed
 	for i, s := range r.steps {
 		if s.input >= 0 {
 			r.values[i] = r.tape.Const(inputs[s.input])
@@ -93,17 +98,38 @@ func (r *runner) run(inputs []kernels.Matrix, training bool, seed uint64) {
 		for _, j := range s.params {
 			c.params = append(c.params, r.params[j])
 		}
-		kind := s.node.layer.kind
-		c.logits = s.fused
-		y := kind.forward(c)
-		if s.fused {
-			r.logits[i] = y
-			if s.used {
-				r.values[i] = kind.(activated).activation().on(c.ops, y) // of one axis, as every head
+		own := s.node.layer.activation()
+		if c.Act = own; s.fused {
+			c.Act = Linear
+		}
+		rows := c.in[0].Rows
+		y := s.node.layer.kind.Forward(c)
+		if r.values[i] = y; s.fused {
+			if r.fused[i] = y; s.used {
+				r.values[i] = own.Apply(c, y) // of one axis, as every head
 			}
-		} else {
-			r.values[i] = y
+		}
+		if r.err == nil {
+			r.err = s.node.check(y, rows, r.tape.Err())
 		}
 		r.profile.lap(inForward + phase(i))
 	}
+}
+
+// check reports the error of the call that gave y, or a y that is not what Build has promised.
+func (n *Node) check(y *ops.Tensor, rows int, err error) error {
+	if err == nil && (y == nil || y.Rows != rows || y.Cols != n.features()) {
+		err = fmt.Errorf("Forward returned %v, must be %d rows of %d", sizeOf(y), rows, n.features())
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", n.layer.describe(), err)
+	}
+	return nil
+}
+
+func sizeOf(y *ops.Tensor) string {
+	if y == nil {
+		return "nil"
+	}
+	return fmt.Sprintf("%d rows of %d", y.Rows, y.Cols)
 }

@@ -15,9 +15,9 @@ type countedDense struct {
 	products int
 }
 
-func (d *countedDense) forward(c *call) *ops.Tensor {
+func (d *countedDense) Forward(c *Call) *ops.Tensor {
 	d.products++
-	return d.dense.forward(c)
+	return d.dense.Forward(c)
 }
 
 // A head whose loss starts from its logits, and whose value another layer needs, is one product and has the bits of

@@ -32,7 +32,7 @@ type architecture struct {
 }
 
 type layerConfig struct {
-	Class     string          `json:"class"`
+	Class     string          `json:"class_name"`
 	Name      string          `json:"name"`
 	Config    json.RawMessage `json:"config"`
 	Trainable bool            `json:"trainable"`
@@ -46,16 +46,16 @@ type nodeConfig struct {
 
 // training is what Compile was given and how far training has come.
 type training struct {
-	Optimizer  Optimizer        `json:"optimizer"`
-	Iterations int64            `json:"iterations"`
-	Heads      list[headConfig] `json:"heads"` // the outputs that are trained
+	Optimizer  Object[Optimizer] `json:"optimizer"`
+	Iterations int64             `json:"iterations"`
+	Heads      list[headConfig]  `json:"heads"` // the outputs that are trained
 }
 
 type headConfig struct {
-	Output  string      `json:"output"`
-	Loss    lossConfig  `json:"loss"`
-	Weight  float64     `json:"loss_weight"`
-	Metrics few[string] `json:"metrics,omitempty"`
+	Output  string               `json:"output"`
+	Loss    Object[Loss]         `json:"loss"`
+	Weight  float64              `json:"loss_weight"`
+	Metrics list[Object[Metric]] `json:"metrics,omitempty"`
 }
 
 // Save writes the model to a file that Load reads: its graph, weights and, if it is compiled, everything that training
@@ -173,8 +173,8 @@ func (m *Model) writeTo(w io.Writer) (int64, error) {
 	}
 	tensors := m.tensors()
 	for _, t := range tensors {
-		if n := elements(t.shape); len(*t.data) != n {
-			return 0, fmt.Errorf("%s has %d values, shape %s needs %d", brief.Quote(t.name), len(*t.data), formatShape(t.shape), n)
+		if n := t.shape.Elements(); len(*t.data) != n {
+			return 0, fmt.Errorf("%s has %d values, shape %s needs %d", brief.Quote(t.name), len(*t.data), t.shape, n)
 		}
 		if err := t.check(); err != nil {
 			return 0, err
@@ -218,7 +218,7 @@ func (c *counter) Write(b []byte) (int, error) {
 func (m *Model) tensors() []tensor {
 	var slots []string
 	if m.trainer != nil {
-		slots = m.trainer.optimizer.slots()
+		slots = m.trainer.slotNames
 	}
 	all := make([]tensor, 0, len(m.weights)*(1+len(slots)))
 	for _, w := range m.weights {
@@ -249,9 +249,9 @@ func (m *Model) header() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	meta := metadata{Architecture: string(text)}
+	meta := metadata{Version: fileVersion, Architecture: string(text)}
 	if m.trainer != nil {
-		if err := m.trainer.optimizer.check(); err != nil { // a callback may have changed it
+		if err := checkOptimizer(m.trainer.optimizer); err != nil { // a schedule or a callback may have changed it
 			return nil, err
 		}
 		if text, err = encodeJSON(m.trainer.training()); err != nil {
@@ -276,11 +276,11 @@ func (m *Model) architecture() (*architecture, error) {
 	layers := slices.Clone(m.layers)
 	slices.SortFunc(layers, func(a, b *Layer) int { return cmp.Compare(a.created, b.created) })
 	for _, l := range layers {
-		config, err := encodeJSON(l.kind)
+		config, err := encodeConfig(l.kind)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", l.describe(), err)
 		}
-		a.Layers = append(a.Layers, layerConfig{l.kind.class(), l.name, config, !l.frozen})
+		a.Layers = append(a.Layers, layerConfig{l.Class(), l.name, config, !l.frozen})
 	}
 	nodes := slices.Clone(m.nodes)
 	slices.SortFunc(nodes, func(a, b *Node) int { return cmp.Compare(a.created, b.created) })
@@ -288,10 +288,8 @@ func (m *Model) architecture() (*architecture, error) {
 	for i, n := range nodes {
 		place[n] = i
 		c := nodeConfig{Layer: n.layer.name}
-		if _, ok := n.layer.kind.(*inputLayer); !ok {
-			for _, in := range n.in {
-				c.On = append(c.On, place[in])
-			}
+		for _, in := range n.in {
+			c.On = append(c.On, place[in])
 		}
 		a.Nodes = append(a.Nodes, c)
 	}
@@ -332,11 +330,11 @@ func (m *Model) checkNames() error {
 var errEmptyModel = errors.New("the model is empty: make it with NewModel or Load")
 
 func (t *trainer) training() *training {
-	c := &training{Optimizer: t.optimizer, Iterations: t.iterations}
+	c := &training{Optimizer: Object[Optimizer]{t.optimizer}, Iterations: t.iterations}
 	for _, h := range t.heads {
-		head := headConfig{Output: h.name, Loss: h.loss.config(), Weight: h.weight}
+		head := headConfig{Output: h.name, Loss: Object[Loss]{h.loss}, Weight: h.weight}
 		for _, metric := range h.metrics {
-			head.Metrics = append(head.Metrics, metric.Name())
+			head.Metrics = append(head.Metrics, Object[Metric]{metric})
 		}
 		c.Heads = append(c.Heads, head)
 	}

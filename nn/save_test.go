@@ -97,7 +97,7 @@ func savedCases(t testing.TB) map[string]*savedCase {
 }
 
 // compile compiles the case's model with a loss for each target.
-func (c *savedCase) compile(t testing.TB, optimizer *Optimizer) {
+func (c *savedCase) compile(t testing.TB, optimizer Optimizer) {
 	losses, metrics := Losses{}, Metrics{}
 	for _, name := range c.model.OutputNames() {
 		switch c.data.Targets[name].(type) {
@@ -214,7 +214,7 @@ func TestSaveIsDeterministic(t *testing.T) {
 func TestResume(t *testing.T) {
 	momentum, nesterov := SGD(0.01), SGD(0.01)
 	momentum.Momentum, nesterov.Momentum, nesterov.Nesterov = 0.9, 0.9, true
-	optimizers := map[string]*Optimizer{"sgd": SGD(0.01), "momentum": momentum, "nesterov": nesterov, "adam": Adam(0.01), "rmsprop": RMSprop(0.01)}
+	optimizers := map[string]Optimizer{"sgd": SGD(0.01), "momentum": momentum, "nesterov": nesterov, "adam": Adam(0.01), "rmsprop": RMSprop(0.01)}
 	for name, optimizer := range optimizers {
 		for kind := range savedCases(t) {
 			t.Run(name+"/"+kind, func(t *testing.T) {
@@ -224,7 +224,7 @@ func TestResume(t *testing.T) {
 				want := whole.fit(t, whole.model, Epochs(10))
 
 				first := half.fit(t, half.model, Epochs(5))
-				loaded, err := Parse(savedBytes(t, half.model))
+				loaded, err := parse(savedBytes(t, half.model))
 				require.NoError(t, err)
 				second := half.fit(t, loaded, Epochs(10), InitialEpoch(5))
 
@@ -242,7 +242,7 @@ func TestResume(t *testing.T) {
 func TestCompileAfterLoad(t *testing.T) {
 	c := savedCases(t)["several outputs"]
 	b := savedBytes(t, c.model)
-	m, err := Parse(b)
+	m, err := parse(b)
 	require.NoError(t, err)
 	_, err = m.Fit(context.Background(), c.data)
 	require.ErrorContains(t, err, "not compiled")
@@ -274,7 +274,7 @@ func TestLoadSources(t *testing.T) {
 	})
 	t.Run("bytes", func(t *testing.T) {
 		given := bytes.Clone(b)
-		m, err := Parse(given)
+		m, err := parse(given)
 		clear(given)
 		equal(t, m, err)
 	})
@@ -322,7 +322,7 @@ func TestWriteToErrors(t *testing.T) {
 		"length":        {func(c *savedCase) { c.model.Weights()[0].Data = nil }, `"trunk/kernel" has 0 values, shape (3, 4) needs 12`},
 		"layer name":    {func(c *savedCase) { c.model.layers[0].name = "a\xff" }, `layer "a\xff" (InputLayer): the name is not valid UTF-8`},
 		"model name":    {func(c *savedCase) { c.model.name = "a\xff" }, `the model's name "a\xff" is not valid UTF-8`},
-		"learning rate": {func(c *savedCase) { c.model.trainer.optimizer.LearningRate = math.NaN() }, "learning rate NaN must be finite"},
+		"learning rate": {func(c *savedCase) { c.model.trainer.optimizer.LearningRate().Value = math.NaN() }, "learning rate NaN must be finite"},
 		"nodes":         {func(c *savedCase) { c.model.nodes = make([]*Node, maxNodes+1) }, "the model has 16385 nodes, at most 16384 are possible"},
 	} {
 		t.Run(name, func(t *testing.T) {

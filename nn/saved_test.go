@@ -90,7 +90,7 @@ func computeSaved(t *testing.T, m *Model, data Data) savedBits {
 }
 
 // What an earlier version saved predicts the same bits now, by the model and by plans, and training goes on to the same
-// bits. The files are evidence: a new format gets new files beside them.
+// bits, also after it was saved by this version in between. The files are evidence: a new format gets new files beside them.
 func TestSavedByEarlierVersion(t *testing.T) {
 	files, err := filepath.Glob("testdata/saved/*.safetensors")
 	require.NoError(t, err)
@@ -103,12 +103,13 @@ func TestSavedByEarlierVersion(t *testing.T) {
 			require.NoError(t, err)
 			var saved savedTraining
 			require.NoError(t, json.Unmarshal(text, &saved))
-			m, err := Parse(file)
+			m, err := parse(file)
 			require.NoError(t, err)
 			var again bytes.Buffer
 			_, err = m.WriteTo(&again)
 			require.NoError(t, err)
-			require.Equal(t, file, again.Bytes(), "the format has not changed since")
+			m, err = parse(again.Bytes()) // of today's version, with which the training goes on
+			require.NoError(t, err)
 			want := &saved.SIMD
 			if kernels.Default().ISA == kernels.Generic {
 				want = saved.Generic

@@ -1,7 +1,6 @@
 package nn
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -44,7 +43,7 @@ func TestZeroValues(t *testing.T) {
 		"Model.Evaluate":         {func() error { _, err := new(Model).Evaluate(context.Background(), Data{}); return err }, "not compiled"},
 		"Model.SetLearningRate":  {func() error { return new(Model).SetLearningRate(1) }, "not compiled"},
 		"NewPlan":                {func() error { _, err := NewPlan(new(Model), 1); return err }, emptyModel},
-		"NewPlan, nil option":    {func() error { _, err := NewPlan(made, 1, WithWorkers(1), nil); return err }, "nn: NewPlan: option 1 is nil"},
+		"NewPlan, nil option":    {func() error { _, err := NewPlan(made, 1, Workers(1), nil); return err }, "nn: NewPlan: option 1 is nil"},
 		"Summary, nil option":    {func() error { return made.Summary(io.Discard, nil) }, "option 0 is nil"},
 		"Plan.Predict":           {func() error { return new(Plan).Predict(nil, nil, 0) }, emptyPlan},
 		"Plan.Predict, nil":      {func() error { return (*Plan)(nil).Predict(nil, nil, 1) }, emptyPlan},
@@ -61,7 +60,7 @@ func TestZeroValues(t *testing.T) {
 		"Layer.On":               {func() error { return build(new(Layer).On(x)) }, "output 0 is nil"},
 		"Layer.On, nil":          {func() error { return build(Flatten(Name("f")).On((*Layer)(nil).On(x))) }, `layer "f" (Flatten): input 0 is nil`},
 		"Node":                   {func() error { return build(Flatten(Name("f")).On(new(Node))) }, `layer "f" (Flatten): input 0 is nil`},
-		"Optimizer":              {func() error { return made.Compile(new(Optimizer), Losses{"dense": MSE()}) }, "unknown optimizer"},
+		"Optimizer":              {func() error { return made.Compile(new(AdamOptimizer), Losses{"dense": MSE()}) }, "epsilon 0 must be"},
 		"Embedding's dimensions": {func() error { return build(Embedding(0, 0).On(x)) }, "has input dimension 0"},
 	} {
 		t.Run(name, func(t *testing.T) { require.ErrorContains(t, test.call(), test.want) })
@@ -249,20 +248,12 @@ func TestNaNInPredict(t *testing.T) {
 func TestServingReadsNoState(t *testing.T) {
 	c := tiny(t)
 	b := savedBytes(t, c.model)
-	for _, serves := range []bool{false, true} {
-		m, err := read(bytes.NewReader(b), loading{math.MaxInt64, serves})
-		require.NoError(t, err)
-		for i, slots := range m.trainer.slots {
-			for _, s := range slots {
-				require.Equal(t, serves, s == nil, m.weights[i].Name)
-			}
-		}
-	}
 	size := int64(4 * c.model.CountParams())
-	_, err := Parse(b, MaxBytes(size))
+	_, err := parse(b, MaxBytes(size))
 	require.ErrorContains(t, err, fmt.Sprintf("has values of %d bytes", 2*size))
-	_, err = read(bytes.NewReader(b), loading{size, true})
+	m, err := parse(b, MaxBytes(size), ForServing())
 	require.NoError(t, err)
+	require.Nil(t, m.trainer)
 }
 
 // What no file could hold is an error when the model is built, not when it is to be saved.
@@ -317,7 +308,7 @@ func TestNewModelRefusesWhatCannotBeSaved(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
-			_, err = Parse(savedBytes(t, m))
+			_, err = parse(savedBytes(t, m))
 			require.NoError(t, err)
 		})
 	}

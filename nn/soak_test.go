@@ -51,7 +51,7 @@ func TestSoak(t *testing.T) {
 	planOf := func(i int) *Plan {
 		var opts []PlanOption
 		if i%8 == 0 {
-			opts = append(opts, WithWorkers(2))
+			opts = append(opts, Workers(2))
 		}
 		p, err := NewPlan(served[i%len(served)], maxBatch, opts...)
 		require.NoError(t, err)

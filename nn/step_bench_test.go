@@ -42,7 +42,7 @@ func BenchmarkStep(b *testing.B) {
 }
 
 // trainingData compiles a model of servedModels[:4] and returns one batch for it.
-func trainingData(tb testing.TB, m *Model, optimizer *Optimizer, rows int) Data {
+func trainingData(tb testing.TB, m *Model, optimizer Optimizer, rows int) Data {
 	losses := map[string]Loss{"value": MSE(), "label": SparseCategoricalCrossentropy(), "click": BinaryCrossentropy()}
 	metrics := map[string]Metric{"value": MAE(), "label": Accuracy(), "click": Accuracy()}
 	l, measured := Losses{}, Metrics{}
@@ -62,7 +62,7 @@ func trainingData(tb testing.TB, m *Model, optimizer *Optimizer, rows int) Data 
 		for i := range rows {
 			y[i], labels[i] = float32(i%2), int32(i%n.features())
 		}
-		if data.Targets[name] = y; losses[name].sparse() {
+		if data.Targets[name] = y; losses[name].Targets() == Classes {
 			data.Targets[name] = labels
 		}
 	}
@@ -77,14 +77,14 @@ func stepFLOPs(m *Model, rows int) float64 {
 	sum := 0
 	for _, n := range m.nodes {
 		for _, p := range n.layer.params {
-			if p.vector {
+			if len(p.shape) == 1 {
 				continue
 			}
 			products := 3
-			if _, first := n.in[0].layer.kind.(*inputLayer); first {
+			if isSource(n.in[0]) {
 				products = 2
 			}
-			sum += 2 * products * rows * p.rows * p.cols
+			sum += 2 * products * rows * p.shape[0] * p.shape[1]
 		}
 	}
 	return float64(sum)

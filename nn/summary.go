@@ -61,7 +61,7 @@ func (s *summary) print(m *Model) (string, error) {
 	trained, frozen, optimizer := 0, 0, 0
 	for _, l := range m.layers {
 		cells := []string{
-			fmt.Sprintf("%s (%s)", draw.Visible(l.name), l.kind.class()),
+			fmt.Sprintf("%s (%s)", draw.Visible(l.name), l.Class()),
 			batchShape(calls[l]),
 			draw.Thousands(l.paramCount()),
 		}
@@ -144,7 +144,7 @@ func (m *Model) calls() map[*Layer][]*Node {
 
 // batchShape is the shape of the last call's result: (None, 8).
 func batchShape(calls []*Node) string {
-	return strings.Replace(formatShape(calls[len(calls)-1].shape), "(", "(None, ", 1)
+	return strings.Replace(calls[len(calls)-1].shape.String(), "(", "(None, ", 1)
 }
 
 // connections lists what the calls were made on.

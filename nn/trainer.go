@@ -16,8 +16,9 @@ import (
 type trainer struct {
 	model      *Model
 	table      *kernels.Table
-	optimizer  Optimizer
-	iterations int64         // updates so far: with the seed, the source of everything random
+	optimizer  Optimizer // its own copy
+	iterations int64     // updates so far: with the seed, the source of everything random
+	slotNames  []string
 	slots      [][][]float32 // optimizer state: weight, slot, values
 	heads      []*head
 	headByName map[string]*head
@@ -29,7 +30,8 @@ type trainer struct {
 
 	pool        *kernels.Pool // of the Fit or Evaluate that runs; nil for one worker
 	pieces      []piece
-	rate        float32
+	views       [][]float32 // per piece: its part of the slots
+	now         Step        // the update
 	checkPiece  func(i int) // checkGradient
 	updatePiece func(i int) // updateWeight
 	profile     *profile    // of the Fit that runs; nil if it has none
@@ -46,6 +48,7 @@ func newTrainer(m *Model, optimizer Optimizer, heads []*head) *trainer {
 		model:     m,
 		table:     kernels.Default(),
 		optimizer: optimizer,
+		slotNames: optimizer.Slots(),
 		heads:     heads,
 		scale:     make([][]float32, len(heads)),
 		losses:    make([]*autograd.Tensor, len(heads)),
@@ -55,14 +58,14 @@ func newTrainer(m *Model, optimizer Optimizer, heads []*head) *trainer {
 	for _, h := range heads {
 		t.headByName[h.name] = h
 	}
-	t.sum, t.logs = newTally(t), Logs{}
+	t.logs = Logs{}
 	t.checkPiece, t.updatePiece = t.checkGradient, t.updateWeight
 	for range m.weights {
-		t.slots = append(t.slots, make([][]float32, len(optimizer.slots())))
+		t.slots = append(t.slots, make([][]float32, len(t.slotNames)))
 	}
 	fused := map[*Node]bool{}
 	for _, h := range heads {
-		fused[h.node] = h.fused
+		fused[h.node] = h.fused != nil
 	}
 	t.runner = newRunner(m, fused)
 	places := map[*Node]int{}
@@ -111,6 +114,9 @@ type classWeights map[*head]map[int]float64
 // forward runs the model and its losses on a batch, adds to the tally, and returns the total loss.
 func (t *trainer) forward(b *batch, training bool, seed uint64, classes classWeights, sum *tally) (*autograd.Tensor, error) {
 	t.runner.run(b.inputs, training, seed)
+	if t.runner.err != nil {
+		return nil, t.runner.err
+	}
 	tape := t.runner.tape
 	tape.Label(len(t.runner.steps)) // the losses
 	var total *autograd.Tensor
@@ -119,12 +125,17 @@ func (t *trainer) forward(b *batch, training bool, seed uint64, classes classWei
 		if t.scale[i], err = h.scale(t.scale[i], b, i, classes[h]); err != nil {
 			return nil, err
 		}
-		out := t.runner.values[t.places[i]]
-		if h.fused {
-			out = t.runner.logits[t.places[i]]
+		var loss *autograd.Tensor
+		if h.fused != nil {
+			loss, t.preds[i] = h.fused.FusedLoss(tape, t.runner.fused[t.places[i]], b.targets[i], t.scale[i])
+		} else {
+			t.preds[i] = t.runner.values[t.places[i]]
+			loss = h.loss.Loss(tape, t.preds[i], b.targets[i], t.scale[i])
 		}
-		loss, pred := h.loss.forward(tape, out, b.targets[i], t.scale[i], h.fused)
-		t.losses[i], t.preds[i] = loss, pred
+		t.losses[i] = loss
+		if err := h.checkLoss(loss, tape.Err()); err != nil {
+			return nil, err
+		}
 		if h.weight != 1 {
 			loss = tape.Scale(loss, float32(h.weight))
 		}
@@ -145,6 +156,17 @@ func (t *trainer) forward(b *batch, training bool, seed uint64, classes classWei
 	sum.add(t, b)
 	t.profile.lap(inLosses)
 	return total, nil
+}
+
+// checkLoss reports the error of a loss, or one that is no number.
+func (h *head) checkLoss(loss *autograd.Tensor, err error) error {
+	if err == nil && (loss == nil || loss.Rows != 1 || loss.Cols != 1) {
+		err = fmt.Errorf("loss %s returned %s, must be 1 row of 1", h.loss.Name(), sizeOf(loss))
+	}
+	if err != nil {
+		return fmt.Errorf("output %q: %w", h.name, err)
+	}
+	return nil
 }
 
 // ErrNonFinite is the error of training that has left the range of float32: in a loss, a gradient, a weight or the state of
@@ -169,7 +191,7 @@ func (h *head) scale(into []float32, b *batch, i int, classes map[int]float64) (
 			scale = float64(weights[row])
 		}
 		if classes != nil {
-			if c, ok := classes[y.class(row)]; ok {
+			if c, ok := classes[classOfRow(y, row)]; ok {
 				if scale *= c; scale > math.MaxFloat32 {
 					return into, fmt.Errorf("output %q, row %d of the batch: sample weight %v times class weight %v is beyond float32", h.name, row, weights[row], c)
 				}
@@ -180,20 +202,20 @@ func (h *head) scale(into []float32, b *batch, i int, classes map[int]float64) (
 	return into, nil
 }
 
-// class returns the class of row i: its label, where it has its maximum, or, of one column, its integer part, -1 if that is
+// classOfRow returns the class of row i: its label, where it has its maximum, or, of one column, its integer part, -1 if that is
 // beyond every class.
-func (y target) class(i int) int {
+func classOfRow(y Target, i int) int {
 	switch {
-	case y.labels != nil:
-		return int(y.labels[i])
-	case y.values.Cols == 1:
-		v := y.values.Row(i)[0]
+	case y.Labels != nil:
+		return int(y.Labels[i])
+	case y.Values.Cols == 1:
+		v := y.Values.Row(i)[0]
 		if !(v > -1 && v < 2) { // machines differ in what int makes of a huge number
 			return -1
 		}
 		return int(v)
 	}
-	return argmax(y.values.Row(i))
+	return argmax(y.Values.Row(i))
 }
 
 // goldenRatio is 2⁶⁴ over the golden ratio, made odd: the increment of splitmix64. Its multiples lie far apart, so that
@@ -232,7 +254,7 @@ func (t *trainer) update() error {
 	for i := range t.model.weights {
 		param := t.runner.params[i]
 		n := len(t.runner.tape.Grad(param).Data) // 0 if frozen, or on no path to a loss
-		if rows := t.runner.tape.GradRows(param); rows != nil && t.optimizer.sparse() {
+		if rows := t.runner.tape.GradRows(param); rows != nil && sparse(t.optimizer) {
 			t.pieces = append(t.pieces, piece{weight: i, rows: rows})
 			continue
 		}
@@ -243,8 +265,18 @@ func (t *trainer) update() error {
 	if err := t.each(t.checkPiece); err != nil {
 		return err
 	}
+	rate := t.optimizer.LearningRate().at(t.iterations)
+	if err := checkRate(rate); err != nil {
+		return fmt.Errorf("step %d: %w", t.iterations, err)
+	}
 	t.iterations++
-	t.rate = t.optimizer.rate(t.iterations)
+	t.now = Step{Table: t.table, Number: t.iterations, LearningRate: rate, Rate: float32(rate)}
+	if p, ok := t.optimizer.(Preparer); ok {
+		p.Prepare(&t.now)
+	}
+	if n := len(t.pieces) * len(t.slotNames); cap(t.views) < n {
+		t.views = make([][]float32, n)
+	}
 	return t.each(t.updatePiece)
 }
 
@@ -277,7 +309,7 @@ func (t *trainer) checkGradient(i int) {
 		return
 	}
 	piece := kernels.MatrixOf(g.Data[p.from:p.to], 1, p.to-p.from)
-	if t.optimizer.squares() {
+	if squares(t.optimizer) {
 		p.err = t.table.RowSumSquares(p.sum[:], piece)
 	} else {
 		p.err = t.table.RowSum(p.sum[:], piece)
@@ -292,12 +324,12 @@ func (t *trainer) gradientError(weight int, g []float32) error {
 	if nonFinite(g) >= 0 {
 		return fmt.Errorf("the gradient of weight %q is %w", name, ErrNonFinite)
 	}
-	if !t.optimizer.squares() {
+	if !squares(t.optimizer) {
 		return nil
 	}
 	for _, v := range g {
 		if v*v > math.MaxFloat32 {
-			return fmt.Errorf("the gradient of weight %q has a value of %v, whose square, which %s takes, is %w", name, v, t.optimizer.Algorithm, ErrNonFinite)
+			return fmt.Errorf("the gradient of weight %q has a value of %v, whose square, which %s takes, is %w", name, v, className(t.optimizer), ErrNonFinite)
 		}
 	}
 	return nil
@@ -317,7 +349,7 @@ func (t *trainer) checkState() error {
 		if err := check("weight", i, w.Data); err != nil {
 			return err
 		}
-		for j, name := range t.optimizer.slots() {
+		for j, name := range t.slotNames {
 			if err := check("the optimizer's "+name+" of weight", i, t.slots[i][j]); err != nil {
 				return err
 			}
@@ -331,16 +363,16 @@ func (t *trainer) updateWeight(i int) {
 	w, g := t.model.weights[p.weight], t.runner.tape.Grad(t.runner.params[p.weight])
 	if p.rows != nil {
 		for _, row := range p.rows {
-			p.err = cmp.Or(p.err, t.optimizer.update(t.table, t.rate, w.Row(row), g.Row(row), nil))
+			p.err = cmp.Or(p.err, t.optimizer.Step(&t.now, w.Row(row), g.Row(row), nil))
 		}
 		return
 	}
-	var memory [2][]float32
-	slots := memory[:0]
-	for _, s := range t.slots[p.weight] {
-		slots = append(slots, s[p.from:p.to])
+	all := t.slots[p.weight]
+	slots := t.views[i*len(all) : (i+1)*len(all) : (i+1)*len(all)]
+	for j, s := range all {
+		slots[j] = s[p.from:p.to]
 	}
-	p.err = t.optimizer.update(t.table, t.rate, w.Data[p.from:p.to], g.Data[p.from:p.to], slots)
+	p.err = t.optimizer.Step(&t.now, w.Data[p.from:p.to], g.Data[p.from:p.to], slots)
 }
 
 // share lets workers help until the function that it returns is called.
@@ -360,7 +392,10 @@ func (t *trainer) share(workers int) (done func()) {
 // evaluate returns the logs of the model over a data set.
 func (t *trainer) evaluate(ctx context.Context, source iter.Seq2[*chunk, error], size int) (Logs, error) {
 	b := &batch{size: size}
-	sum := newTally(t)
+	sum, err := newTally(t)
+	if err != nil {
+		return nil, err
+	}
 	for b, err := range b.batches(source) {
 		if err == nil {
 			err = ctx.Err()
@@ -379,55 +414,3 @@ func (t *trainer) evaluate(ctx context.Context, source iter.Seq2[*chunk, error],
 }
 
 var errNoRows = fmt.Errorf("the data has no rows")
-
-// A tally adds up losses and metrics over the batches of an epoch. Products are rounded before they are added, so that
-// machines with fused multiply-add log the same numbers.
-type tally struct {
-	rows    float64
-	losses  []float64
-	metrics [][]float64
-}
-
-func newTally(t *trainer) *tally {
-	s := &tally{losses: make([]float64, len(t.heads))}
-	for _, h := range t.heads {
-		s.metrics = append(s.metrics, make([]float64, len(h.metrics)))
-	}
-	return s
-}
-
-func (s *tally) add(t *trainer, b *batch) {
-	s.rows += float64(b.rows)
-	for i, h := range t.heads {
-		s.losses[i] += float64(float64(t.losses[i].Data[0]) * float64(b.rows))
-		for j, metric := range h.metrics {
-			s.metrics[i][j] += metric.sum(h, t.preds[i].Matrix, b.targets[i])
-		}
-	}
-}
-
-// logs fills logs with the means so far.
-func (s *tally) logs(t *trainer, logs Logs) Logs {
-	total := 0.0
-	for i, h := range t.heads {
-		loss := s.losses[i] / s.rows
-		total += float64(h.weight * loss)
-		if h.lossLog != "" {
-			logs[h.lossLog] = loss
-		}
-		for j, name := range h.metricLogs {
-			logs[name] = s.metrics[i][j] / s.rows
-		}
-	}
-	logs["loss"] = total
-	return logs
-}
-
-// reset forgets all rows.
-func (s *tally) reset() {
-	s.rows = 0
-	for i := range s.losses {
-		s.losses[i] = 0
-		clear(s.metrics[i])
-	}
-}

@@ -11,7 +11,7 @@ import (
 )
 
 // plain returns y = w·x without a bias, its w, and the optimizer at work on the mean absolute error: the gradient by w is x.
-func plain(t testing.TB, w float32, optimizer *Optimizer) *Model {
+func plain(t testing.TB, w float32, optimizer Optimizer) *Model {
 	x := Input("x", 1)
 	m, err := NewModel([]*Node{x}, []*Node{Dense(1, Linear, NoBias(), Name("y")).On(x)})
 	require.NoError(t, err)
@@ -24,7 +24,7 @@ func point(x, y float32) Data {
 	return Data{Inputs: Arrays{"x": Floats{x}}, Targets: Arrays{"y": Floats{y}}}
 }
 
-func momentum(rate float64) *Optimizer {
+func momentum(rate float64) *SGDOptimizer {
 	o := SGD(rate)
 	o.Momentum = 0.9
 	return o
@@ -42,20 +42,20 @@ func largestRoot() float32 {
 // Adam and RMSprop refuse a gradient whose square float32 does not have, before anything changes; others do not square it.
 func TestGradientThatCannotBeSquared(t *testing.T) {
 	limit := largestRoot()
-	for _, o := range []*Optimizer{Adam(1e-3), RMSprop(1e-3), SGD(1e-30), momentum(1e-30)} {
-		t.Run(o.Algorithm, func(t *testing.T) {
+	for _, o := range []Optimizer{Adam(1e-3), RMSprop(1e-3), SGD(1e-30), momentum(1e-30)} {
+		t.Run(className(o), func(t *testing.T) {
 			beyond := math.Nextafter32(limit, inf)
 			for _, g := range []float32{limit, -limit, beyond, -beyond} {
 				m := plain(t, 1, o)
 				_, err := m.Fit(context.Background(), point(g, 0), Epochs(2))
-				if g*g <= math.MaxFloat32 || !o.squares() {
+				if g*g <= math.MaxFloat32 || !squares(o) {
 					require.NoError(t, err)
 					_, err = m.WriteTo(io.Discard)
 					require.NoError(t, err)
 					continue
 				}
 				require.ErrorIs(t, err, ErrNonFinite)
-				requireError(t, err, `nn: Fit: epoch 0, batch 0: the gradient of weight "y/kernel" has a value of `, o.Algorithm)
+				requireError(t, err, `nn: Fit: epoch 0, batch 0: the gradient of weight "y/kernel" has a value of `, className(o))
 				require.Equal(t, []float32{1}, m.Weights()[0].Data)
 				require.Zero(t, m.trainer.iterations)
 				for _, s := range m.trainer.slots[0] {
@@ -67,7 +67,7 @@ func TestGradientThatCannotBeSquared(t *testing.T) {
 }
 
 // wideAt is a model whose weight h/kernel, of more than one piece, has its whole gradient at one place.
-func wideAt(t *testing.T, at int, y float32, optimizer *Optimizer) *Model {
+func wideAt(t *testing.T, at int, y float32, optimizer Optimizer) *Model {
 	const n = pieceSize + 3000
 	x := Input("x", 1)
 	m, err := NewModel([]*Node{x}, []*Node{Dense(1, Linear, NoBias(), Name("y")).On(Dense(n, Linear, NoBias(), Name("h")).On(x))})
@@ -82,7 +82,7 @@ func wideAt(t *testing.T, at int, y float32, optimizer *Optimizer) *Model {
 // Every piece of a gradient is checked, and none of a weight changes if one is wrong.
 func TestGradientOfEveryPiece(t *testing.T) {
 	for _, at := range []int{0, pieceSize - 1, pieceSize, pieceSize + 2999} {
-		for _, o := range []*Optimizer{SGD(0.1), momentum(0.1), Adam(0.1), RMSprop(0.1)} {
+		for _, o := range []Optimizer{SGD(0.1), momentum(0.1), Adam(0.1), RMSprop(0.1)} {
 			m := wideAt(t, at, 1e30, o)
 			before := weightBits(m)
 			_, err := m.TrainOnBatch(point(1, 1e10))
@@ -93,8 +93,8 @@ func TestGradientOfEveryPiece(t *testing.T) {
 
 			m = wideAt(t, at, 1e12, o)
 			_, err = m.TrainOnBatch(point(1, 1e10)) // 2e22
-			if o.squares() {
-				requireError(t, err, `the gradient of weight "h/kernel" has a value of -2e+22, whose square, which `+o.Algorithm+` takes, is not finite`)
+			if squares(o) {
+				requireError(t, err, `the gradient of weight "h/kernel" has a value of -2e+22, whose square, which `+className(o)+` takes, is not finite`)
 				require.Equal(t, int64(0), m.trainer.iterations)
 			} else {
 				require.NoError(t, err)
@@ -105,7 +105,7 @@ func TestGradientOfEveryPiece(t *testing.T) {
 
 // Sums of a gradient, and of its squares, can overflow where no value does.
 func TestGradientSumOverflows(t *testing.T) {
-	for _, o := range []*Optimizer{SGD(1e-38), Adam(0.1), RMSprop(0.1)} {
+	for _, o := range []Optimizer{SGD(1e-38), Adam(0.1), RMSprop(0.1)} {
 		const n = 40
 		x := Input("x", n)
 		m, err := NewModel([]*Node{x}, []*Node{Dense(1, Linear, NoBias(), Name("y")).On(x)})
@@ -113,17 +113,17 @@ func TestGradientSumOverflows(t *testing.T) {
 		require.NoError(t, m.SetWeights(map[string][]float32{"y/kernel": make([]float32, n)}))
 		require.NoError(t, m.Compile(o, Losses{"y": MAE()}))
 		v := float32(1e38)
-		if o.squares() {
+		if squares(o) {
 			v = largestRoot()
 		}
 		_, err = m.TrainOnBatch(Data{Inputs: Arrays{"x": Floats(slices.Repeat([]float32{v}, n))}, Targets: Arrays{"y": Floats{1}}})
-		require.NoError(t, err, o.Algorithm)
+		require.NoError(t, err, className(o))
 	}
 }
 
 // A gradient that has only some rows is checked too.
 func TestGradientOfEmbedding(t *testing.T) {
-	for _, o := range []*Optimizer{SGD(0.1), Adam(0.1)} {
+	for _, o := range []Optimizer{SGD(0.1), Adam(0.1)} {
 		id := Input("x", 1)
 		m, err := NewModel([]*Node{id}, []*Node{Dense(1, Linear, NoBias(), Name("y")).On(Flatten().On(Embedding(9, 2, Name("e")).On(id)))})
 		require.NoError(t, err)
@@ -175,7 +175,7 @@ func TestWeightsLeaveTheRange(t *testing.T) {
 
 // All of the state is looked at, in every piece.
 func TestCheckState(t *testing.T) {
-	for _, o := range []*Optimizer{SGD(0), momentum(0.1), Adam(0.1), RMSprop(0.1)} {
+	for _, o := range []Optimizer{SGD(0), momentum(0.1), Adam(0.1), RMSprop(0.1)} {
 		m := wideAt(t, 0, 0, o)
 		require.NoError(t, m.trainer.checkState())
 		for i, w := range m.Weights() {
@@ -184,7 +184,7 @@ func TestCheckState(t *testing.T) {
 					v[at] = nan
 					what := "weight"
 					if j > 0 {
-						what = "the optimizer's " + o.slots()[j-1] + " of weight"
+						what = "the optimizer's " + o.Slots()[j-1] + " of weight"
 					}
 					err := m.trainer.checkState()
 					require.ErrorIs(t, err, ErrNonFinite)

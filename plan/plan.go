@@ -120,7 +120,7 @@ func (l *lowering) checkMemory(arena, maxBytes int64) error {
 	return nil
 }
 
-var errEmptyPlan = errors.New("the plan is empty: make it with nn.NewPlan, nn.LoadPlan or a Recorder")
+var errEmptyPlan = errors.New("the plan is empty: make it with nn.NewPlan or a Recorder")
 
 // isEmpty reports a Plan that nothing has made.
 func (p *Plan) isEmpty() bool { return p == nil || p.table == nil }

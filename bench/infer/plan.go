@@ -8,5 +8,5 @@ func newPlan(p *Problem) (*nn.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nn.NewPlan(m, p.Batch, nn.WithWorkers(p.Threads))
+	return nn.NewPlan(m, p.Batch, nn.Workers(p.Threads))
 }

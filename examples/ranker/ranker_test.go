@@ -430,7 +430,7 @@ func TestFlags(t *testing.T) {
 		"-demo -for 0s":        "-for 0s: must be positive",
 		"serve":                `unexpected argument "serve": there are only flags, see -h`,
 		"-nonsense":            "flag provided but not defined: -nonsense",
-		"-model none":          `nn: LoadPlan "none": open none`,
+		"-model none":          `nn: Load "none": open none`,
 		"-load http://[::1]:1": "connection refused",
 	} {
 		if err := run(context.Background(), strings.Fields(args), io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), want) {

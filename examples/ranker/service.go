@@ -40,7 +40,7 @@ type service struct {
 
 // newService serves the embedded model or, if there is a path, the one in that file.
 func newService(path string) (*service, error) {
-	plan, err := nn.LoadPlanFS(models, modelFile, maxCandidates)
+	plan, err := newPlan(nn.LoadFS(models, modelFile, nn.ForServing()))
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func newService(path string) (*service, error) {
 	s.mux.HandleFunc("POST /score", s.score)
 	s.mux.HandleFunc("GET /healthz", s.healthz)
 	if path != "" {
-		plan, err := nn.LoadPlan(path, maxCandidates)
+		plan, err := newPlan(nn.Load(path, nn.ForServing()))
 		if err == nil {
 			err = s.serving.Swap(plan) // which holds it to the inputs and outputs of the embedded model
 		}
@@ -60,12 +60,20 @@ func newService(path string) (*service, error) {
 	return s, nil
 }
 
+// newPlan makes a plan of a model that has been read, if there was no error.
+func newPlan(m *nn.Model, err error) (*nn.Plan, error) {
+	if err != nil {
+		return nil, err
+	}
+	return nn.NewPlan(m, maxCandidates)
+}
+
 // reload reads the model's file again. After an error the present model goes on serving.
 func (s *service) reload() error {
 	if s.path == "" {
 		return errors.New("there is no file to reload: the embedded model is served, see -model")
 	}
-	plan, err := nn.LoadPlan(s.path, maxCandidates)
+	plan, err := newPlan(nn.Load(s.path, nn.ForServing()))
 	if err == nil {
 		err = s.serving.Swap(plan)
 	}

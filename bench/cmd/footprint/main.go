@@ -89,9 +89,18 @@ func run() error {
 	return nil
 }
 
+// loadPlan reads the embedded model.
+func loadPlan(maxBatch int) (*nn.Plan, error) {
+	m, err := nn.LoadFS(files, "mt.safetensors", nn.ForServing())
+	if err != nil {
+		return nil, err
+	}
+	return nn.NewPlan(m, maxBatch)
+}
+
 // predict goes from the embedded file to a prediction.
 func predict() (*nn.Plan, error) {
-	plan, err := nn.LoadPlanFS(files, "mt.safetensors", 1)
+	plan, err := loadPlan(1)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +114,7 @@ func predict() (*nn.Plan, error) {
 
 // sessionBytes returns what one of many sessions adds to the heap.
 func sessionBytes(rows int) (float64, error) {
-	plan, err := nn.LoadPlanFS(files, "mt.safetensors", rows)
+	plan, err := loadPlan(rows)
 	if err != nil {
 		return 0, err
 	}

@@ -1,0 +1,59 @@
+package nn
+
+import (
+	"math/rand/v2"
+
+	"github.com/espalier-ml/espalier/ops"
+)
+
+// A Call is one evaluation of a layer, in which [Kind] computes with the operations of [ops.Ops]. It is valid until Forward
+// returns.
+type Call struct {
+	ops.Ops
+	Act ActivationFunction // what the result ends in: the activation of an [Activated] kind, or Linear where a loss includes it
+
+	node     *Node
+	in       []*ops.Tensor // [batch, elements] each
+	params   []*ops.Tensor
+	training bool
+	seed     uint64 // of everything random in this step
+	index    int    // which call of its layer in this model
+	random   rand.PCG
+}
+
+// Len returns the number of inputs.
+func (c *Call) Len() int { return len(c.in) }
+
+// In returns input i: a row for each sample, with all elements of its shape.
+func (c *Call) In(i int) *ops.Tensor { return c.in[i] }
+
+// Param returns parameter i, in the order in which Build asked for them.
+func (c *Call) Param(i int) *ops.Tensor { return c.params[i] }
+
+// InShape returns the shape of input i.
+func (c *Call) InShape(i int) Shape { return c.node.in[i].shape }
+
+// Shape returns the shape of the result.
+func (c *Call) Shape() Shape { return c.node.shape }
+
+// Training reports whether gradients follow, as opposed to evaluation and serving.
+func (c *Call) Training() bool { return c.training }
+
+// Random returns a source of random numbers for this call alone: no layer's draws depend on another's. The same seed, step,
+// layer and call give the same numbers. It is for training only.
+func (c *Call) Random() rand.Source {
+	c.random.Seed(c.seed, hash(c.node.layer.name)+uint64(c.index))
+	return &c.random
+}
+
+// Vectors returns input i with a row for each vector along its last axis.
+func (c *Call) Vectors(i int) *ops.Tensor { return c.vectors(c.in[i], c.InShape(i)) }
+
+func (c *Call) vectors(x *ops.Tensor, shape Shape) *ops.Tensor {
+	return c.Reshape(x, x.Rows*(shape.Elements()/shape.Last()), shape.Last())
+}
+
+// Samples returns y, whatever its rows, with a row for each sample: the counterpart of Vectors.
+func (c *Call) Samples(y *ops.Tensor) *ops.Tensor {
+	return c.Reshape(y, c.in[0].Rows, c.node.features())
+}

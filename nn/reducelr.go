@@ -1,0 +1,92 @@
+package nn
+
+import (
+	"fmt"
+	"math"
+)
+
+// ReduceLROnPlateau multiplies the learning rate by Factor when a log has stopped improving, as Keras' callback of that
+// name does. The learning rate stays reduced after Fit.
+type ReduceLROnPlateau struct {
+	Monitor  string  // name of the log; "" is "val_loss", which needs validation data
+	Mode     string  // "min", "max" or "": max for names that end in accuracy, min for others
+	Factor   float64 // between 0 and 1; 0 is 0.1
+	MinDelta float64 // what an improvement must exceed; its sign does not count; 0 is 1e-4
+	Patience int     // reduce at this many epochs in a row without improvement; 0 is 10
+	Cooldown int     // epochs after a reduction that do not count against Patience
+	MinLR    float64 // never go below
+}
+
+// Callback returns the callback for Fit. Each Fit starts it afresh, with a state of its own.
+func (r ReduceLROnPlateau) Callback() Callback {
+	return (&reduceLR{ReduceLROnPlateau: r}).callback()
+}
+
+type reduceLR struct {
+	ReduceLROnPlateau
+	monitor
+	wait     int
+	cooldown int // epochs left
+}
+
+func (s *reduceLR) callback() Callback {
+	return Callback{
+		Begin:    func(p Progress) error { return stateOf(p, s).begin(p) },
+		EpochEnd: func(p Progress) error { return stateOf(p, s).epochEnd(p) },
+	}
+}
+
+func (s *reduceLR) begin(p Progress) (err error) {
+	if s.Factor == 0 {
+		s.Factor = 0.1
+	}
+	if s.MinDelta == 0 {
+		s.MinDelta = 1e-4
+	}
+	if s.Patience == 0 {
+		s.Patience = 10
+	}
+	s.wait, s.cooldown = 0, 0
+	s.monitor, err = newMonitor(s.Monitor, s.Mode, s.MinDelta)
+	switch {
+	case err != nil:
+	case s.Patience < 0 || s.Cooldown < 0:
+		err = fmt.Errorf("patience %d and cooldown %d must not be negative", s.Patience, s.Cooldown)
+	case !(s.Factor > 0 && s.Factor < 1):
+		err = fmt.Errorf("factor %v is not between 0 and 1", s.Factor)
+	case !(s.MinLR >= 0) || math.IsInf(s.MinLR, 0):
+		err = fmt.Errorf("minimal learning rate %v must be finite and not negative", s.MinLR)
+	default:
+		err = s.check(p)
+	}
+	if err != nil {
+		return fmt.Errorf("ReduceLROnPlateau: %w", err)
+	}
+	return nil
+}
+
+func (s *reduceLR) epochEnd(p Progress) error {
+	value, err := s.value(p.Logs)
+	if err != nil {
+		return fmt.Errorf("ReduceLROnPlateau: %w", err)
+	}
+	if s.cooldown > 0 {
+		s.cooldown--
+	}
+	if s.improves(value) {
+		s.wait = 0
+		return nil
+	}
+	if s.cooldown > 0 {
+		return nil
+	}
+	s.wait++
+	if rate := p.Model.LearningRate(); s.wait >= s.Patience && rate > s.MinLR {
+		s.wait, s.cooldown = 0, s.Cooldown
+		if rate = max(rate*s.Factor, s.MinLR); vanishes(rate) {
+			return nil // it is as small as float32 has it
+		}
+		return p.Model.SetLearningRate(rate)
+	}
+	return nil
+}

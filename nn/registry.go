@@ -1,0 +1,272 @@
+package nn
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"sync"
+
+	"github.com/espalier-ml/espalier/internal/brief"
+)
+
+// The registry has every class that a model file can name: of layers, activations, initializers, losses, metrics, optimizers
+// and schedules. Each belongs to the vocabularies whose interface it implements.
+var registry = struct {
+	sync.RWMutex
+	byName map[reflect.Type]map[string]class // by interface
+	byType map[reflect.Type][]class
+}{byName: map[reflect.Type]map[string]class{}, byType: map[reflect.Type][]class{}}
+
+// A class is a type under the name that files have for it.
+type class struct {
+	name     string
+	defaults reflect.Value
+}
+
+// vocabularies are the interfaces, with the word for their classes in errors.
+var vocabularies = map[reflect.Type]string{
+	reflect.TypeFor[Kind]():               "class",
+	reflect.TypeFor[ActivationFunction](): "activation",
+	reflect.TypeFor[Initializer]():        "initializer",
+	reflect.TypeFor[Loss]():               "loss",
+	reflect.TypeFor[Metric]():             "metric",
+	reflect.TypeFor[Optimizer]():          "optimizer",
+	reflect.TypeFor[Schedule]():           "schedule",
+}
+
+// Register gives a type that implements [Kind], [ActivationFunction], [Initializer], [Loss], [Metric], [Optimizer] or
+// [Schedule], itself or its pointer, the name under which models that use it are saved and loaded. What is not registered
+// cannot be used, so that no model turns out to be impossible to save. Call it in an init function:
+//
+//	func init() { nn.Register("LayerNormalization", layerNormalization{Epsilon: 1e-3}) }
+//
+// The exported fields of the type, under their JSON names, are its configuration. A file leaves out those that are as in
+// defaults, so a field can be added later with a default that does what was done before. A configuration can hold other
+// registered values as [Object].
+//
+// The classes of this package have the names, fields and defaults of Keras. A name that starts with a small letter, Keras'
+// way to name a function, is for a type without a configuration. Register panics if the name is taken, or if the type
+// belongs to none of these vocabularies: both are mistakes in the program.
+func Register[T any](name string, defaults T) {
+	c := class{name, reflect.ValueOf(defaults)}
+	t := reflect.TypeFor[T]()
+	registry.Lock()
+	defer registry.Unlock()
+	fits := false
+	for v, word := range vocabularies {
+		if !reflect.PointerTo(t).Implements(v) {
+			continue
+		}
+		fits = true
+		if _, taken := registry.byName[v][name]; taken {
+			panic(fmt.Sprintf("nn: Register: there is a %s %q already", word, name))
+		}
+		if registry.byName[v] == nil {
+			registry.byName[v] = map[string]class{}
+		}
+		registry.byName[v][name] = c
+	}
+	if !fits {
+		panic(fmt.Sprintf("nn: Register: %v is no Kind, ActivationFunction, Initializer, Loss, Metric, Optimizer or Schedule", t))
+	}
+	registry.byType[t] = append(registry.byType[t], c)
+}
+
+// classOf returns the class of a registered value. Values of one type can be classes of their own, as activations are.
+func classOf(v any) (class, error) {
+	t := reflect.TypeOf(v)
+	if t == nil {
+		return class{}, errors.New("is nil")
+	}
+	value := reflect.ValueOf(v)
+	if t.Kind() == reflect.Pointer {
+		if value.IsNil() {
+			return class{}, fmt.Errorf("is a nil %v", t)
+		}
+		t, value = t.Elem(), value.Elem()
+	}
+	registry.RLock()
+	defer registry.RUnlock()
+	all := registry.byType[t]
+	if len(all) == 1 {
+		return all[0], nil
+	}
+	for _, c := range all {
+		if value.Comparable() && value.Equal(c.defaults) {
+			return c, nil
+		}
+	}
+	if len(all) > 0 {
+		return class{}, fmt.Errorf("%v %v is not one of those that are registered", t, value)
+	}
+	return class{}, fmt.Errorf("%v is not registered: call nn.Register with a name for it in an init function", t)
+}
+
+// className is classOf for what has been checked to be registered.
+func className(v any) string {
+	c, err := classOf(v)
+	if err != nil {
+		return fmt.Sprintf("%T", v)
+	}
+	return c.name
+}
+
+// newObject returns a value of a class with the given configuration.
+func newObject[T any](name string, config []byte) (T, error) {
+	var none T
+	vocabulary := reflect.TypeFor[T]()
+	registry.RLock()
+	c, ok := registry.byName[vocabulary][name]
+	registry.RUnlock()
+	if !ok {
+		return none, unknownClass(vocabulary, name)
+	}
+	p := reflect.New(c.defaults.Type())
+	p.Elem().Set(c.defaults)
+	if c.isFunction() && len(config) > 0 {
+		return none, fmt.Errorf("%s has no configuration: write its name alone", brief.Quote(name))
+	}
+	if len(config) > 0 {
+		if err := decodeJSON(string(config), p.Interface()); err != nil {
+			return none, fmt.Errorf("config: %w", err)
+		}
+	}
+	if v, ok := p.Elem().Interface().(T); ok {
+		return v, nil
+	}
+	return p.Interface().(T), nil
+}
+
+func unknownClass(vocabulary reflect.Type, name string) error {
+	registry.RLock()
+	defer registry.RUnlock()
+	var valid []string
+	for v := range registry.byName[vocabulary] {
+		valid = append(valid, v)
+	}
+	slices.Sort(valid)
+	return fmt.Errorf("unknown %s %s: valid are %q; one of your own must be registered before the file is read: nn.Register(%s, ...)",
+		vocabularies[vocabulary], brief.Quote(name), valid, brief.Quote(name))
+}
+
+// encodeConfig returns the fields of a registered value that differ from the defaults, as a JSON object.
+func encodeConfig(v any) ([]byte, error) {
+	c, err := classOf(v)
+	if err != nil {
+		return nil, err
+	}
+	if c.defaults.Kind() != reflect.Struct {
+		return []byte("{}"), nil
+	}
+	have, err := encodeFields(v)
+	if err != nil {
+		return nil, err
+	}
+	usual, err := encodeFields(c.defaults.Interface())
+	if err != nil {
+		return nil, err
+	}
+	text := []byte("{")
+	for _, f := range have {
+		if slices.ContainsFunc(usual, func(u field) bool { return u.name == f.name && bytes.Equal(u.value, f.value) }) {
+			continue
+		}
+		if len(text) > 1 {
+			text = append(text, ',')
+		}
+		name, err := encodeJSON(f.name)
+		if err != nil {
+			return nil, err
+		}
+		text = append(append(append(text, name...), ':'), f.value...)
+	}
+	return append(text, '}'), nil
+}
+
+type field struct {
+	name  string
+	value json.RawMessage
+}
+
+// encodeFields returns the members of v's JSON object in their order.
+func encodeFields(v any) ([]field, error) {
+	text, err := encodeJSON(v)
+	if err != nil {
+		return nil, err
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	if start, err := d.Token(); err != nil || start != json.Delim('{') {
+		return nil, fmt.Errorf("the configuration of %T is %s, must be a JSON object", v, brief.Cut(string(text), brief.MaxQuoted))
+	}
+	var fields []field
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return nil, err
+		}
+		f := field{name: name.(string)}
+		if err := d.Decode(&f.value); err != nil {
+			return nil, err
+		}
+		fields = append(fields, f)
+	}
+	return fields, nil
+}
+
+// An Object is a registered value as a field of a configuration, such as the activation of a layer. In a file it is what
+// Keras writes: the name of a function, or {"class_name": ..., "config": ...}; null is the zero Object.
+type Object[T any] struct{ Value T }
+
+// MarshalJSON writes the class and its configuration.
+func (o Object[T]) MarshalJSON() ([]byte, error) {
+	if any(o.Value) == nil {
+		return []byte("null"), nil
+	}
+	c, err := classOf(o.Value)
+	if err != nil {
+		return nil, err
+	}
+	if c.isFunction() {
+		return encodeJSON(c.name)
+	}
+	config, err := encodeConfig(o.Value)
+	if err != nil {
+		return nil, err
+	}
+	return encodeJSON(struct {
+		Class  string          `json:"class_name"`
+		Config json.RawMessage `json:"config"`
+	}{c.name, config})
+}
+
+// isFunction reports a name without configuration.
+func (c class) isFunction() bool { return c.name != "" && c.name[0] >= 'a' && c.name[0] <= 'z' }
+
+// UnmarshalJSON makes the value anew.
+func (o *Object[T]) UnmarshalJSON(text []byte) (err error) {
+	text = bytes.TrimSpace(text)
+	switch {
+	case bytes.Equal(text, []byte("null")):
+		*o = Object[T]{}
+		return nil
+	case bytes.HasPrefix(text, []byte(`"`)):
+		var name string
+		if err := json.Unmarshal(text, &name); err != nil {
+			return err
+		}
+		o.Value, err = newObject[T](name, nil)
+		return err
+	}
+	var of struct {
+		Class  string          `json:"class_name"`
+		Config json.RawMessage `json:"config"`
+	}
+	if err := decodeJSON(string(text), &of); err != nil {
+		return err
+	}
+	o.Value, err = newObject[T](of.Class, of.Config)
+	return err
+}

@@ -1,0 +1,188 @@
+package nn
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/espalier-ml/espalier/internal/brief"
+)
+
+// Files of version 1 have a vocabulary of their own, and say "no_bias" where Keras says "use_bias". They are read for good.
+const version1 = "1"
+
+type architecture1 struct {
+	Name    string           `json:"name"`
+	Seed    uint64           `json:"seed"`
+	Layers  list[layer1]     `json:"layers"`
+	Nodes   list[nodeConfig] `json:"nodes"`
+	Inputs  indices          `json:"inputs"`
+	Outputs indices          `json:"outputs"`
+}
+
+type layer1 struct {
+	Class     string          `json:"class"`
+	Name      string          `json:"name"`
+	Config    json.RawMessage `json:"config"`
+	Trainable bool            `json:"trainable"`
+}
+
+type dense1 struct {
+	Units      int                        `json:"units"`
+	Activation Object[ActivationFunction] `json:"activation"`
+	NoBias     bool                       `json:"no_bias,omitempty"`
+}
+
+type training1 struct {
+	Optimizer  optimizer1  `json:"optimizer"`
+	Iterations int64       `json:"iterations"`
+	Heads      list[head1] `json:"heads"`
+}
+
+type head1 struct {
+	Output  string               `json:"output"`
+	Loss    loss1                `json:"loss"`
+	Weight  float64              `json:"loss_weight"`
+	Metrics list[Object[Metric]] `json:"metrics,omitempty"`
+}
+
+type loss1 struct {
+	Name       string `json:"name"`
+	FromLogits bool   `json:"from_logits,omitempty"`
+}
+
+type optimizer1 struct {
+	Algorithm    string  `json:"algorithm"`
+	LearningRate float64 `json:"learning_rate"`
+	Momentum     float64 `json:"momentum,omitempty"`
+	Nesterov     bool    `json:"nesterov,omitempty"`
+	Beta1        float64 `json:"beta_1,omitempty"`
+	Beta2        float64 `json:"beta_2,omitempty"`
+	Rho          float64 `json:"rho,omitempty"`
+	Epsilon      float64 `json:"epsilon,omitempty"`
+}
+
+// parseVersion1 is parseHeader for a file of version 1: the one header for a model is what this version would print.
+func (meta *metadata) parseVersion1() (*Model, []byte, error) {
+	var a architecture1
+	if err := decodeJSON(meta.Architecture, &a); err != nil {
+		return nil, nil, fmt.Errorf("architecture: %w", err)
+	}
+	now, err := a.upgrade()
+	if err != nil {
+		return nil, nil, fmt.Errorf("architecture: %w", err)
+	}
+	text, err := encodeJSON(a)
+	if err != nil {
+		return nil, nil, err
+	}
+	same := metadata{Version: version1, Architecture: string(text)}
+	var train *training
+	if meta.Training != "" {
+		var t training1
+		if err := decodeJSON(meta.Training, &t); err != nil {
+			return nil, nil, fmt.Errorf("training: %w", err)
+		}
+		if train, err = t.upgrade(); err != nil {
+			return nil, nil, fmt.Errorf("training: %w", err)
+		}
+		if text, err = encodeJSON(t); err != nil {
+			return nil, nil, err
+		}
+		same.Training = string(text)
+	}
+	m, err := now.compiled(train)
+	if err != nil {
+		return nil, nil, err
+	}
+	want, err := encodeHeader(same, m.tensors())
+	return m, want, err
+}
+
+func (a *architecture1) upgrade() (*architecture, error) {
+	now := &architecture{Name: a.Name, Seed: a.Seed, Nodes: a.Nodes, Inputs: a.Inputs, Outputs: a.Outputs}
+	for i := range a.Layers {
+		l := &a.Layers[i]
+		kind, text, err := l.upgrade()
+		if err != nil {
+			return nil, fmt.Errorf("layer %s: %w", brief.Quote(l.Name), err)
+		}
+		config, err := encodeConfig(kind)
+		if err != nil {
+			return nil, err
+		}
+		l.Config = text
+		now.Layers = append(now.Layers, layerConfig{l.Class, l.Name, config, l.Trainable})
+	}
+	return now, nil
+}
+
+// upgrade returns the kind and the one way in which version 1 wrote it.
+func (l *layer1) upgrade() (Kind, []byte, error) {
+	if l.Class != "Dense" {
+		kind, err := newObject[Kind](l.Class, l.Config)
+		if err != nil {
+			return nil, nil, err
+		}
+		text, err := encodeJSON(kind)
+		return kind, text, err
+	}
+	var d dense1
+	if err := decodeJSON(string(l.Config), &d); err != nil {
+		return nil, nil, fmt.Errorf("config: %w", err)
+	}
+	text, err := encodeJSON(d)
+	return &dense{d.Units, d.Activation, !d.NoBias}, text, err
+}
+
+func (t *training1) upgrade() (*training, error) {
+	o, err := t.Optimizer.upgrade()
+	if err != nil {
+		return nil, err
+	}
+	now := &training{Optimizer: Object[Optimizer]{o}, Iterations: t.Iterations}
+	for _, h := range t.Heads {
+		loss, err := h.Loss.upgrade()
+		if err != nil {
+			return nil, err
+		}
+		now.Heads = append(now.Heads, headConfig{h.Output, Object[Loss]{loss}, h.Weight, h.Metrics})
+	}
+	return now, nil
+}
+
+func (l loss1) upgrade() (Loss, error) {
+	c := crossentropy{FromLogits: l.FromLogits}
+	switch l.Name {
+	case "mse":
+		return MSE(), nil
+	case "mae":
+		return MAE(), nil
+	case "sparse_categorical_crossentropy":
+		return &sparseCrossentropy{c}, nil
+	case "categorical_crossentropy":
+		return &categoricalCrossentropy{c}, nil
+	case "binary_crossentropy":
+		return &binaryCrossentropy{c}, nil
+	}
+	return nil, fmt.Errorf("unknown loss %q of version 1", l.Name)
+}
+
+// upgrade returns an optimizer that does the same. Version 1 had fields that an algorithm does not use, momentum without
+// which nesterov means nothing, and rates that are 0 in float32.
+func (o optimizer1) upgrade() (Optimizer, error) {
+	for _, v := range []*float64{&o.LearningRate, &o.Momentum, &o.Beta1, &o.Beta2, &o.Rho} {
+		if vanishes(*v) {
+			*v = 0
+		}
+	}
+	rate := Rate{Value: o.LearningRate}
+	switch o.Algorithm {
+	case "sgd":
+		return &SGDOptimizer{rate, o.Momentum, o.Nesterov && o.Momentum != 0}, nil
+	case "adam":
+		return &AdamOptimizer{rate, o.Beta1, o.Beta2, o.Epsilon}, nil
+	case "rmsprop":
+		return &RMSpropOptimizer{rate, o.Rho, o.Epsilon}, nil
+	}
+	return nil, fmt.Errorf("unknown optimizer %q: valid in version 1 are %q", o.Algorithm, []string{"sgd", "adam", "rmsprop"})
+}
