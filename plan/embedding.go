@@ -16,6 +16,6 @@ func (r *Recorder) Embedding(x, w *ops.Tensor) *ops.Tensor {
 		r.fail(errors.New("embed: weights must be constants"))
 	}
 	return r.record(operation{name: "embed", kind: embedding, run: func(t *kernels.Table, s *boundStep) error {
-		return t.Gather(s.y, s.x[0], *s.rows)
+		return t.Gather(s.y, s.x[0], s.x[1])
 	}}, x.Rows, x.Cols*w.Cols, x, w)
 }

@@ -57,7 +57,7 @@ type kind uint8
 
 const (
 	function  kind = iota // element by element: an operand may lie where the result does
-	rowwise               // row by row: the same, but its rows must be rows
+	rowwise               // row by row: the same, but its rows must be rows; operands but the first may be constants
 	product               // Dense
 	embedding             // Embedding
 	reshape               // Reshape
@@ -147,13 +147,21 @@ func (r *Recorder) record(o operation, rows, cols int, operands ...*ops.Tensor) 
 		return &dead
 	}
 	o.label = r.label
+	constants := 0
 	for _, x := range operands {
 		v := r.of(x)
-		if v.fixed && o.kind != product && o.kind != embedding {
-			r.fail(fmt.Errorf("%s: a constant cannot be an operand", o.name))
-			return &dead
+		if v.fixed {
+			constants++
 		}
 		o.in = append(o.in, v)
+	}
+	if constants == len(operands) {
+		r.fail(fmt.Errorf("%s: constants cannot be its only operands", o.name))
+		return &dead
+	}
+	if constants > 0 && (o.kind == function || o.kind == joining) {
+		r.fail(fmt.Errorf("%s: an operand is a constant, which has not a row for each sample, and another is not", o.name))
+		return &dead
 	}
 	y := r.value(rows, cols)
 	y.step = &o
