@@ -70,7 +70,7 @@ func (l *lowering) compute(v *value) {
 		for _, x := range o.in {
 			s.x = append(s.x, l.row(x))
 		}
-	case rowwise:
+	case rowwise, apart:
 		if o.in[0].same.tail == v {
 			return
 		}

@@ -58,6 +58,7 @@ type kind uint8
 const (
 	function  kind = iota // element by element: an operand may lie where the result does
 	rowwise               // row by row: the same, but its rows must be rows; operands but the first may be constants
+	apart                 // whatever a Function does: its result lies apart from the operands, which may be constants
 	product               // Dense
 	embedding             // Embedding
 	reshape               // Reshape
