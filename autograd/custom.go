@@ -74,3 +74,40 @@ func (o *customOp) backward(t *Tape) error {
 	}
 	return nil
 }
+
+// CustomLoss returns sum(weights[i] * loss[i]) with the losses that f gives the rows of pred. Nil weights stand for 1/rows
+// each. An error of f fails the tape.
+func (t *Tape) CustomLoss(f ops.LossFunction, pred *Tensor, y ops.Target, weights []float32) *Tensor {
+	if !t.accept("CustomLoss", pred) {
+		return &t.dead
+	}
+	if err := checkLoss(f, pred, y, weights); err != nil {
+		t.fail(fmt.Errorf("autograd: CustomLoss: %w", err))
+		return &t.dead
+	}
+	loss, _ := t.loss(pred, weights, false, func(loss []float32, _, grad kernels.Matrix, weights []float32) error {
+		clear(loss)
+		clear(grad.Data)
+		if err := f.Rows(loss, grad, pred.Matrix, y, weights); err != nil {
+			return fmt.Errorf("autograd: CustomLoss: %w", err)
+		}
+		return nil
+	})
+	return loss
+}
+
+// checkLoss reports a target or weights that have not an element or a row for each row of pred.
+func checkLoss(f ops.LossFunction, pred *Tensor, y ops.Target, weights []float32) error {
+	rows, labels, v := pred.Rows, len(y.Labels), y.Values
+	switch {
+	case f == nil:
+		return errors.New("the function is nil")
+	case !v.Valid():
+		return fmt.Errorf("the values are a %dx%d matrix (stride %d) of %d elements: %w", v.Rows, v.Cols, v.Stride, len(v.Data), kernels.ErrShape)
+	case labels+v.Rows != rows || labels > 0 && v.Rows > 0:
+		return fmt.Errorf("%d labels and %d rows of values for %d rows, valid are as many of the one and none of the other: %w", labels, v.Rows, rows, kernels.ErrShape)
+	case weights != nil && len(weights) != rows:
+		return fmt.Errorf("%d weights for %d rows: %w", len(weights), rows, kernels.ErrShape)
+	}
+	return nil
+}

@@ -106,6 +106,70 @@ func (products) Backward(dx []kernels.Matrix, dy, y kernels.Matrix, x []kernels.
 	return nil
 }
 
+// exactLoss is a LossFunction that says, too, what the loss of a row is in float64.
+type exactLoss interface {
+	ops.LossFunction
+	exactly(row []float64, label int32, value []float64) float64
+}
+
+func (r *reference) CustomLoss(f ops.LossFunction, x *ops.Tensor, y ops.Target, weights []float32) *ops.Tensor {
+	return r.loss(x, weights, func(row []float64, i, j int) float64 {
+		if j > 0 {
+			return 0
+		}
+		if y.Labels != nil {
+			return f.(exactLoss).exactly(row, y.Labels[i], nil)
+		}
+		return f.(exactLoss).exactly(row, 0, matOf(y.Values).row(i))
+	})
+}
+
+// logCosh is, for each row, the sum of log cosh(pred - value). It is like half the square near zero, and like the distance
+// far off.
+type logCosh struct{}
+
+func (logCosh) exactly(row []float64, _ int32, value []float64) float64 {
+	sum := 0.0
+	for j, v := range row {
+		sum += math.Log(math.Cosh(v - value[j]))
+	}
+	return sum
+}
+
+func (logCosh) Rows(loss []float32, grad, pred kernels.Matrix, y ops.Target, weights []float32) error {
+	if y.Values.Cols != pred.Cols {
+		return fmt.Errorf("values have %d columns, pred has %d", y.Values.Cols, pred.Cols)
+	}
+	for i := range pred.Rows {
+		for j, v := range pred.Row(i) {
+			d := float64(v) - float64(y.Values.Row(i)[j])
+			loss[i] += float32(math.Log(math.Cosh(d)))
+			if grad.Data != nil {
+				grad.Row(i)[j] = weights[i] * float32(math.Tanh(d))
+			}
+		}
+	}
+	return nil
+}
+
+// negative is minus the value at the label: its gradient is zero but there.
+type negative struct{}
+
+func (negative) exactly(row []float64, label int32, _ []float64) float64 { return -row[label] }
+
+func (negative) Rows(loss []float32, grad, pred kernels.Matrix, y ops.Target, weights []float32) error {
+	for i, label := range y.Labels {
+		if label < 0 || int(label) >= pred.Cols {
+			return fmt.Errorf("row %d has label %d", i, label)
+		}
+		loss[i] = -pred.Row(i)[label]
+		if grad.Data != nil {
+			grad.Row(i)[label] = -weights[i]
+		}
+	}
+	return nil
+}
+
 // customCases are those of gradientCases.
 func customCases(rows, cols int) []gradientCase {
 	beta := newRand(40).normal(1, cols, 1)
@@ -135,6 +199,34 @@ func TestCustomParameter(t *testing.T) {
 			})
 		}
 	})
+}
+
+func TestCustomLossErrors(t *testing.T) {
+	tape := autograd.NewTape(nil)
+	matrix := kernels.NewMatrix
+	for want, c := range map[string]struct {
+		f       ops.LossFunction
+		y       ops.Target
+		weights []float32
+	}{
+		"CustomLoss: the function is nil":             {nil, ops.Target{}, nil},
+		"CustomLoss: 0 labels and 0 rows of values":   {logCosh{}, ops.Target{}, nil},
+		"CustomLoss: 1 labels and 0 rows of values":   {negative{}, ops.Target{Labels: []int32{1}}, nil},
+		"CustomLoss: 0 labels and 3 rows of values":   {logCosh{}, ops.Target{Values: matrix(3, 3)}, nil},
+		"CustomLoss: 2 labels and 2 rows of values":   {logCosh{}, ops.Target{Labels: []int32{1, 1}, Values: matrix(2, 3)}, nil},
+		"CustomLoss: 1 labels and 1 rows of values":   {logCosh{}, ops.Target{Labels: []int32{1}, Values: matrix(1, 3)}, nil},
+		"a 2x3 matrix (stride 3) of 1 elements":       {logCosh{}, ops.Target{Values: kernels.MatrixOf([]float32{1}, 2, 3)}, nil},
+		"CustomLoss: 1 weights for 2 rows":            {logCosh{}, ops.Target{Values: matrix(2, 3)}, []float32{1}},
+		"CustomLoss: values have 2 columns, pred has": {logCosh{}, ops.Target{Values: matrix(2, 2)}, nil},
+		"CustomLoss: row 1 has label 3":               {negative{}, ops.Target{Labels: []int32{0, 3}}, nil},
+	} {
+		tape.Reset()
+		loss := tape.CustomLoss(c.f, tape.Param(matrix(2, 3)), c.y, c.weights)
+		require.ErrorContains(t, tape.Backward(loss), want)
+	}
+	tape.Reset()
+	tape.CustomLoss(logCosh{}, nil, ops.Target{}, nil)
+	require.ErrorContains(t, tape.Err(), "CustomLoss: operand 0 is not on this tape")
 }
 
 // failing is a Function with errors.
@@ -186,4 +278,16 @@ func TestCustomAllocatesNothing(t *testing.T) {
 	step()
 	step()
 	require.Zero(t, testing.AllocsPerRun(20, step))
+}
+
+// A loss adds to zeros, also in memory that an earlier step has used.
+func TestCustomLossInUsedMemory(t *testing.T) {
+	r, tape := newRand(43), autograd.NewTape(nil)
+	x, y := r.normal(4, 6, 1), ops.Target{Values: r.normal(4, 6, 1)}
+	first := tape.CustomLoss(logCosh{}, tape.Param(x), y, nil).Data[0]
+	for range 2 {
+		tape.Reset()
+		tape.Poison()
+		require.Equal(t, first, tape.CustomLoss(logCosh{}, tape.Param(x), y, nil).Data[0])
+	}
 }

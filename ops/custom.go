@@ -17,3 +17,21 @@ type Function interface {
 	// is used more than once are summed up elsewhere. Backward must not change the others.
 	Backward(dx []kernels.Matrix, dy, y kernels.Matrix, x []kernels.Matrix) error
 }
+
+// A Target is what a loss compares a batch with: the class of each row, or a row of values for each. The other one is empty.
+// A loss that compares with nothing can have values without columns.
+type Target struct {
+	Labels []int32
+	Values kernels.Matrix
+}
+
+// A LossFunction is a loss of one's own, for [Losses]' CustomLoss.
+type LossFunction interface {
+	// Rows fills loss with the unweighted loss of each row of pred and, unless it has no data, grad with the gradient of
+	// that loss by the row, times the row's weight. Both are zero before. It must not change the others, nor keep any of
+	// them; there may be gaps between the rows of a matrix.
+	//
+	// Labels or Values of y, and weights, have an element or a row for each of pred; whether labels are classes and values
+	// have as many columns as pred is for Rows to check. An error fails the recorder.
+	Rows(loss []float32, grad, pred kernels.Matrix, y Target, weights []float32) error
+}

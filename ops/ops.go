@@ -58,4 +58,5 @@ type Losses interface {
 	ClippedBinaryCrossEntropy(probs *Tensor, targets kernels.Matrix, weights []float32) *Tensor
 	MeanSquaredError(pred *Tensor, targets kernels.Matrix, weights []float32) *Tensor
 	MeanAbsoluteError(pred *Tensor, targets kernels.Matrix, weights []float32) *Tensor
+	CustomLoss(f LossFunction, pred *Tensor, y Target, weights []float32) *Tensor
 }
