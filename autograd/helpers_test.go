@@ -128,7 +128,7 @@ type target struct {
 var losses = []string{
 	"SoftmaxCrossEntropy", "SoftCrossEntropy", "BinaryCrossEntropy",
 	"ClippedCrossEntropy", "ClippedSoftCrossEntropy", "ClippedBinaryCrossEntropy",
-	"MeanSquaredError", "MeanAbsoluteError",
+	"MeanSquaredError", "MeanAbsoluteError", "logCosh", "negative",
 }
 
 var activations = []kernels.Activation{kernels.Linear, kernels.ReLU, kernels.Sigmoid, kernels.Tanh}
@@ -157,6 +157,10 @@ func lossOf(c ops.Losses, name string, x *ops.Tensor, y target) *ops.Tensor {
 		loss = c.MeanSquaredError(x, y.values, y.weights)
 	case "MeanAbsoluteError":
 		loss = c.MeanAbsoluteError(x, y.values, y.weights)
+	case "logCosh":
+		loss = c.CustomLoss(logCosh{}, x, ops.Target{Values: y.values}, y.weights)
+	case "negative":
+		loss = c.CustomLoss(negative{}, x, ops.Target{Labels: y.labels}, y.weights)
 	}
 	return loss
 }

@@ -99,9 +99,12 @@ func everything(tape *autograd.Tape, x, y kernels.Matrix, labels []int32, source
 	loss = tape.Add(loss, tape.ClippedBinaryCrossEntropy(q, y, nil))
 	loss = tape.Add(loss, tape.MeanSquaredError(h, y, nil))
 	loss = tape.Add(loss, tape.MeanAbsoluteError(h, y, nil))
+	loss = tape.Add(loss, tape.CustomLoss(logCosh{}, h, ops.Target{Values: y}, nil))
+	loss = tape.Add(loss, tape.CustomLoss(negative{}, h, ops.Target{Labels: labels}, nil))
 	loss = tape.Add(loss, tape.Sum(tape.Multiply(h, probs)))
 	loss = tape.Add(loss, tape.Mean(tape.Add(h, h)))
 	loss = tape.Add(loss, tape.Sum(tape.Embedding(tape.Const(kernels.MatrixOf(rowNumbers, 2, 2)), p)))
+	loss = tape.Add(loss, tape.Sum(tape.Custom(swish{}, 4, 4, h, tape.Reshape(tape.RowSum(p), 1, 4))))
 	return p, tape.Backward(loss)
 }
 

@@ -42,6 +42,9 @@ type Ops interface {
 	Slice(x *Tensor, from, to int) *Tensor
 	// Dropout zeroes elements with probability rate and scales the others by 1/(1-rate).
 	Dropout(x *Tensor, rate float64, random rand.Source) *Tensor
+	// Custom returns f(x...), a rows x cols tensor. As everywhere, rows are those of the batch on a tape and those of one
+	// sample in a plan, so they follow from the rows of an operand.
+	Custom(f Function, rows, cols int, x ...*Tensor) *Tensor
 }
 
 // Losses are the operations of a recorder that trains. Each returns a 1x1 tensor, the sum over the rows of a row's loss
@@ -55,4 +58,5 @@ type Losses interface {
 	ClippedBinaryCrossEntropy(probs *Tensor, targets kernels.Matrix, weights []float32) *Tensor
 	MeanSquaredError(pred *Tensor, targets kernels.Matrix, weights []float32) *Tensor
 	MeanAbsoluteError(pred *Tensor, targets kernels.Matrix, weights []float32) *Tensor
+	CustomLoss(f LossFunction, pred *Tensor, y Target, weights []float32) *Tensor
 }

@@ -19,7 +19,9 @@ func (p *Plan) Describe(w io.Writer) error {
 	for _, s := range p.steps {
 		var in []string
 		for _, x := range s.x {
-			in = append(in, x.String())
+			if x.constant == nil { // which are among the bytes of weights
+				in = append(in, x.String())
+			}
 		}
 		act := ""
 		if s.op == "dense" || s.op == "activate" {

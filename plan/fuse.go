@@ -1,6 +1,10 @@
 package plan
 
-import "github.com/espalier-ml/espalier/kernels"
+import (
+	"slices"
+
+	"github.com/espalier-ml/espalier/kernels"
+)
 
 // fuse joins a product with the function that only it leads to: an activation goes into the kernel, any other one is
 // computed where the product lies.
@@ -8,7 +12,7 @@ func (l *lowering) fuse() {
 	for _, v := range l.values {
 		v.same = v.same.same // what it passes on may have been joined since
 		o := v.step
-		if o == nil || v.same != v || o.kind != function && o.kind != rowwise || len(o.in) != 1 {
+		if o == nil || v.same != v || o.kind != function && o.kind != rowwise || slices.ContainsFunc(o.in[1:], isValue) {
 			continue
 		}
 		x := o.in[0].same
@@ -28,6 +32,8 @@ func (l *lowering) fuse() {
 		}
 	}
 }
+
+func isValue(x *value) bool { return !x.fixed }
 
 // last returns the value that others see: the product, or what takes its place.
 func (v *value) last() *value {

@@ -37,6 +37,9 @@ func (l *lowering) lower() {
 func (l *lowering) emit(s step) {
 	i := len(l.steps)
 	use := func(v view) {
+		if v.constant != nil {
+			return
+		}
 		b := &l.buffers[v.buffer]
 		if b.first < 0 {
 			b.first = i
@@ -67,17 +70,15 @@ func (l *lowering) compute(v *value) {
 		for _, x := range o.in {
 			s.x = append(s.x, l.row(x))
 		}
-	case rowwise:
+	case rowwise, apart:
 		if o.in[0].same.tail == v {
 			return
 		}
 		s.y = l.viewOf(v.place, v.Rows, v.Cols)
-		for _, x := range o.in {
-			s.x = append(s.x, l.operand(x))
-		}
+		l.operands(&s, o.in)
 	case embedding:
-		s.rows, s.bytes = l.constant(o.in[1])
 		s.y, s.x = l.row(v), []view{l.row(o.in[0])}
+		l.operands(&s, o.in[1:])
 	case joining:
 		l.join(v)
 		return
@@ -87,6 +88,18 @@ func (l *lowering) compute(v *value) {
 		s.run, s.y, s.x = copyRows, l.viewOf(v.place, v.Rows, v.Cols), []view{x}
 	}
 	l.emit(s)
+}
+
+// operands appends operands to those of a step, each in its own rows and columns.
+func (l *lowering) operands(s *step, operands []*value) {
+	for _, x := range operands {
+		if x.fixed {
+			s.x = append(s.x, view{constant: l.constant(x)})
+			s.bytes += 4 * x.elements()
+		} else {
+			s.x = append(s.x, l.operand(x))
+		}
+	}
 }
 
 // join copies what does not lie yet where the joined rows do.
@@ -132,8 +145,10 @@ func (l *lowering) product(v *value) {
 		flops: 2 * x.lead * x.cols * columns, bytes: 4 * columns * (x.cols + len(v.step.in) - 2)})
 	for _, o := range group {
 		if t := o.tail; t != nil {
-			l.emit(step{op: t.step.name, name: t.step.label, act: t.step.act, run: t.step.run, flops: t.step.flops,
-				y: l.viewOf(t.place, t.Rows, t.Cols), x: []view{l.viewOf(o.place, o.Rows, o.Cols)}})
+			s := step{op: t.step.name, name: t.step.label, act: t.step.act, run: t.step.run, flops: t.step.flops,
+				y: l.viewOf(t.place, t.Rows, t.Cols), x: []view{l.viewOf(o.place, o.Rows, o.Cols)}}
+			l.operands(&s, t.step.in[1:])
+			l.emit(s)
 		}
 	}
 }
@@ -173,20 +188,19 @@ func (l *lowering) pack(products []*value, rows, cols int) *kernels.PackedB {
 	return w
 }
 
-// constant returns the plan's copy of a constant, and its bytes.
-func (l *lowering) constant(v *value) (*kernels.Matrix, int) {
-	size := 4 * v.elements()
+// constant returns the plan's copy of a constant.
+func (l *lowering) constant(v *value) *kernels.Matrix {
 	m := l.tables[v]
 	if m == nil {
 		m = new(kernels.Matrix)
 		l.tables[v] = m
-		l.memory += int64(size)
+		l.memory += 4 * int64(v.elements())
 		l.copies = append(l.copies, func() error {
 			*m = kernels.NewMatrix(v.Rows, v.Cols)
 			return l.table.Copy(*m, v.Matrix)
 		})
 	}
-	return m, size
+	return m
 }
 
 // finish gives each input and output a buffer that it does not share.
@@ -223,7 +237,7 @@ func usesOf(p *Plan) (uses []use) {
 	}
 	for i, s := range p.steps {
 		for j, v := range slices.Concat([]view{s.y}, s.x) {
-			if u, ok := ports[v.buffer]; ok {
+			if u, ok := ports[v.buffer]; ok && v.constant == nil {
 				u.step, u.operand = i, j-1
 				uses = append(uses, u)
 			}

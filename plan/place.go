@@ -41,7 +41,7 @@ func (l *lowering) position(values []*value) {
 
 // viewOf returns columns of a buffer as rows x cols for each sample.
 func (l *lowering) viewOf(at place, rows, cols int) view {
-	v := view{at.buffer, at.offset, rows, cols, cols}
+	v := view{buffer: at.buffer, offset: at.offset, lead: rows, cols: cols, stride: cols}
 	if rows == 1 {
 		v.stride = l.buffers[at.buffer].width
 	}

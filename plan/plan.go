@@ -35,8 +35,10 @@ type port struct {
 	buffer   int
 }
 
-// A view is where a step finds an operand: lead rows of cols columns, stride apart, for each sample.
+// A view is where a step finds an operand: lead rows of cols columns, stride apart, for each sample; or a constant, which
+// all sessions and samples share.
 type view struct {
+	constant           *kernels.Matrix // nil for the others
 	buffer, offset     int
 	lead, cols, stride int
 }
@@ -47,7 +49,6 @@ type step struct {
 	name  string // of the layers it computes
 	act   kernels.Activation
 	w     *kernels.PackedB                           // of a product
-	rows  *kernels.Matrix                            // of an embedding
 	run   func(t *kernels.Table, s *boundStep) error // of everything but a product
 	y     view
 	x     []view

@@ -1,9 +1,7 @@
 package plan
 
 import (
-	"errors"
 	"fmt"
-	"math/rand/v2"
 
 	"github.com/espalier-ml/espalier/kernels"
 	"github.com/espalier-ml/espalier/ops"
@@ -59,7 +57,8 @@ type kind uint8
 
 const (
 	function  kind = iota // element by element: an operand may lie where the result does
-	rowwise               // row by row: the same, but its rows must be rows
+	rowwise               // row by row: the same, but its rows must be rows; operands but the first may be constants
+	apart                 // whatever a Function does: its result lies apart from the operands, which may be constants
 	product               // Dense
 	embedding             // Embedding
 	reshape               // Reshape
@@ -149,87 +148,25 @@ func (r *Recorder) record(o operation, rows, cols int, operands ...*ops.Tensor) 
 		return &dead
 	}
 	o.label = r.label
+	constants := 0
 	for _, x := range operands {
 		v := r.of(x)
-		if v.fixed && o.kind != product && o.kind != embedding {
-			r.fail(fmt.Errorf("%s: a constant cannot be an operand", o.name))
-			return &dead
+		if v.fixed {
+			constants++
 		}
 		o.in = append(o.in, v)
+	}
+	if constants == len(operands) {
+		r.fail(fmt.Errorf("%s: constants cannot be its only operands", o.name))
+		return &dead
+	}
+	if constants > 0 && (o.kind == function || o.kind == joining) {
+		r.fail(fmt.Errorf("%s: an operand is a constant, which has not a row for each sample, and another is not", o.name))
+		return &dead
 	}
 	y := r.value(rows, cols)
 	y.step = &o
 	return &y.Tensor
-}
-
-// alike reports operands that have not one shape.
-func (r *Recorder) alike(name string, a, b *ops.Tensor) bool {
-	if r.accept(name, a, b) && (a.Rows != b.Rows || a.Cols != b.Cols) {
-		r.fail(fmt.Errorf("%s: operands are %dx%d and %dx%d: %w", name, a.Rows, a.Cols, b.Rows, b.Cols, kernels.ErrShape))
-	}
-	return r.err == nil
-}
-
-// Dense implements [ops.Ops]; w and b must be constants.
-func (r *Recorder) Dense(x, w, b *ops.Tensor, act kernels.Activation) *ops.Tensor {
-	operands := []*ops.Tensor{x, w, b}
-	if b == nil {
-		operands = operands[:2]
-	}
-	if !r.accept("dense", operands...) {
-		return &dead
-	}
-	for _, c := range operands[1:] {
-		if !r.of(c).fixed {
-			r.fail(errors.New("dense: weights must be constants"))
-		}
-	}
-	if x.Cols != w.Rows || b != nil && (b.Rows != 1 || b.Cols != w.Cols) {
-		r.fail(fmt.Errorf("dense: x is %dx%d, the weights are %dx%d: %w", x.Rows, x.Cols, w.Rows, w.Cols, kernels.ErrShape))
-		return &dead
-	}
-	return r.record(operation{name: "dense", kind: product, act: act, flops: 2 * x.Rows * x.Cols * w.Cols}, x.Rows, w.Cols, operands...)
-}
-
-// Embedding implements [ops.Ops]; w must be a constant, and x an input, perhaps in another shape.
-func (r *Recorder) Embedding(x, w *ops.Tensor) *ops.Tensor {
-	if !r.accept("embed", x, w) {
-		return &dead
-	}
-	if !r.of(w).fixed {
-		r.fail(errors.New("embed: weights must be constants"))
-	}
-	return r.record(operation{name: "embed", kind: embedding, run: func(t *kernels.Table, s *boundStep) error {
-		return t.Gather(s.y, s.x[0], *s.rows)
-	}}, x.Rows, x.Cols*w.Cols, x, w)
-}
-
-// Activate implements [ops.Ops].
-func (r *Recorder) Activate(x *ops.Tensor, act kernels.Activation) *ops.Tensor {
-	if !r.accept("activate", x) {
-		return &dead
-	}
-	if act == kernels.Linear {
-		return x
-	}
-	return r.record(operation{name: "activate", act: act, flops: x.Rows * x.Cols, run: func(t *kernels.Table, s *boundStep) error {
-		return t.Activate(s.y, s.x[0], nil, s.act)
-	}}, x.Rows, x.Cols, x)
-}
-
-// Gelu implements [ops.Ops].
-func (r *Recorder) Gelu(x *ops.Tensor) *ops.Tensor {
-	return r.unary(operation{name: "gelu", run: func(t *kernels.Table, s *boundStep) error { return t.Gelu(s.y, s.x[0]) }}, x)
-}
-
-// Softmax implements [ops.Ops].
-func (r *Recorder) Softmax(x *ops.Tensor) *ops.Tensor {
-	return r.unary(operation{name: "softmax", kind: rowwise, run: func(t *kernels.Table, s *boundStep) error { return t.Softmax(s.y, s.x[0]) }}, x)
-}
-
-// Scale implements [ops.Ops].
-func (r *Recorder) Scale(x *ops.Tensor, alpha float32) *ops.Tensor {
-	return r.unary(operation{name: "scale", run: func(t *kernels.Table, s *boundStep) error { return t.Scale(s.y, s.x[0], alpha) }}, x)
 }
 
 // unary records a function of x with a result of its shape.
@@ -240,71 +177,3 @@ func (r *Recorder) unary(o operation, x *ops.Tensor) *ops.Tensor {
 	o.flops = x.Rows * x.Cols
 	return r.record(o, x.Rows, x.Cols, x)
 }
-
-// Add implements [ops.Ops].
-func (r *Recorder) Add(a, b *ops.Tensor) *ops.Tensor {
-	return r.binary(operation{name: "add", run: func(t *kernels.Table, s *boundStep) error { return t.Add(s.y, s.x[0], s.x[1]) }}, a, b)
-}
-
-// Multiply implements [ops.Ops].
-func (r *Recorder) Multiply(a, b *ops.Tensor) *ops.Tensor {
-	return r.binary(operation{name: "multiply", run: func(t *kernels.Table, s *boundStep) error { return t.Mul(s.y, s.x[0], s.x[1]) }}, a, b)
-}
-
-// binary records a function of two alike tensors.
-func (r *Recorder) binary(o operation, a, b *ops.Tensor) *ops.Tensor {
-	if !r.alike(o.name, a, b) {
-		return &dead
-	}
-	o.flops = a.Rows * a.Cols
-	return r.record(o, a.Rows, a.Cols, a, b)
-}
-
-// Reshape implements [ops.Ops].
-func (r *Recorder) Reshape(x *ops.Tensor, rows, cols int) *ops.Tensor {
-	if !r.accept("reshape", x) {
-		return &dead
-	}
-	if x.Rows == rows && x.Cols == cols {
-		return x
-	}
-	if rows < 1 || cols < 1 || rows*cols != x.Rows*x.Cols {
-		r.fail(fmt.Errorf("reshape: a %dx%d tensor cannot become %dx%d: %w", x.Rows, x.Cols, rows, cols, kernels.ErrShape))
-		return &dead
-	}
-	return r.record(operation{name: "reshape", kind: reshape}, rows, cols, x)
-}
-
-// Concatenate implements [ops.Ops].
-func (r *Recorder) Concatenate(x ...*ops.Tensor) *ops.Tensor {
-	if !r.accept("copy", x...) {
-		return &dead
-	}
-	cols := 0
-	for _, t := range x {
-		if t.Rows != x[0].Rows {
-			r.fail(fmt.Errorf("concatenate: operands have %d and %d rows: %w", x[0].Rows, t.Rows, kernels.ErrShape))
-		}
-		cols += t.Cols
-	}
-	if len(x) == 0 {
-		r.fail(errors.New("concatenate: there is no operand"))
-		return &dead
-	}
-	return r.record(operation{name: "copy", kind: joining}, x[0].Rows, cols, x...)
-}
-
-// Slice implements [ops.Ops].
-func (r *Recorder) Slice(x *ops.Tensor, from, to int) *ops.Tensor {
-	if !r.accept("slice", x) {
-		return &dead
-	}
-	if from < 0 || to <= from || to > x.Cols {
-		r.fail(fmt.Errorf("slice: columns %d to %d of a %dx%d tensor: %w", from, to, x.Rows, x.Cols, kernels.ErrShape))
-		return &dead
-	}
-	return r.record(operation{name: "copy", kind: slicing, from: from}, x.Rows, to-from, x)
-}
-
-// Dropout implements [ops.Ops]. It returns x: a plan serves and does not train.
-func (r *Recorder) Dropout(x *ops.Tensor, _ float64, _ rand.Source) *ops.Tensor { return x }

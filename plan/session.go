@@ -31,13 +31,22 @@ type use struct {
 	port          int
 }
 
-// A boundStep is a step of the plan with its operands in the session's memory.
+// A boundStep is a step of the plan with its operands in the session's memory, or the plan's if they are constants.
 type boundStep struct {
 	*step
-	lead  int // rows for each sample
 	dense kernels.BoundDense
 	y     kernels.Matrix
 	x     []kernels.Matrix
+}
+
+// resize lays the operands out for a batch; constants stay as they are.
+func (b *boundStep) resize(batch int) {
+	b.y.Rows = batch * b.step.y.lead
+	for i, v := range b.step.x {
+		if v.constant == nil {
+			b.x[i].Rows = batch * v.lead
+		}
+	}
 }
 
 var errEmptySession = errors.New("the session is empty: make it with Plan.NewSession")
@@ -52,13 +61,16 @@ func (p *Plan) NewSession() *Session {
 	s.scratch.Pool = p.pool
 	arena := make([]float32, p.arena*p.maxBatch)
 	matrix := func(v view) kernels.Matrix {
+		if v.constant != nil {
+			return *v.constant
+		}
 		return kernels.Matrix{Data: arena[p.buffers[v.buffer].offset*p.maxBatch+v.offset:], Rows: v.lead * p.maxBatch, Cols: v.cols, Stride: v.stride}
 	}
 	s.batch = p.maxBatch
 	for i := range p.steps {
 		b := &s.steps[i]
 		b.step = &p.steps[i]
-		b.lead, b.y = b.step.y.lead, matrix(b.step.y)
+		b.y = matrix(b.step.y)
 		for _, x := range b.step.x {
 			b.x = append(b.x, matrix(x))
 		}
@@ -97,7 +109,7 @@ func (s *Session) move(inputs, outputs [][]float32, batch int) error {
 	for _, u := range s.plan.uses {
 		if b := &s.steps[u.step]; b.w != nil {
 			y, x := b.y, b.x[0]
-			y.Rows, x.Rows = b.lead*batch, b.lead*batch
+			y.Rows, x.Rows = b.step.y.lead*batch, b.step.y.lead*batch
 			if err := s.plan.table.Bind(&b.dense, y, x, b.w, b.act); err != nil {
 				return err
 			}
@@ -199,11 +211,7 @@ func (s *Session) run(batch int) error {
 	if s.batch != batch {
 		s.batch = batch
 		for i := range s.steps {
-			b := &s.steps[i]
-			b.y.Rows = batch * b.lead
-			for j := range b.x {
-				b.x[j].Rows = b.y.Rows
-			}
+			s.steps[i].resize(batch)
 		}
 	}
 	t := s.plan.table

@@ -1,0 +1,55 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/espalier-ml/espalier/kernels"
+	"github.com/espalier-ml/espalier/ops"
+)
+
+// Reshape implements [ops.Ops].
+func (r *Recorder) Reshape(x *ops.Tensor, rows, cols int) *ops.Tensor {
+	if !r.accept("reshape", x) {
+		return &dead
+	}
+	if x.Rows == rows && x.Cols == cols {
+		return x
+	}
+	if rows < 1 || cols < 1 || rows*cols != x.Rows*x.Cols {
+		r.fail(fmt.Errorf("reshape: a %dx%d tensor cannot become %dx%d: %w", x.Rows, x.Cols, rows, cols, kernels.ErrShape))
+		return &dead
+	}
+	return r.record(operation{name: "reshape", kind: reshape}, rows, cols, x)
+}
+
+// Concatenate implements [ops.Ops].
+func (r *Recorder) Concatenate(x ...*ops.Tensor) *ops.Tensor {
+	if !r.accept("copy", x...) {
+		return &dead
+	}
+	cols := 0
+	for _, t := range x {
+		if t.Rows != x[0].Rows {
+			r.fail(fmt.Errorf("concatenate: operands have %d and %d rows: %w", x[0].Rows, t.Rows, kernels.ErrShape))
+		}
+		cols += t.Cols
+	}
+	if len(x) == 0 {
+		r.fail(errors.New("concatenate: there is no operand"))
+		return &dead
+	}
+	return r.record(operation{name: "copy", kind: joining}, x[0].Rows, cols, x...)
+}
+
+// Slice implements [ops.Ops].
+func (r *Recorder) Slice(x *ops.Tensor, from, to int) *ops.Tensor {
+	if !r.accept("slice", x) {
+		return &dead
+	}
+	if from < 0 || to <= from || to > x.Cols {
+		r.fail(fmt.Errorf("slice: columns %d to %d of a %dx%d tensor: %w", from, to, x.Rows, x.Cols, kernels.ErrShape))
+		return &dead
+	}
+	return r.record(operation{name: "copy", kind: slicing, from: from}, x.Rows, to-from, x)
+}

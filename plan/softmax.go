@@ -1,0 +1,11 @@
+package plan
+
+import (
+	"github.com/espalier-ml/espalier/kernels"
+	"github.com/espalier-ml/espalier/ops"
+)
+
+// Softmax implements [ops.Ops].
+func (r *Recorder) Softmax(x *ops.Tensor) *ops.Tensor {
+	return r.unary(operation{name: "softmax", kind: rowwise, run: func(t *kernels.Table, s *boundStep) error { return t.Softmax(s.y, s.x[0]) }}, x)
+}
