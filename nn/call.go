@@ -19,6 +19,21 @@ type Call struct {
 	seed     uint64 // of everything random in this step
 	index    int    // which call of its layer in this model
 	random   rand.PCG
+	operands []*ops.Tensor // of Concatenate and Custom
+}
+
+// Concatenate and Custom are those of [ops.Ops]. They keep the operands, so that a list of them is not allocated.
+
+// Concatenate joins the columns of tensors that have the same number of rows.
+func (c *Call) Concatenate(x ...*ops.Tensor) *ops.Tensor {
+	c.operands = append(c.operands[:0], x...)
+	return c.Ops.Concatenate(c.operands...)
+}
+
+// Custom returns f(x...), a rows x cols tensor.
+func (c *Call) Custom(f ops.Function, rows, cols int, x ...*ops.Tensor) *ops.Tensor {
+	c.operands = append(c.operands[:0], x...)
+	return c.Ops.Custom(f, rows, cols, c.operands...)
 }
 
 // Len returns the number of inputs.

@@ -41,7 +41,7 @@ func TestFileIsSafetensors(t *testing.T) {
 			Class string `json:"class_name"`
 			Name  string
 		}
-		Nodes  []struct {
+		Nodes []struct {
 			Layer string
 			On    []int
 		}

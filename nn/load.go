@@ -176,33 +176,21 @@ func parseHeader(text []byte) (*Model, []byte, error) {
 	if err := decodeJSON(meta.Architecture, &a); err != nil {
 		return nil, nil, fmt.Errorf("architecture: %w", err)
 	}
-	var t *training
+	m, err := a.model()
+	if err != nil {
+		return nil, nil, fmt.Errorf("architecture: %w", err)
+	}
 	if meta.Training != "" {
-		t = new(training)
-		if err := decodeJSON(meta.Training, t); err != nil {
+		var t training
+		if err := decodeJSON(meta.Training, &t); err != nil {
+			return nil, nil, fmt.Errorf("training: %w", err)
+		}
+		if err := t.compile(m); err != nil {
 			return nil, nil, fmt.Errorf("training: %w", err)
 		}
 	}
-	m, err := a.compiled(t)
-	if err != nil {
-		return nil, nil, err
-	}
 	want, err := m.header()
 	return m, want, err
-}
-
-// compiled builds the model, without values, and compiles it unless t is nil.
-func (a *architecture) compiled(t *training) (*Model, error) {
-	m, err := a.model()
-	if err != nil {
-		return nil, fmt.Errorf("architecture: %w", err)
-	}
-	if t != nil {
-		if err := t.compile(m); err != nil {
-			return nil, fmt.Errorf("training: %w", err)
-		}
-	}
-	return m, nil
 }
 
 // model builds the graph. It reports only the first error: all of them could be much longer than the file.

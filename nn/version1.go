@@ -63,39 +63,53 @@ type optimizer1 struct {
 
 // parseVersion1 is parseHeader for a file of version 1: the one header for a model is what this version would print.
 func (meta *metadata) parseVersion1() (*Model, []byte, error) {
-	var a architecture1
-	if err := decodeJSON(meta.Architecture, &a); err != nil {
-		return nil, nil, fmt.Errorf("architecture: %w", err)
-	}
-	now, err := a.upgrade()
+	m, architecture, err := parseArchitecture1(meta.Architecture)
 	if err != nil {
 		return nil, nil, fmt.Errorf("architecture: %w", err)
 	}
-	text, err := encodeJSON(a)
-	if err != nil {
-		return nil, nil, err
-	}
-	same := metadata{Version: version1, Architecture: string(text)}
-	var train *training
+	same := metadata{Version: version1, Architecture: architecture}
 	if meta.Training != "" {
-		var t training1
-		if err := decodeJSON(meta.Training, &t); err != nil {
+		if same.Training, err = parseTraining1(meta.Training, m); err != nil {
 			return nil, nil, fmt.Errorf("training: %w", err)
 		}
-		if train, err = t.upgrade(); err != nil {
-			return nil, nil, fmt.Errorf("training: %w", err)
-		}
-		if text, err = encodeJSON(t); err != nil {
-			return nil, nil, err
-		}
-		same.Training = string(text)
-	}
-	m, err := now.compiled(train)
-	if err != nil {
-		return nil, nil, err
 	}
 	want, err := encodeHeader(same, m.tensors())
 	return m, want, err
+}
+
+// parseArchitecture1 returns the model, and the one text for it.
+func parseArchitecture1(text string) (*Model, string, error) {
+	var a architecture1
+	if err := decodeJSON(text, &a); err != nil {
+		return nil, "", err
+	}
+	now, err := a.upgrade()
+	if err != nil {
+		return nil, "", err
+	}
+	m, err := now.model()
+	if err != nil {
+		return nil, "", err
+	}
+	same, err := encodeJSON(a)
+	return m, string(same), err
+}
+
+// parseTraining1 compiles the model, and returns the one text for that.
+func parseTraining1(text string, m *Model) (string, error) {
+	var t training1
+	if err := decodeJSON(text, &t); err != nil {
+		return "", err
+	}
+	now, err := t.upgrade()
+	if err != nil {
+		return "", err
+	}
+	if err := now.compile(m); err != nil {
+		return "", err
+	}
+	same, err := encodeJSON(t)
+	return string(same), err
 }
 
 func (a *architecture1) upgrade() (*architecture, error) {

@@ -50,6 +50,7 @@ type Ops interface {
 // Losses are the operations of a recorder that trains. Each returns a 1x1 tensor, the sum over the rows of a row's loss
 // times its weight; nil weights stand for 1/rows each. The probabilities that some return, too, carry no gradient.
 type Losses interface {
+	Ops
 	SoftmaxCrossEntropy(logits *Tensor, labels []int32, weights []float32) (loss, probs *Tensor)
 	SoftCrossEntropy(logits *Tensor, targets kernels.Matrix, weights []float32) (loss, probs *Tensor)
 	BinaryCrossEntropy(logits *Tensor, targets kernels.Matrix, weights []float32) (loss, probs *Tensor)
