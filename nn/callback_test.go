@@ -144,66 +144,6 @@ func TestCallbackOfSeveralFits(t *testing.T) {
 	})
 }
 
-// The baseline is the number that it was when the callback was made.
-func TestBaselineIsCopied(t *testing.T) {
-	baseline := 0.0 // no loss beats it
-	stop := nn.EarlyStopping{Monitor: "loss", Patience: 2, Baseline: &baseline, MinDelta: 1e6}.Callback()
-	baseline = math.Inf(1)
-	history, err := watched(t).Fit(context.Background(), onePoint, nn.Epochs(9), nn.Callbacks(stop))
-	require.NoError(t, err)
-	require.Len(t, history.Epochs, 2)
-}
-
-// A rate that is as small as float32 has it is not reduced further: training goes on.
-func TestSmallestLearningRate(t *testing.T) {
-	m := watched(t)
-	require.NoError(t, m.SetLearningRate(1e-40))
-	_, err := m.Fit(context.Background(), onePoint, nn.Epochs(40), nn.Callbacks(nn.ReduceLROnPlateau{Monitor: "loss", MinDelta: 1e6, Patience: 1}.Callback()))
-	require.NoError(t, err)
-	require.NotZero(t, float32(m.LearningRate()))
-	require.Less(t, m.LearningRate(), 1e-43)
-}
-
-// A value that rises is an improvement only where the maximum is wanted.
-func TestMonitorDirection(t *testing.T) {
-	for _, c := range []struct {
-		monitor, mode string
-		max           bool
-	}{
-		{"val_loss", "", false},
-		{"val_label_accuracy", "", true},
-		{"accuracy", "", true},
-		{"accuracy", "min", false},
-		{"label_accuracy_loss", "", false},
-		{"value_mae", "", false},
-		{"val_loss", "max", true},
-	} {
-		callback := nn.EarlyStopping{Monitor: c.monitor, Mode: c.mode}.Callback()
-		p := nn.Progress{Model: watched(t), Epochs: 2, Logs: nn.Logs{c.monitor: 1}}
-		require.NoError(t, callback.Begin(p))
-		require.NoError(t, callback.EpochEnd(p))
-		p.Epoch, p.Logs[c.monitor] = 1, 2
-		err := callback.EpochEnd(p)
-		if c.max {
-			require.NoError(t, err, c)
-		} else {
-			require.ErrorIs(t, err, nn.ErrStop, c)
-		}
-	}
-}
-
-// Weights are copied at every improvement, into memory allocated at the first.
-func TestRestoreBestAllocatesOnce(t *testing.T) {
-	callback := nn.EarlyStopping{RestoreBest: true}.Callback()
-	p := nn.Progress{Model: watched(t), Epochs: 1000, Logs: nn.Logs{"val_loss": 1}}
-	require.NoError(t, callback.Begin(p))
-	require.NoError(t, callback.EpochEnd(p))
-	require.Zero(t, testing.AllocsPerRun(10, func() {
-		p.Logs["val_loss"]--
-		require.NoError(t, callback.EpochEnd(p))
-	}))
-}
-
 func TestLearningRate(t *testing.T) {
 	x := nn.Input("x", 1)
 	m, err := nn.NewModel([]*nn.Node{x}, []*nn.Node{nn.Dense(1, nn.Linear).On(x)})
@@ -275,15 +215,4 @@ func TestStopAmongCallbacks(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 3, seen)
 	require.Zero(t, m.Weights()[0].Data[0], "the weights of epoch 0")
-}
-
-// A rate that is below MinLR already stays there.
-func TestReduceLRNeverRaises(t *testing.T) {
-	for _, floor := range []float64{0.01, 0.02} {
-		m := watched(t)
-		reduce := nn.ReduceLROnPlateau{Monitor: "loss", MinDelta: 1e6, Patience: 1, MinLR: floor}.Callback()
-		_, err := m.Fit(context.Background(), onePoint, nn.Epochs(4), nn.Callbacks(reduce))
-		require.NoError(t, err)
-		require.Equal(t, 0.01, m.LearningRate())
-	}
 }

@@ -219,3 +219,115 @@ func TestLabelsDoNotPileUp(t *testing.T) {
 		require.Equal(t, []float32{1, 2, 3, 4, 5, 6}, m.trainer.batch.numbers)
 	}
 }
+
+// Data that is wrong is an error wherever it goes in, and changes nothing.
+func TestDataErrors(t *testing.T) {
+	floats := Floats{1}
+	for _, c := range []struct {
+		name  string
+		spoil func(d *Data)
+		want  []string
+	}{
+		{"zero data", func(d *Data) { *d = Data{} }, []string{`missing input "c"`, `missing input "x": needed are ["c" "x"]`}},
+		{"nil inputs", func(d *Data) { d.Inputs = nil }, []string{`missing input "x"`}},
+		{"input missing", func(d *Data) { delete(d.Inputs, "c") }, []string{`missing input "c": needed are ["c" "x"]`}},
+		{"input unknown", func(d *Data) { d.Inputs["y"] = Floats{1} }, []string{`unknown input "y": valid are ["c" "x"]`}},
+		{"input nil", func(d *Data) { d.Inputs["x"] = nil }, []string{`input "x": is <nil>, must be Floats or Labels`}},
+		{"input nil Floats", func(d *Data) { d.Inputs["x"] = Floats(nil) }, []string{`input "x": has no rows`}},
+		{"input Labels", func(d *Data) { d.Inputs["x"] = Labels{1} }, []string{`input "x": 1 values are not rows of 3`}},
+		{"input pointer", func(d *Data) { d.Inputs["x"] = &floats }, []string{`input "x": is *nn.Floats, must be Floats or Labels`}},
+		{"input nil pointer", func(d *Data) { d.Inputs["x"] = (*Floats)(nil) }, []string{`input "x": is *nn.Floats`}},
+		{"input width", func(d *Data) { d.Inputs["x"] = make(Floats, 29) }, []string{`input "x": 29 values are not rows of 3`}},
+		{"input rows", func(d *Data) { d.Inputs["c"] = make(Floats, 18) }, []string{`input "c": has 9 rows, input "x" has 10`}},
+		{"more input rows", func(d *Data) { d.Inputs["c"] = make(Floats, 22) }, []string{`input "c": has 11 rows, input "x" has 10`}},
+		{"input NaN", func(d *Data) { d.Inputs["x"].(Floats)[3*7+2] = nan }, []string{`input "x": row 7, column 2 is NaN`}},
+		{"input Inf", func(d *Data) { d.Inputs["c"].(Floats)[2*9+1] = -inf }, []string{`input "c": row 9, column 1 is -Inf`}},
+		{"target missing", func(d *Data) { delete(d.Targets, "value") }, []string{`missing target "value": needed are ["label" "value"]`}},
+		{"nil targets", func(d *Data) { d.Targets = nil }, []string{`missing target "label"`, `missing target "value"`}},
+		{"target unknown", func(d *Data) { d.Targets["trunk"] = Floats{1} }, []string{`unknown target "trunk": valid are ["label" "value"]`}},
+		{"target nil", func(d *Data) { d.Targets["value"] = nil }, []string{`target "value": is <nil>, must be Floats or Labels`}},
+		{"target nil Labels", func(d *Data) { d.Targets["label"] = Labels(nil) }, []string{`target "label": has 0 rows, the inputs have 10`}},
+		{"target pointer", func(d *Data) { d.Targets["value"] = &floats }, []string{`target "value": is *nn.Floats`}},
+		{"target nil pointer", func(d *Data) { d.Targets["value"] = (*Labels)(nil) }, []string{`target "value": is *nn.Labels`}},
+		{"target embedded", func(d *Data) { d.Targets["value"] = struct{ Floats }{make(Floats, 20)} }, []string{`target "value": is struct`}},
+		{"target width", func(d *Data) { d.Targets["value"] = make(Floats, 19) }, []string{`target "value": 19 values are not rows of 2`}},
+		{"target rows", func(d *Data) { d.Targets["label"] = make(Labels, 11) }, []string{`target "label": has 11 rows, the inputs have 10`}},
+		{"target Inf", func(d *Data) { d.Targets["value"].(Floats)[2*4+1] = inf }, []string{`target "value": row 4, column 1 is +Inf`}},
+		{"label negative", func(d *Data) { d.Targets["label"].(Labels)[6] = -1 }, []string{`target "label": row 6 has label -1, valid are 0 to 3`}},
+		{"label too large", func(d *Data) { d.Targets["label"].(Labels)[9] = 4 }, []string{`target "label": row 9 has label 4, valid are 0 to 3`}},
+		{"label huge", func(d *Data) { d.Targets["label"].(Labels)[0] = math.MaxInt32 }, []string{`row 0 has label 2147483647`}},
+		{"Floats for labels", func(d *Data) { d.Targets["label"] = make(Floats, 40) }, []string{`target "label": is nn.Floats, loss sparse_categorical_crossentropy needs Labels`}},
+		{"Labels for columns", func(d *Data) { d.Targets["value"] = make(Labels, 10) }, []string{`target "value": is Labels, loss mse of 2 columns needs Floats`}},
+		{"weights unknown", func(d *Data) { d.SampleWeights = map[string][]float32{"x": nil} }, []string{`unknown sample weights "x": valid are ["label" "value"]`}},
+		{"weights length", func(d *Data) { d.SampleWeights = map[string][]float32{"label": {1}} }, []string{`sample weights "label": 1 values for 10 rows`}},
+		{"more weights than rows", func(d *Data) { d.SampleWeights = map[string][]float32{"value": make([]float32, 11)} }, []string{`sample weights "value": 11 values for 10 rows`}},
+		{"weights empty", func(d *Data) { d.SampleWeights = map[string][]float32{"value": {}} }, []string{`sample weights "value": 0 values for 10 rows`}},
+		{"weights negative", func(d *Data) {
+			d.SampleWeights = map[string][]float32{"value": {1, 1, -2, 1, 1, 1, 1, 1, 1, 1}}
+		}, []string{`sample weights "value": row 2 is -2, must be finite and not negative`}},
+		{"weights NaN", func(d *Data) {
+			d.SampleWeights = map[string][]float32{"value": {nan, 1, 2, 1, 1, 1, 1, 1, 1, 1}}
+		}, []string{`sample weights "value": row 0 is NaN`}},
+		{"weights Inf", func(d *Data) {
+			d.SampleWeights = map[string][]float32{"value": {0, inf, 2, 1, 1, 1, 1, 1, 1, 1}}
+		}, []string{`sample weights "value": row 1 is +Inf`}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m, good, unchanged := trained(t)
+			bad := copied(good)
+			c.spoil(&bad)
+			ctx := context.Background()
+			for _, way := range []struct {
+				name string
+				run  func() error
+				also string
+			}{
+				{"Fit", func() error { _, err := m.Fit(ctx, bad); return err }, "nn: Fit: "},
+				{"Fit split", func() error { _, err := m.Fit(ctx, bad, ValidationSplit(0.2)); return err }, "nn: Fit: "},
+				{"Fit stream", func() error { _, err := m.Fit(ctx, streamOf(good, bad)); return err }, "epoch 0, batch 0: chunk 1 of the stream: "},
+				{"Fit validation", func() error { _, err := m.Fit(ctx, good, ValidationData(bad)); return err }, "nn: Fit: validation data: "},
+				{"Evaluate", func() error { _, err := m.Evaluate(ctx, bad); return err }, "nn: Evaluate: "},
+				{"Evaluate stream", func() error { _, err := m.Evaluate(ctx, streamOf(good, bad)); return err }, "nn: Evaluate: chunk 1 of the stream: "},
+				{"TrainOnBatch", func() error { _, err := m.TrainOnBatch(bad); return err }, "nn: TrainOnBatch: "},
+			} {
+				t.Run(way.name, func(t *testing.T) {
+					requireError(t, way.run(), append(c.want, way.also)...)
+					unchanged(t)
+				})
+			}
+			if _, err := m.Predict(bad.Inputs); err != nil {
+				requireError(t, err, append(c.want[:1], "nn: Predict: ")...)
+			} else {
+				require.NotContains(t, c.name, "input")
+			}
+		})
+	}
+}
+
+// A probability is from 0 to 1; one column takes Labels too.
+func TestProbabilityErrors(t *testing.T) {
+	x := Input("x", 1)
+	m, err := NewModel([]*Node{x}, []*Node{Dense(1, Sigmoid, Name("p")).On(x)})
+	require.NoError(t, err)
+	require.NoError(t, m.Compile(SGD(0.1), Losses{"p": BinaryCrossentropy()}))
+	for _, c := range []struct {
+		target Array
+		want   string
+	}{
+		{Floats{0, 1.5}, `target "p": row 1, column 0 is 1.5, loss binary_crossentropy needs values from 0 to 1`},
+		{Floats{0, math.Nextafter32(1, 2)}, `row 1, column 0 is 1.0000001`},
+		{Floats{0, -math.SmallestNonzeroFloat32}, `row 1, column 0 is -1e-45`},
+		{Floats{-0.5, 1}, `row 0, column 0 is -0.5`},
+		{Labels{0, 2}, `row 1, column 0 is 2`},
+		{Labels{-1, 0}, `row 0, column 0 is -1`},
+		{Floats{0, 1}, ""},
+		{Labels{0, 1}, ""},
+	} {
+		_, err := m.Evaluate(context.Background(), Data{Inputs: Arrays{"x": Floats{1, 2}}, Targets: Arrays{"p": c.target}})
+		if c.want == "" {
+			require.NoError(t, err)
+		} else {
+			requireError(t, err, c.want)
+		}
+	}
+}

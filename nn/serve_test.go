@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/espalier-ml/espalier/internal/brief"
-	"github.com/espalier-ml/espalier/safetensors"
 )
 
 // What nothing has made is an error wherever it could matter, never a panic.
@@ -242,85 +241,6 @@ func TestNaNInPredict(t *testing.T) {
 	for i, y := range out[1] {
 		require.Equal(t, i/10 == 1, y != y, "element %d: %v", i, y)
 	}
-}
-
-// What only serves does not keep the state of the optimizer.
-func TestServingReadsNoState(t *testing.T) {
-	c := tiny(t)
-	b := savedBytes(t, c.model)
-	size := int64(4 * c.model.CountParams())
-	_, err := parse(b, MaxBytes(size))
-	require.ErrorContains(t, err, fmt.Sprintf("has values of %d bytes", 2*size))
-	m, err := parse(b, MaxBytes(size), ForServing())
-	require.NoError(t, err)
-	require.Nil(t, m.trainer)
-}
-
-// What no file could hold is an error when the model is built, not when it is to be saved.
-func TestNewModelRefusesWhatCannotBeSaved(t *testing.T) {
-	chain := func(nodes int) ([]*Node, []*Node) {
-		x := Input("x", 1)
-		h := x
-		for range nodes - 1 {
-			h = Flatten().On(h)
-		}
-		return []*Node{x}, []*Node{h}
-	}
-	named := func(input, layer string) ([]*Node, []*Node) {
-		x := Input(input, 1)
-		return []*Node{x}, []*Node{Flatten(Name(layer)).On(x)}
-	}
-	edges := func(n int) ([]*Node, []*Node) {
-		x := Input("x", 1)
-		return []*Node{x}, []*Node{Add().On(slices.Repeat([]*Node{x}, n)...)}
-	}
-	long := func(n, bytes int) ([]*Node, []*Node) { // names that take the most in a file: each byte is escaped twice
-		x := Input("x", 1)
-		h := x
-		for i := range n {
-			h = Dense(1, Linear, Name(strings.Repeat("\x01", bytes-6)+fmt.Sprintf("%06d", i))).On(h)
-		}
-		return []*Node{x}, []*Node{h}
-	}
-	for name, test := range map[string]struct {
-		graph func() ([]*Node, []*Node)
-		opts  []ModelOption
-		want  string
-	}{
-		"nodes":           {func() ([]*Node, []*Node) { return chain(maxNodes + 1) }, nil, "the model has 16385 nodes, at most 16384 are possible"},
-		"very many nodes": {func() ([]*Node, []*Node) { return chain(200_000) }, nil, "nodes, at most 16384 are possible"},
-		"edges":           {func() ([]*Node, []*Node) { return edges(maxEdges + 1) }, nil, "are called on 65537 nodes in all, at most 65536 are possible"},
-		"all edges":       {func() ([]*Node, []*Node) { return edges(maxEdges) }, nil, ""},
-		"input's name":    {func() ([]*Node, []*Node) { return named("x\xff", "y") }, nil, `layer "x\xff" (InputLayer): the name is not valid UTF-8`},
-		"layer's name":    {func() ([]*Node, []*Node) { return named("x", "\xc0") }, nil, `layer "\xc0" (Flatten): the name is not valid UTF-8`},
-		"model's name":    {func() ([]*Node, []*Node) { return named("x", "y") }, []ModelOption{Name("\xff")}, `the model's name "\xff" is not valid UTF-8`},
-		"long name":       {func() ([]*Node, []*Node) { return long(1, maxName+1) }, nil, "the name has 4097 bytes, at most 4096 are possible"},
-		"longest name":    {func() ([]*Node, []*Node) { return long(1, maxName) }, nil, ""},
-		"long model name": {func() ([]*Node, []*Node) { return named("x", "y") }, []ModelOption{Name(strings.Repeat("x", maxName+1))}, "has 4097 bytes"},
-		"names":           {func() ([]*Node, []*Node) { return long(257, maxName) }, nil, "the names of all nodes' layers have 1052673 bytes, at most 1048576 are possible"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			in, out := test.graph()
-			m, err := NewModel(in, out, test.opts...)
-			if test.want != "" {
-				require.ErrorContains(t, err, test.want)
-				require.Less(t, len(err.Error()), 5<<10)
-				return
-			}
-			require.NoError(t, err)
-			_, err = parse(savedBytes(t, m))
-			require.NoError(t, err)
-		})
-	}
-	t.Run("the longest header", func(t *testing.T) { // an eighth of it
-		in, out := long(32-1, maxName)
-		m, err := NewModel(in, out)
-		require.NoError(t, err)
-		require.NoError(t, m.Compile(Adam(1), Losses{out[0].layer.name: MSE()}))
-		header, err := m.header()
-		require.NoError(t, err)
-		require.Less(t, len(header), safetensors.MaxHeader/8)
-	})
 }
 
 // Errors have only so much of names that they can be read, however many and long these are.

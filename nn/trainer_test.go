@@ -2,6 +2,7 @@ package nn
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"math"
 	"slices"
@@ -283,4 +284,105 @@ func TestRowOfNoWeight(t *testing.T) {
 	_, err = m.TrainOnBatch(d)
 	require.ErrorIs(t, err, ErrNonFinite)
 	requireError(t, err, `the loss of output "y" is +Inf: not finite`)
+}
+
+// A gradient can overflow although the loss does not.
+func TestOverflowingGradient(t *testing.T) {
+	for _, optimizer := range []Optimizer{SGD(0.1), Adam(0.1), RMSprop(0.1)} {
+		t.Run(className(optimizer), func(t *testing.T) {
+			x := Input("x", 1)
+			m, err := NewModel([]*Node{x}, []*Node{Dense(1, Linear, NoBias(), Name("y")).On(Dense(1, Linear, NoBias(), Name("h")).On(x))})
+			require.NoError(t, err)
+			require.NoError(t, m.SetWeights(map[string][]float32{"h/kernel": {1e-30}, "y/kernel": {1e30}}))
+			require.NoError(t, m.Compile(optimizer, Losses{"y": MSE()}))
+			before := weightBits(m)
+			_, err = m.TrainOnBatch(Data{Inputs: Arrays{"x": Floats{1e9}}, Targets: Arrays{"y": Floats{0}}})
+			requireError(t, err, `nn: TrainOnBatch: the gradient of weight "h/kernel" is not finite`)
+			require.Equal(t, before, weightBits(m))
+			require.Zero(t, m.trainer.iterations)
+		})
+	}
+}
+
+func TestClassWeights(t *testing.T) {
+	d := tandemData(21)
+	classes := map[int]float64{0: 0.25, 2: 3}
+	weighted := d
+	weighted.SampleWeights = map[string][]float32{"label": nil}
+	for _, l := range d.Targets["label"].(Labels) {
+		w, ok := classes[int(l)]
+		if !ok {
+			w = 1
+		}
+		weighted.SampleWeights["label"] = append(weighted.SampleWeights["label"], float32(w))
+	}
+	a, b := noisy(t), noisy(t)
+	ha, err := a.Fit(context.Background(), d, Epochs(2), BatchSize(8), ClassWeight("label", classes), ValidationData(d))
+	require.NoError(t, err)
+	hb, err := b.Fit(context.Background(), weighted, Epochs(2), BatchSize(8), ValidationData(d))
+	require.NoError(t, err)
+	require.Equal(t, weightBits(a), weightBits(b))
+	require.Equal(t, logBits(ha), logBits(hb))
+
+	for _, target := range []Array{Labels{0, 1, 1}, Floats{0, 1, 1}} { // one column: its integer part
+		p, q := linear(t, 1, 0, MSE()), linear(t, 1, 0, MSE())
+		d := Data{Inputs: Arrays{"x": Floats{3, 2, 1}}, Targets: Arrays{"y": target}}
+		hp, err := p.Fit(context.Background(), d, ClassWeight("y", map[int]float64{1: 4}))
+		require.NoError(t, err)
+		d.SampleWeights = map[string][]float32{"y": {1, 4, 4}}
+		hq, err := q.Fit(context.Background(), d)
+		require.NoError(t, err)
+		require.Equal(t, logBits(hp), logBits(hq))
+	}
+}
+
+func TestFrozenLayers(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		optimizer Optimizer
+	}{{"sgd", SGD(0.1)}, {"momentum", momentum(0.1)}, {"adam", Adam(0.01)}, {"rmsprop", RMSprop(0.01)}} {
+		t.Run(c.name, func(t *testing.T) {
+			ctx, d := context.Background(), tandemData(12)
+			m := tandem(t, c.optimizer)
+			trunk, err := m.Layer("trunk")
+			require.NoError(t, err)
+			_, err = m.Fit(ctx, d, BatchSize(6))
+			require.NoError(t, err)
+			state := func() string {
+				s := ""
+				for i, w := range m.weights {
+					if w.layer == trunk {
+						s += fmt.Sprint(w.Data, m.trainer.slots[i])
+					}
+				}
+				return s
+			}
+			before, heads := state(), weightBits(m)
+			trunk.SetTrainable(false)
+			require.False(t, trunk.Trainable())
+			_, err = m.Fit(ctx, d, BatchSize(6), Epochs(2))
+			require.NoError(t, err)
+			require.Equal(t, before, state(), "frozen weights and their optimizer state")
+			require.NotEqual(t, heads, weightBits(m), "the others learn")
+			trunk.SetTrainable(true)
+			_, err = m.Fit(ctx, d, BatchSize(6))
+			require.NoError(t, err)
+			require.NotEqual(t, before, state())
+			require.Equal(t, int64(8), m.trainer.iterations)
+			for _, w := range m.Weights() {
+				require.Equal(t, -1, nonFinite(w.Data))
+			}
+		})
+	}
+	t.Run("all", func(t *testing.T) {
+		m, d := tandem(t, Adam(0.1)), tandemData(5)
+		for _, l := range m.Layers() {
+			l.SetTrainable(false)
+		}
+		before := weightBits(m)
+		history, err := m.Fit(context.Background(), d)
+		require.NoError(t, err)
+		require.NotZero(t, history.Logs["loss"][0])
+		require.Equal(t, before, weightBits(m))
+	})
 }

@@ -13,16 +13,6 @@ type scaling struct{ Limit int }
 
 func init() { Register("Scaling", scaling{}) }
 
-func (s *scaling) Build(b *Builder, in []Shape) Shape {
-	b.Param("gamma", in[0], Zeros())
-	if in[0].Last() > s.Limit {
-		b.Errorf("too many features")
-	}
-	return in[0]
-}
-
-func (*scaling) Forward(c *Call) *ops.Tensor { return c.In(0) }
-
 func TestSharedLayerAsksForOneShape(t *testing.T) {
 	l := New(&scaling{Limit: 5})
 	require.NoError(t, l.On(Input("five", 5)).err)
@@ -37,3 +27,13 @@ func TestSharedLayerAsksForOneShape(t *testing.T) {
 	require.NoError(t, l.On(Input("five", 5)).err)
 	require.EqualError(t, l.On(Input("three", 3)).err, "kernel is (5, 2), this call asks for (3, 2)")
 }
+
+func (s *scaling) Build(b *Builder, in []Shape) Shape {
+	b.Param("gamma", in[0], Zeros())
+	if in[0].Last() > s.Limit {
+		b.Errorf("too many features")
+	}
+	return in[0]
+}
+
+func (*scaling) Forward(c *Call) *ops.Tensor { return c.In(0) }
