@@ -82,7 +82,7 @@ func TestCustomErrors(t *testing.T) {
 		"at least one operand":                 func(r *Recorder, x *ops.Tensor) *ops.Tensor { return r.Custom(pool{}, 1, 3) },
 		"pool: a result of 0x3":                func(r *Recorder, x *ops.Tensor) *ops.Tensor { return r.Custom(pool{}, 0, 3, x) },
 		"pool: a result of 3x0":                func(r *Recorder, x *ops.Tensor) *ops.Tensor { return r.Custom(pool{}, 3, 0, x) },
-		"pool: a result of 1073741824x2, vali": func(r *Recorder, x *ops.Tensor) *ops.Tensor { return r.Custom(pool{}, 1<<30, 2, x) },
+		"pool: a result of 1073741824x2 has m": func(r *Recorder, x *ops.Tensor) *ops.Tensor { return r.Custom(pool{}, 1<<30, 2, x) },
 	} {
 		r := NewRecorder()
 		r.Output("y", call(r, r.Input("x", 6)))

@@ -26,5 +26,14 @@ func (r *Recorder) Dense(x, w, b *ops.Tensor, act kernels.Activation) *ops.Tenso
 		r.fail(fmt.Errorf("dense: x is %dx%d, the weights are %dx%d: %w", x.Rows, x.Cols, w.Rows, w.Cols, kernels.ErrShape))
 		return &dead
 	}
-	return r.record(operation{name: "dense", kind: product, act: act, flops: 2 * x.Rows * x.Cols * w.Cols}, x.Rows, w.Cols, operands...)
+	return r.record(operation{name: "dense", kind: product, act: act, run: multiply, flops: 2 * x.Rows * x.Cols * w.Cols}, x.Rows, w.Cols, operands...)
+}
+
+// multiply computes a product of constants; a step has its weights packed.
+func multiply(t *kernels.Table, s *boundStep) error {
+	e := kernels.Epilogue{Act: s.act}
+	if len(s.x) > 2 {
+		e.Bias = s.x[2].Row(0)
+	}
+	return t.Gemm(nil, s.y, s.x[0], s.x[1], e)
 }

@@ -13,14 +13,18 @@ import (
 type lowering struct {
 	*Plan
 	*Recorder
-	packed map[string]*kernels.PackedB
-	tables map[*value]*kernels.Matrix // copies of constants
-	copies []func() error             // fill packed and tables once it is known that there is memory for them
-	memory int64                      // bytes of packed and tables
+	packed   map[string]*kernels.PackedB
+	tables   map[*value]*kernels.Matrix // copies of constants
+	copies   []func() error             // fill packed and tables once it is known that there is memory for them
+	memory   int64                      // bytes of packed and tables
+	maxBytes int64
 }
 
 // lower runs the passes: each has a file of its own.
-func (l *lowering) lower() {
+func (l *lowering) lower() error {
+	if err := l.fold(); err != nil {
+		return err
+	}
 	l.alias()
 	l.fuse()
 	values := l.computed()
@@ -31,6 +35,7 @@ func (l *lowering) lower() {
 		l.compute(v)
 	}
 	l.finish()
+	return nil
 }
 
 // emit appends a step.

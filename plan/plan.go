@@ -68,7 +68,7 @@ const MaxElements = math.MaxInt32
 
 // Plan lowers the record, packing the weights that its constants have now. Products get their activation in the same
 // kernel call; narrow ones on one operand are one product, as are those with the same weights; what a concatenation joins
-// is computed where the joined rows lie; dropout and reshapes vanish. The recorder must not be used afterwards.
+// is computed where the joined rows lie; dropout and reshapes vanish, and what depends on constants only is computed now. The recorder must not be used afterwards.
 func (r *Recorder) Plan(c Config) (*Plan, error) {
 	if r.err != nil {
 		return nil, r.err
@@ -84,9 +84,11 @@ func (r *Recorder) Plan(c Config) (*Plan, error) {
 	}
 	r.err = errors.New("the record has become a plan") // the passes have changed it
 	p := &Plan{table: kernels.Default(), maxBatch: c.MaxBatch}
-	l := lowering{Plan: p, Recorder: r, packed: map[string]*kernels.PackedB{}, tables: map[*value]*kernels.Matrix{}}
-	l.lower()
-	if err := l.checkMemory(l.layOut(), c.MaxBytes); err != nil {
+	l := lowering{Plan: p, Recorder: r, packed: map[string]*kernels.PackedB{}, tables: map[*value]*kernels.Matrix{}, maxBytes: r.maxBytes(c)}
+	if err := l.lower(); err != nil {
+		return nil, err
+	}
+	if err := l.checkMemory(l.layOut()); err != nil {
 		return nil, err
 	}
 	for _, copy := range l.copies {
@@ -101,22 +103,29 @@ func (r *Recorder) Plan(c Config) (*Plan, error) {
 	return p, nil
 }
 
+// maxBytes returns the limit of memory.
+func (r *Recorder) maxBytes(c Config) int64 {
+	if c.MaxBytes != 0 {
+		return c.MaxBytes
+	}
+	bytes := int64(1 << 30)
+	for _, v := range r.values {
+		if v.fixed && v.step == nil { // is given, not computed
+			bytes += 2 * 4 * int64(v.elements())
+		}
+	}
+	return bytes
+}
+
 // checkMemory reports a plan that needs more than its limit. A session takes arena floats for each row of a batch.
-func (l *lowering) checkMemory(arena, maxBytes int64) error {
+func (l *lowering) checkMemory(arena int64) error {
 	if arena > int64(MaxElements/l.maxBatch) {
 		return fmt.Errorf("maxBatch is %d, and each row takes %d floats: together more than %d", l.maxBatch, arena, MaxElements)
 	}
-	if l.arena = int(arena); maxBytes == 0 {
-		maxBytes = 1 << 30
-		for _, v := range l.values {
-			if v.fixed {
-				maxBytes += 2 * 4 * int64(v.elements())
-			}
-		}
-	}
+	l.arena = int(arena)
 	session := 4*arena*int64(l.maxBatch) + int64(len(l.steps))*int64(unsafe.Sizeof(boundStep{}))
-	if need := l.memory + session; need > maxBytes {
-		return fmt.Errorf("needs %d bytes, %d for weights and %d for a session of up to %d rows; MaxBytes allows %d", need, l.memory, session, l.maxBatch, maxBytes)
+	if need := l.memory + session; need > l.maxBytes {
+		return fmt.Errorf("needs %d bytes, %d for weights and %d for a session of up to %d rows; MaxBytes allows %d", need, l.memory, session, l.maxBatch, l.maxBytes)
 	}
 	return nil
 }

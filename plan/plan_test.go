@@ -90,20 +90,26 @@ func TestOperations(t *testing.T) {
 	})
 }
 
+// large returns a value of 2³⁰ elements for each sample.
+func large(r *Recorder) *ops.Tensor { return r.Input("large", 1<<30) }
+
 // What does not fit is an error of the record, the first one, with the label of whom it is a part.
 func TestRecorderErrors(t *testing.T) {
 	foreign := NewRecorder().Input("x", 3)
 	for want, record := range map[string]func(r *Recorder, x *ops.Tensor){
-		"\"head\": dense: x is 1x3, the weights are 2x2":        func(r *Recorder, x *ops.Tensor) { r.Dense(x, r.Const(matrix(2, 2, 0)), nil, kernels.Linear) },
-		"\"head\": dense: weights must be constants":            func(r *Recorder, x *ops.Tensor) { r.Dense(x, x, nil, kernels.Linear) },
-		"\"head\": embed: weights must be constants":            func(r *Recorder, x *ops.Tensor) { r.Embedding(x, x) },
-		"\"head\": add: operands are 1x3 and 3x1":               func(r *Recorder, x *ops.Tensor) { r.Add(x, r.Reshape(x, 3, 1)) },
-		"\"head\": reshape: a 1x3 tensor cannot become 2x2":     func(r *Recorder, x *ops.Tensor) { r.Reshape(x, 2, 2) },
-		"\"head\": concatenate: operands have 1 and 3 rows":     func(r *Recorder, x *ops.Tensor) { r.Concatenate(x, r.Reshape(x, 3, 1)) },
-		"\"head\": slice: columns 2 to 4 of a 1x3 tensor":       func(r *Recorder, x *ops.Tensor) { r.Slice(x, 2, 4) },
-		"\"head\": gelu: operand 0 is not of this recorder":     func(r *Recorder, x *ops.Tensor) { r.Gelu(foreign) },
-		"\"head\": add: operand 1 is not of this recorder":      func(r *Recorder, x *ops.Tensor) { r.Add(x, nil) },
-		"\"head\": softmax: constants cannot be its only oper":  func(r *Recorder, x *ops.Tensor) { r.Softmax(r.Const(matrix(1, 3, 0))) },
+		"\"head\": dense: x is 1x3, the weights are 2x2":    func(r *Recorder, x *ops.Tensor) { r.Dense(x, r.Const(matrix(2, 2, 0)), nil, kernels.Linear) },
+		"\"head\": dense: weights must be constants":        func(r *Recorder, x *ops.Tensor) { r.Dense(x, x, nil, kernels.Linear) },
+		"\"head\": embed: weights must be constants":        func(r *Recorder, x *ops.Tensor) { r.Embedding(x, x) },
+		"\"head\": add: operands are 1x3 and 3x1":           func(r *Recorder, x *ops.Tensor) { r.Add(x, r.Reshape(x, 3, 1)) },
+		"\"head\": reshape: a 1x3 tensor cannot become 2x2": func(r *Recorder, x *ops.Tensor) { r.Reshape(x, 2, 2) },
+		"\"head\": concatenate: operands have 1 and 3 rows": func(r *Recorder, x *ops.Tensor) { r.Concatenate(x, r.Reshape(x, 3, 1)) },
+		"\"head\": slice: columns 2 to 4 of a 1x3 tensor":   func(r *Recorder, x *ops.Tensor) { r.Slice(x, 2, 4) },
+		"\"head\": gelu: operand 0 is not of this recorder": func(r *Recorder, x *ops.Tensor) { r.Gelu(foreign) },
+		"\"head\": add: operand 1 is not of this recorder":  func(r *Recorder, x *ops.Tensor) { r.Add(x, nil) },
+		"\"head\": Output: \"softmax\" is a constant":       func(r *Recorder, x *ops.Tensor) { r.Output("softmax", r.Softmax(r.Const(matrix(1, 3, 0)))) },
+		"\"head\": copy: a result of 1x2147483648 has more than": func(r *Recorder, x *ops.Tensor) {
+			r.Concatenate(r.Slice(large(r), 1, 1<<30), large(r), r.Slice(x, 0, 1))
+		},
 		"\"head\": add: an operand is a constant, which has no": func(r *Recorder, x *ops.Tensor) { r.Add(x, r.Const(matrix(1, 3, 0))) },
 		"\"head\": copy: an operand is a constant, which has n": func(r *Recorder, x *ops.Tensor) { r.Concatenate(r.Const(matrix(1, 3, 0)), x) },
 		"\"head\": Output: \"w\" is a constant":                 func(r *Recorder, x *ops.Tensor) { r.Output("w", r.Const(matrix(1, 3, 0))) },

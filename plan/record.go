@@ -21,9 +21,9 @@ type Recorder struct {
 // A value is a tensor and what the recorder and the passes know of it.
 type value struct {
 	ops.Tensor
-	step  *operation // that computes it; nil for inputs and constants
+	step  *operation // that computes it; nil for inputs and constants that are given
 	name  string     // of an input
-	fixed bool       // a constant
+	fixed bool       // a constant, given or computed of constants
 
 	// What the passes find out.
 	same  *value   // whose elements it has, by itself or another
@@ -47,9 +47,9 @@ type operation struct {
 	kind  kind
 	in    []*value
 	act   kernels.Activation
-	from  int // the first column of a slice
-	run   func(t *kernels.Table, s *boundStep) error
-	flops int // for each sample
+	from  int                                        // the first column of a slice
+	run   func(t *kernels.Table, s *boundStep) error // of whole operands
+	flops int                                        // for each sample
 }
 
 // A kind is how the passes treat an operation.
@@ -156,15 +156,17 @@ func (r *Recorder) record(o operation, rows, cols int, operands ...*ops.Tensor) 
 		}
 		o.in = append(o.in, v)
 	}
-	if constants == len(operands) {
-		r.fail(fmt.Errorf("%s: constants cannot be its only operands", o.name))
-		return &dead
-	}
-	if constants > 0 && (o.kind == function || o.kind == joining) {
+	fixed := constants == len(operands)
+	if constants > 0 && !fixed && (o.kind == function || o.kind == joining) {
 		r.fail(fmt.Errorf("%s: an operand is a constant, which has not a row for each sample, and another is not", o.name))
 		return &dead
 	}
+	if rows < 0 || cols < 0 || cols > 0 && rows > MaxElements/cols {
+		r.fail(fmt.Errorf("%s: a result of %dx%d has more than %d elements: %w", o.name, rows, cols, MaxElements, kernels.ErrShape))
+		return &dead
+	}
 	y := r.value(rows, cols)
+	y.fixed = fixed
 	y.step = &o
 	return &y.Tensor
 }

@@ -20,7 +20,10 @@ func (r *Recorder) Reshape(x *ops.Tensor, rows, cols int) *ops.Tensor {
 		r.fail(fmt.Errorf("reshape: a %dx%d tensor cannot become %dx%d: %w", x.Rows, x.Cols, rows, cols, kernels.ErrShape))
 		return &dead
 	}
-	return r.record(operation{name: "reshape", kind: reshape}, rows, cols, x)
+	return r.record(operation{name: "reshape", kind: reshape, run: func(t *kernels.Table, s *boundStep) error {
+		y := kernels.MatrixOf(s.y.Data, s.x[0].Rows, s.x[0].Cols)
+		return t.Copy(y, s.x[0])
+	}}, rows, cols, x)
 }
 
 // Concatenate implements [ops.Ops].
@@ -39,7 +42,19 @@ func (r *Recorder) Concatenate(x ...*ops.Tensor) *ops.Tensor {
 		r.fail(errors.New("concatenate: there is no operand"))
 		return &dead
 	}
-	return r.record(operation{name: "copy", kind: joining}, x[0].Rows, cols, x...)
+	return r.record(operation{name: "copy", kind: joining, run: joinColumns}, x[0].Rows, cols, x...)
+}
+
+// joinColumns joins constants; a step copies only what does not lie in its place yet.
+func joinColumns(t *kernels.Table, s *boundStep) error {
+	at := 0
+	for _, x := range s.x {
+		if err := t.Copy(s.y.Columns(at, at+x.Cols), x); err != nil {
+			return err
+		}
+		at += x.Cols
+	}
+	return nil
 }
 
 // Slice implements [ops.Ops].
@@ -51,5 +66,7 @@ func (r *Recorder) Slice(x *ops.Tensor, from, to int) *ops.Tensor {
 		r.fail(fmt.Errorf("slice: columns %d to %d of a %dx%d tensor: %w", from, to, x.Rows, x.Cols, kernels.ErrShape))
 		return &dead
 	}
-	return r.record(operation{name: "copy", kind: slicing, from: from}, x.Rows, to-from, x)
+	return r.record(operation{name: "copy", kind: slicing, from: from, run: func(t *kernels.Table, s *boundStep) error {
+		return t.Copy(s.y, s.x[0].Columns(from, to))
+	}}, x.Rows, to-from, x)
 }
