@@ -24,8 +24,8 @@ func (m *Model) Predict(inputs Arrays) (map[string]kernels.Matrix, error) {
 		to := min(from+size, c.rows)
 		batch.view(c, from, to)
 		r.run(batch.inputs, false, 0)
-		if err := r.tape.Err(); err != nil {
-			return nil, fmt.Errorf("nn: Predict: %w", err)
+		if r.err != nil {
+			return nil, fmt.Errorf("nn: Predict: %w", r.err)
 		}
 		for i, n := range m.nodes {
 			if slices.Contains(m.outputs, n) {
