@@ -2,7 +2,6 @@ package nn
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/espalier-ml/espalier/kernels"
 )
@@ -28,7 +27,7 @@ func (m *Model) Predict(inputs Arrays) (map[string]kernels.Matrix, error) {
 			return nil, fmt.Errorf("nn: Predict: %w", r.err)
 		}
 		for i, n := range m.nodes {
-			if slices.Contains(m.outputs, n) {
+			if m.outputNodes[n.layer.name] == n {
 				result := results[n.layer.name]
 				cols := result.Cols
 				copy(result.Data[from*cols:to*cols], r.values[i].Data)
