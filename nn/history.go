@@ -2,6 +2,7 @@ package nn
 
 import (
 	"maps"
+	"math"
 	"slices"
 )
 
@@ -17,3 +18,12 @@ type History struct {
 
 // Names returns the names of the logs in alphabetical order.
 func (h *History) Names() []string { return slices.Sorted(maps.Keys(h.Logs)) }
+
+// Last returns the log of the last epoch, NaN if there is none of that name.
+func (h *History) Last(name string) float64 {
+	v := h.Logs[name]
+	if len(v) == 0 {
+		return math.NaN()
+	}
+	return v[len(v)-1]
+}

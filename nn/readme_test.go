@@ -1,10 +1,8 @@
 package nn_test
 
 import (
-	"context"
 	"fmt"
 	"log"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,112 +13,59 @@ import (
 	"github.com/espalier-ml/espalier/nn"
 )
 
-// The program that README.md shows. TestReadme keeps the two equal.
-func Example() {
-	x, c, labels, values := shop()
-	// README: from here
-	features, history := nn.Input("features", 32), nn.Input("context", 8)
-	trunk := nn.Dense(64, nn.ReLU, nn.Name("trunk")).On(nn.Concatenate().On(features, history))
-	label := nn.Dense(10, nn.Softmax, nn.Name("label")).On(trunk)
-	value := nn.Dense(1, nn.Linear, nn.Name("value")).On(trunk)
-	m, err := nn.NewModel([]*nn.Node{features, history}, []*nn.Node{label, value})
-	if err != nil {
-		log.Fatal(err) // names the layer and says what would fit
-	}
-	err = m.Compile(nn.Adam(1e-3),
-		nn.Losses{"label": nn.SparseCategoricalCrossentropy(), "value": nn.MSE()},
-		nn.Metrics{"label": {nn.Accuracy()}, "value": {nn.MAE()}})
-	if err != nil {
-		log.Fatal(err)
-	}
-	data := nn.Data{
-		Inputs:  nn.Arrays{"features": nn.Floats(x), "context": nn.Floats(c)},
-		Targets: nn.Arrays{"label": nn.Labels(labels), "value": nn.Floats(values)},
-	}
-	logs, err := m.Fit(context.Background(), data, nn.Epochs(20), nn.BatchSize(64), nn.ValidationSplit(0.2))
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Printf("accuracy %.2f\n", logs.Logs["val_label_accuracy"][19])
-	// README: to here
-
-	// Output: accuracy 1.00
-}
-
-// shop generates customers whose label and value depend on both inputs.
-func shop() (x, c []float32, labels []int32, values []float32) {
-	random := rand.New(rand.NewPCG(1, 2))
-	for range 2000 {
-		label := random.IntN(10)
-		for j := range 32 {
-			v := float32(random.NormFloat64()) * 0.5
-			if j == label {
-				v += 4
-			}
-			x = append(x, v)
-		}
-		sum := float32(0)
-		for range 8 {
-			v := float32(random.NormFloat64())
-			c, sum = append(c, v), sum+v
-		}
-		labels, values = append(labels, int32(label)), append(values, sum/8+float32(label)/10)
-	}
-	return x, c, labels, values
-}
-
-// The second program that README.md shows: it serves the model of the first.
+// The program that README.md shows under Serving, with the model of its first one.
 func Example_serve() {
-	x, c, _, _ := shop()
-	m := newShopModel()
+	m := newShop()
+	customers, pages := make([]float32, 3*2), make([]float32, 3*3)
+	for i := range customers {
+		customers[i] = float32(i) / 8
+	}
 	// README: from here
-	plan, err := nn.NewPlan(m, 256) // m may be from nn.LoadFS(files, "model.safetensors", nn.ForServing())
-	if err != nil {
-		log.Fatal(err)
-	}
-	rows := 3
-	labels, values := make([]float32, rows*10), make([]float32, rows)
-	err = plan.Predict([][]float32{x, c}, [][]float32{labels, values}, rows) // from any goroutine
-	if err != nil {
-		log.Fatal(err)
-	}
+	plan, err := nn.NewPlan(m, 256) // m may be from nn.LoadFS(files, "shop.safetensors", nn.ForServing())
+	check(err)
+	const rows = 3
+	chances, euros := make([]float32, rows), make([]float32, rows)
+	check(plan.Predict([][]float32{customers, pages}, [][]float32{chances, euros}, rows)) // from any goroutine
 
-	s := plan.NewSession() // or this, at most speed: one goroutine's memory
-	copy(s.Input(0), x[:32])
-	copy(s.Input(1), c[:8])
-	err = s.Run(1)
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(s.Output(1)[0] == values[0]) // the same bits in any batch
+	s := plan.NewSession() // or the fastest way: the memory of one goroutine
+	copy(s.Input(0), customers[:2])
+	copy(s.Input(1), pages[:3])
+	check(s.Run(1))
+	fmt.Println(s.Output(1)[0] == euros[0]) // a row has the same bits in any batch
 	// README: to here
 
 	// Output: true
 }
 
-func newShopModel() *nn.Model {
-	features, history := nn.Input("features", 32), nn.Input("context", 8)
-	trunk := nn.Dense(64, nn.ReLU, nn.Name("trunk")).On(nn.Concatenate().On(features, history))
-	m, err := nn.NewModel([]*nn.Node{features, history}, []*nn.Node{
-		nn.Dense(10, nn.Softmax, nn.Name("label")).On(trunk), nn.Dense(1, nn.Linear, nn.Name("value")).On(trunk)})
+func check(err error) {
 	if err != nil {
 		log.Fatal(err)
 	}
+}
+
+func newShop() *nn.Model {
+	customer, page := nn.Input("customer", 2), nn.Input("page", 3)
+	trunk := nn.Dense(32, nn.ReLU).On(nn.Concatenate().On(nn.Dense(16, nn.ReLU).On(customer), nn.Dense(16, nn.ReLU).On(page)))
+	m, err := nn.NewModel([]*nn.Node{customer, page}, []*nn.Node{
+		nn.Dense(1, nn.Sigmoid, nn.Name("buys")).On(trunk), nn.Dense(1, nn.Linear, nn.Name("amount")).On(trunk)})
+	check(err)
 	return m
 }
 
+// The programs of README.md are those that run: the first one is examples/quickstart, the second one an example of this file.
 func TestReadme(t *testing.T) {
 	readme, err := os.ReadFile(filepath.Join("..", "README.md"))
 	require.NoError(t, err)
+	first, err := os.ReadFile(filepath.Join("..", "examples", "quickstart", "main.go"))
+	require.NoError(t, err)
 	source, err := os.ReadFile("readme_test.go")
 	require.NoError(t, err)
-	programs := strings.Split(string(source), "\t// README: from here\n")[1:]
+	_, second, _ := strings.Cut(string(source), "\t// README: from here\n")
+	second, _, _ = strings.Cut(second, "\t// README: to here")
 	blocks := strings.Split(string(readme), "```go\n")[1:]
 	require.Len(t, blocks, 2)
-	for i, block := range blocks {
-		shown, _, _ := strings.Cut(block, "```")
-		run, _, found := strings.Cut(programs[i], "\t// README: to here")
-		require.True(t, found)
-		require.Equal(t, strings.ReplaceAll("\n"+run, "\n\t", "\n")[1:], shown)
+	for i, want := range []string{string(first), strings.ReplaceAll("\n"+second, "\n\t", "\n")[1:]} {
+		shown, _, _ := strings.Cut(blocks[i], "```")
+		require.Equal(t, want, shown)
 	}
 }
