@@ -156,12 +156,12 @@ func (f *fit) stopProfile() {
 // A fit is one run of Fit.
 type fit struct {
 	fitConfig
-	trainer *trainer
-	train   Dataset
-	weights classWeights
-	at      Progress
-	names   [][]string    // per callback: what its Progress has as LogNames
-	states  []map[any]any // per callback: see stateOf
+	trainer      *trainer
+	train        Dataset
+	classWeights classWeights
+	at           Progress
+	names        [][]string    // per callback: what its Progress has as LogNames
+	states       []map[any]any // per callback: see stateOf
 }
 
 func (m *Model) newFit(ctx context.Context, data Dataset, opts []FitOption) (*fit, error) {
@@ -242,7 +242,7 @@ func (f *fit) checkClassWeights() error {
 	if err := checkUnknown("output in ClassWeight", f.classes, heads); err != nil {
 		return err
 	}
-	f.weights = classWeights{}
+	f.classWeights = classWeights{}
 	for name, weights := range f.classes {
 		h := heads[name]
 		classes := max(2, h.node.features())
@@ -251,7 +251,7 @@ func (f *fit) checkClassWeights() error {
 				return fmt.Errorf("class weight of output %q: class %d has weight %v: classes are 0 to %d, weights finite and not negative, in float32", name, class, w, classes-1)
 			}
 		}
-		f.weights[h] = maps.Clone(weights) // a callback may write to the caller's
+		f.classWeights[h] = maps.Clone(weights) // a callback may write to the caller's
 	}
 	return nil
 }
@@ -350,7 +350,7 @@ func (f *fit) epoch(ctx context.Context, b *batch, sum *tally) error {
 		}
 		f.trainer.profile.lap(inData)
 		if err == nil {
-			err = f.trainer.step(b, f.seed, f.weights, sum)
+			err = f.trainer.step(b, f.seed, f.classWeights, sum)
 		}
 		if err != nil {
 			return fmt.Errorf("epoch %d, batch %d: %w", f.at.Epoch, f.at.Batch, err)

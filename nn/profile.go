@@ -26,7 +26,7 @@ type profile struct {
 	last        time.Time // until when everything is added up
 	paused      bool
 	times       []time.Duration // by phase
-	backward    []time.Duration // by step of the runner, behind them that of the losses
+	backward    []time.Duration // by node of the runner, behind them that of the losses
 }
 
 // A phase is a part of a training step.
@@ -38,7 +38,7 @@ const (
 	inBackward
 	inUpdate
 	inCallbacks
-	inForward // of the runner's first step; the others follow
+	inForward // of the runner's first node; the others follow
 )
 
 func newProfile(m *Model) *profile {

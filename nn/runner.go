@@ -12,7 +12,7 @@ import (
 type runner struct {
 	model  *Model
 	tape   *autograd.Tape
-	steps  []step
+	nodes  []placedNode
 	params []*autograd.Tensor // in the order of the model's weights
 	values []*autograd.Tensor // in the order of the model's nodes
 	fused  []*autograd.Tensor // in that order, too: what the activations of fused nodes are applied to
@@ -22,8 +22,8 @@ type runner struct {
 	profile *profile // of the Fit that runs; nil if it has none
 }
 
-// A step is one node with the places of its operands.
-type step struct {
+// A placedNode is a node with the places of its operands.
+type placedNode struct {
 	node   *Node
 	in     []int // places in runner.values
 	params []int // places in runner.params
@@ -55,19 +55,19 @@ func newRunner(m *Model, fused map[*Node]bool) *runner {
 	calls := map[*Layer]int{}
 	for i, n := range m.nodes {
 		place[n] = i
-		s := step{node: n, input: -1, index: calls[n.layer], fused: fused[n], used: !fused[n]}
+		s := placedNode{node: n, input: -1, index: calls[n.layer], fused: fused[n], used: !fused[n]}
 		calls[n.layer]++
 		if j, ok := inputs[n]; ok {
 			s.input = j
 		}
 		for _, in := range n.in {
 			s.in = append(s.in, place[in])
-			r.steps[place[in]].used = true
+			r.nodes[place[in]].used = true
 		}
 		for _, p := range n.layer.params {
 			s.params = append(s.params, weights[p])
 		}
-		r.steps = append(r.steps, s)
+		r.nodes = append(r.nodes, s)
 	}
 	return r
 }
@@ -85,7 +85,7 @@ func (r *runner) run(inputs []kernels.Matrix, training bool, seed uint64) {
 	}
 	c := &r.call
 	c.Ops, c.training, c.seed = r.tape, training, seed
-	for i, s := range r.steps {
+	for i, s := range r.nodes {
 		if s.input >= 0 {
 			r.values[i] = r.tape.Const(inputs[s.input])
 			continue

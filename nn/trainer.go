@@ -118,7 +118,7 @@ func (t *trainer) forward(b *batch, training bool, seed uint64, classes classWei
 		return nil, t.runner.err
 	}
 	tape := t.runner.tape
-	tape.Label(len(t.runner.steps)) // the losses
+	tape.Label(len(t.runner.nodes)) // the losses
 	var total *autograd.Tensor
 	for i, h := range t.heads {
 		var err error
