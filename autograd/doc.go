@@ -9,5 +9,5 @@
 //
 // A tape implements [ops.Ops] and [ops.Losses]. Each operation is one small struct with its forward and its backward side
 // by side in one file: dense.go, embedding.go, activate.go, gelu.go, softmax.go, shape.go (reshape, concatenate, slice),
-// arithmetic.go (add, multiply, scale, reduce), dropout.go, custom.go, loss.go.
+// arithmetic.go (add, multiply, scale, reduce), affine.go, dropout.go, custom.go, loss.go.
 package autograd

@@ -47,7 +47,7 @@ func (p program) run(c calc, values []*ops.Tensor, wild bool) *ops.Tensor {
 		if len(p.code) == 0 {
 			break
 		}
-		op := p.next(18)
+		op := p.next(20)
 		x := pick(anything)
 		m, n := shapeOf(x)
 		var y *ops.Tensor
@@ -117,6 +117,11 @@ func (p program) run(c calc, values []*ops.Tensor, wild bool) *ops.Tensor {
 				x.Data[0] = float32(m)
 			}
 			y = c.Embedding(c.Const(x), pick(func(rows, _ int) bool { return rows == m }))
+		case 18:
+			row := func(rows, cols int) bool { return rows == 1 && cols == n }
+			y = c.Affine(x, pick(row), pick(row))
+		case 19:
+			y = c.Custom(swish{}, m, n, x, c.Const(newRand(uint64(p.next(256))).normal(1, n, 0)))
 		}
 		if rows, cols := shapeOf(y); rows*cols > 100 {
 			continue

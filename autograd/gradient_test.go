@@ -96,7 +96,7 @@ func gradientCases(rows, cols int) []gradientCase {
 			return weighted(c, c.Activate(p[0], act))
 		}})
 	}
-	return append(cases, customCases(rows, cols)...)
+	return append(append(cases, affineCases(cols)...), customCases(rows, cols)...)
 }
 
 func TestGradients(t *testing.T) {

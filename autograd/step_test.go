@@ -105,6 +105,7 @@ func everything(tape *autograd.Tape, x, y kernels.Matrix, labels []int32, source
 	loss = tape.Add(loss, tape.Mean(tape.Add(h, h)))
 	loss = tape.Add(loss, tape.Sum(tape.Embedding(tape.Const(kernels.MatrixOf(rowNumbers, 2, 2)), p)))
 	loss = tape.Add(loss, tape.Sum(tape.Custom(swish{}, 4, 4, h, tape.Reshape(tape.RowSum(p), 1, 4))))
+	loss = tape.Add(loss, tape.Mean(tape.Affine(h, tape.Reshape(tape.RowSum(p), 1, 4), tape.Reshape(tape.RowSum(p), 1, 4))))
 	return p, tape.Backward(loss)
 }
 

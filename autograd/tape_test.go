@@ -25,7 +25,7 @@ func everyOp(tape *autograd.Tape, x *autograd.Tensor) []*autograd.Tensor {
 		tape.Dense(x, x, x, kernels.ReLU), tape.Dense(x, x, nil, kernels.ReLU), tape.Embedding(zeros, x), tape.Activate(x, kernels.Tanh),
 		tape.Gelu(x), tape.Softmax(x), tape.Reshape(x, 3, 2), tape.Reshape(x, 2, 3), tape.Concatenate(x, x), tape.Slice(x, 0, 2),
 		tape.Add(x, x), tape.Multiply(x, x), tape.Scale(x, 2), tape.Sum(x), tape.Mean(x), tape.RowSum(x),
-		tape.Dropout(x, 0.5, rand.NewPCG(1, 1)), tape.Custom(swish{}, 2, 3, x, x), a, probsA, b, probsB, c, probsC,
+		tape.Dropout(x, 0.5, rand.NewPCG(1, 1)), tape.Custom(swish{}, 2, 3, x, x), tape.Affine(x, tape.Const(y.RowRange(0, 1)), nil), a, probsA, b, probsB, c, probsC,
 		tape.ClippedCrossEntropy(x, labels, nil), tape.ClippedSoftCrossEntropy(x, y, nil),
 		tape.ClippedBinaryCrossEntropy(x, y, nil), tape.MeanSquaredError(x, y, nil), tape.MeanAbsoluteError(x, y, nil),
 		tape.CustomLoss(logCosh{}, x, ops.Target{Values: y}, nil),

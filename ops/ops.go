@@ -34,6 +34,8 @@ type Ops interface {
 	Add(a, b *Tensor) *Tensor
 	Multiply(a, b *Tensor) *Tensor
 	Scale(x *Tensor, alpha float32) *Tensor
+	// Affine returns x[i,j]·scale[j] + shift[j]: scale and shift are [1, cols], nil for a scale of 1 or a shift of 0.
+	Affine(x, scale, shift *Tensor) *Tensor
 	// Reshape returns the elements of x, row by row, as a rows x cols tensor.
 	Reshape(x *Tensor, rows, cols int) *Tensor
 	// Concatenate joins the columns of tensors that have the same number of rows. Slice returns the columns from (included)

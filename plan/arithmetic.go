@@ -19,7 +19,7 @@ func (r *Recorder) Multiply(a, b *ops.Tensor) *ops.Tensor {
 
 // Scale implements [ops.Ops].
 func (r *Recorder) Scale(x *ops.Tensor, alpha float32) *ops.Tensor {
-	return r.unary(operation{name: "scale", run: func(t *kernels.Table, s *boundStep) error { return t.Scale(s.y, s.x[0], alpha) }}, x)
+	return r.unary(operation{name: "scale", linear: &linear{alpha: alpha}, run: func(t *kernels.Table, s *boundStep) error { return t.Scale(s.y, s.x[0], alpha) }}, x)
 }
 
 // binary records a function of two alike tensors.

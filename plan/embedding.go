@@ -7,7 +7,7 @@ import (
 	"github.com/espalier-ml/espalier/ops"
 )
 
-// Embedding implements [ops.Ops]; w must be a constant, and x an input, perhaps in another shape.
+// Embedding implements [ops.Ops]; w must be a constant.
 func (r *Recorder) Embedding(x, w *ops.Tensor) *ops.Tensor {
 	if !r.accept("embed", x, w) {
 		return &dead

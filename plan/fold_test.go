@@ -49,6 +49,7 @@ func fixed(o ops.Ops, c leaf) map[string]*ops.Tensor {
 		"Add":         o.Add(x, x),
 		"Multiply":    o.Multiply(x, x),
 		"Scale":       o.Scale(x, -3),
+		"Affine":      o.Affine(x, c(matrix(1, 4, 2)), c(matrix(1, 4, -1))),
 		"Reshape":     o.Reshape(o.Scale(x, 1), 2, 8),
 		"Concatenate": o.Concatenate(x, o.Slice(x, 1, 3), x),
 		"Slice":       o.Slice(x, 1, 3),

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/espalier-ml/espalier/kernels"
 )
@@ -26,11 +27,20 @@ func (l *lowering) fuse() {
 		} else {
 			x.tail = v
 		}
-		if o.label != x.step.label {
-			x.step.label += "+" + o.label
-			o.label = x.step.label
-		}
+		x.step.label = joinLabels(x.step.label, o.label)
+		o.label = x.step.label
 	}
+}
+
+// joinLabels returns the label of what is a part of both: of each layer once.
+func joinLabels(a, b string) string {
+	switch {
+	case a == b || strings.HasSuffix(a, "+"+b):
+		return a
+	case strings.HasPrefix(b, a+"+"):
+		return b
+	}
+	return a + "+" + b
 }
 
 func isValue(x *value) bool { return !x.fixed }

@@ -26,6 +26,7 @@ func (l *lowering) lower() error {
 		return err
 	}
 	l.alias()
+	l.absorb()
 	l.fuse()
 	values := l.computed()
 	l.share(values)

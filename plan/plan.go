@@ -68,7 +68,12 @@ const MaxElements = math.MaxInt32
 
 // Plan lowers the record, packing the weights that its constants have now. Products get their activation in the same
 // kernel call; narrow ones on one operand are one product, as are those with the same weights; what a concatenation joins
-// is computed where the joined rows lie; dropout and reshapes vanish, and what depends on constants only is computed now. The recorder must not be used afterwards.
+// is computed where the joined rows lie; dropout and reshapes vanish, and what depends on constants only is computed now.
+// The recorder must not be used afterwards.
+//
+// A result has the bits that the tape of package autograd gives, with one exception: a product takes in scales and shifts of
+// columns before and behind it ([Recorder.Affine], [Recorder.Scale]). With k rows of weights and M for the sum of the
+// magnitudes of all terms of an element, each of them changes it by at most (k+2)·2⁻²²·M, the same on every machine.
 func (r *Recorder) Plan(c Config) (*Plan, error) {
 	if r.err != nil {
 		return nil, r.err
@@ -84,7 +89,7 @@ func (r *Recorder) Plan(c Config) (*Plan, error) {
 	}
 	r.err = errors.New("the record has become a plan") // the passes have changed it
 	p := &Plan{table: kernels.Default(), maxBatch: c.MaxBatch}
-	l := lowering{Plan: p, Recorder: r, packed: map[string]*kernels.PackedB{}, tables: map[*value]*kernels.Matrix{}, maxBytes: r.maxBytes(c)}
+	l := lowering{Plan: p, Recorder: r, packed: map[string]*kernels.PackedB{}, tables: map[*value]*kernels.Matrix{}, maxBytes: r.limit(c)}
 	if err := l.lower(); err != nil {
 		return nil, err
 	}
@@ -103,8 +108,8 @@ func (r *Recorder) Plan(c Config) (*Plan, error) {
 	return p, nil
 }
 
-// maxBytes returns the limit of memory.
-func (r *Recorder) maxBytes(c Config) int64 {
+// limit returns the limit of memory.
+func (r *Recorder) limit(c Config) int64 {
 	if c.MaxBytes != 0 {
 		return c.MaxBytes
 	}

@@ -87,6 +87,20 @@ func TestOperations(t *testing.T) {
 		err = p.Predict([][]float32{{0, 4}}, [][]float32{y}, 1)
 		var index *kernels.IndexError
 		require.ErrorAs(t, err, &index)
+		require.ErrorContains(t, err, `input "x"`)
+	})
+	t.Run("Embedding of computed rows", func(t *testing.T) {
+		r := NewRecorder()
+		x := r.Scale(r.Input("x", 2), 2)
+		r.Label("places")
+		r.Output("y", r.Embedding(x, r.Const(table)))
+		p, err := r.Plan(Config{MaxBatch: 2})
+		require.NoError(t, err)
+		y := make([]float32, 4)
+		require.NoError(t, p.Predict([][]float32{{1.5, 0}}, [][]float32{y}, 1))
+		require.Equal(t, append(append([]float32{}, table.Row(3)...), table.Row(0)...), y)
+		err = p.Predict([][]float32{{0, 2}}, [][]float32{y}, 1)
+		require.ErrorContains(t, err, `plan: layer "places" (Embedding): row 0, column 1 is 4`)
 	})
 }
 

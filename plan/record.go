@@ -42,14 +42,15 @@ type output struct {
 
 // An operation is one line of the record.
 type operation struct {
-	name  string // as Describe prints it
-	label string // of whom it is a part
-	kind  kind
-	in    []*value
-	act   kernels.Activation
-	from  int                                        // the first column of a slice
-	run   func(t *kernels.Table, s *boundStep) error // of whole operands
-	flops int                                        // for each sample
+	name   string // as Describe prints it
+	label  string // of whom it is a part
+	kind   kind
+	in     []*value
+	act    kernels.Activation
+	linear *linear                                    // what a product can take in
+	from   int                                        // the first column of a slice
+	run    func(t *kernels.Table, s *boundStep) error // of whole operands
+	flops  int                                        // for each sample
 }
 
 // A kind is how the passes treat an operation.

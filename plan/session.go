@@ -230,14 +230,17 @@ func (s *Session) run(batch int) error {
 	return nil
 }
 
-// explain says which input, layer and row an error about an index is about.
+// explain says which input, if it is of one, layer and row an error about an index is about.
 func (s *Session) explain(step *step, err error) error {
 	var index *kernels.IndexError
-	if !errors.As(err, &index) {
+	if step.op != "embed" || !errors.As(err, &index) {
 		return err
 	}
 	i := slices.IndexFunc(s.plan.inputs, func(p port) bool { return p.buffer == step.x[0].buffer })
 	index.Row += s.first
+	if i < 0 { // a computed index
+		return fmt.Errorf("plan: layer %s (Embedding): %w", brief.Quote(step.name), err)
+	}
 	return fmt.Errorf("plan: input %s: layer %s (Embedding): %w", brief.Quote(s.plan.inputs[i].name), brief.Quote(step.name), err)
 }
 
