@@ -88,4 +88,16 @@ type functions struct {
 	softCrossEntropyGradPiece func(n int, probs *float32, grad *float32, terms *float32, targets *float32, r, mass, weight float32)
 	// z, t = logits[j], targets[j]; lanes[j%16] += max(z,0) - z*t + log1p(exp(-|z|)); probs[j] = sigmoid(z); grad[j] = (sigmoid(z) - t) * weight
 	binaryCrossEntropyPiece func(n int, lanes *float32, probs *float32, grad *float32, logits *float32, targets *float32, weight float32)
+	// m = Σ x[i,j] / n; d = Σ (x[i,j]-m) / n; mean = m + d; inv = 1/sqrt(max(fma(-d, d, Σ (x[i,j]-m)² / n), 0) + epsilon); stats[i] = mean, inv unless stats is nil; x̂ = (x[i,j]-mean) * inv; y[i,j] = fma(x̂, gamma[j], beta[j])
+	layerNorm func(rows, cols int, y *float32, yRow int, x *float32, xRow int, gamma *float32, beta *float32, stats *float32, statsRow int, n, epsilon float32)
+	// mean, inv = stats[i]; x̂ = (x[i,j]-mean) * inv; g = dy[i,j] * gamma[j]; dx[i,j] = fma(-x̂, Σ g*x̂ / n, g - Σ g / n) * inv, or dx[i,j] += that if add is not 0; dgamma[j] = fma(dy[i,j], x̂, dgamma[j]); dbeta[j] += dy[i,j]; dx, dgamma and dbeta may be nil
+	layerNormGrad func(rows, cols int, dx *float32, dxRow int, dgamma *float32, dbeta *float32, dy *float32, dyRow int, x *float32, xRow int, gamma *float32, stats *float32, statsRow int, n float32, add int)
+	// d = x[j] - m; sums[j%16] += d; squares[j%16] = fma(d, d, squares[j%16])
+	layerNormDeviations func(n int, sums *float32, squares *float32, x *float32, m float32)
+	// y[j] = fma(x̂, gamma[j], beta[j])
+	layerNormPiece func(n int, y *float32, x *float32, gamma *float32, beta *float32, mean, inv float32)
+	// g = dy[j] * gamma[j]; sums[j%16] += g; dots[j%16] = fma(g, x̂, dots[j%16]); dgamma[j] = fma(dy[j], x̂, dgamma[j]); dbeta[j] += dy[j]
+	layerNormSums func(n int, sums *float32, dots *float32, dgamma *float32, dbeta *float32, dy *float32, x *float32, gamma *float32, mean, inv float32)
+	// dx[j] = fma(-x̂, b, dy[j]*gamma[j] - a) * inv, or dx[j] += that if add is not 0
+	layerNormGradPiece func(n int, dx *float32, dy *float32, x *float32, gamma *float32, mean, inv, a, b float32, add int)
 }

@@ -22350,6 +22350,1143 @@ done2:
 	VZEROUPPER
 	RET
 
+// func layerNormAVX2(rows, cols int, y *float32, yRow int, x *float32, xRow int, gamma *float32, beta *float32, stats *float32, statsRow int, n, epsilon float32)
+// m = Σ x[i,j] / n; d = Σ (x[i,j]-m) / n; mean = m + d; inv = 1/sqrt(max(fma(-d, d, Σ (x[i,j]-m)² / n), 0) + epsilon); stats[i] = mean, inv unless stats is nil; x̂ = (x[i,j]-mean) * inv; y[i,j] = fma(x̂, gamma[j], beta[j])
+//
+// Requires: AVX2, FMA
+//
+// Vectors: Y0 n; Y1 epsilon; Y2 mean; Y3 variance, then inv; Y4-Y5 sum; Y6-Y7 sum of squares; the others temporary.
+// General: BX cols; CX full; DX mask of the tail; SI j; DI rows; R8 y; R9 x; R10 gamma; R11 beta; R12 stats; R13 bulk; AX scratch.
+TEXT ·layerNormAVX2(SB), NOSPLIT, $0-88
+	MOVQ cols+8(FP), BX
+	SHLQ $2, BX
+	MOVQ BX, CX
+	ANDQ $-64, CX
+	MOVQ BX, AX
+	ANDQ $60, AX
+	LEAQ tailMask<>+64(SB), DX
+	SUBQ AX, DX
+	MOVQ rows+0(FP), DI
+	MOVQ y+16(FP), R8
+	MOVQ x+32(FP), R9
+	MOVQ gamma+48(FP), R10
+	MOVQ beta+56(FP), R11
+	MOVQ stats+64(FP), R12
+	VBROADCASTSS n+80(FP), Y0
+	VBROADCASTSS epsilon+84(FP), Y1
+	TESTQ DI, DI
+	JLE end2
+row1:
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	XORQ SI, SI
+	MOVQ BX, R13
+	ANDQ $-256, R13
+	TESTQ R13, R13
+	JEQ rest5
+	PCALIGN $32
+bulk6:
+	VMOVUPS (R9)(SI*1), Y8
+	VMOVUPS 32(R9)(SI*1), Y9
+	VADDPS Y8, Y4, Y4
+	VADDPS Y9, Y5, Y5
+	VMOVUPS 64(R9)(SI*1), Y8
+	VMOVUPS 96(R9)(SI*1), Y9
+	VADDPS Y8, Y4, Y4
+	VADDPS Y9, Y5, Y5
+	VMOVUPS 128(R9)(SI*1), Y8
+	VMOVUPS 160(R9)(SI*1), Y9
+	VADDPS Y8, Y4, Y4
+	VADDPS Y9, Y5, Y5
+	VMOVUPS 192(R9)(SI*1), Y8
+	VMOVUPS 224(R9)(SI*1), Y9
+	VADDPS Y8, Y4, Y4
+	VADDPS Y9, Y5, Y5
+	ADDQ $256, SI
+	CMPQ SI, R13
+	JLT bulk6
+rest5:
+	CMPQ SI, CX
+	JGE tail3
+	PCALIGN $32
+columns7:
+	VMOVUPS (R9)(SI*1), Y8
+	VMOVUPS 32(R9)(SI*1), Y9
+	VADDPS Y8, Y4, Y4
+	VADDPS Y9, Y5, Y5
+	ADDQ $64, SI
+	CMPQ SI, CX
+	JLT columns7
+tail3:
+	CMPQ SI, BX
+	JGE done4
+	VMOVUPS (DX), Y8
+	VMASKMOVPS (R9)(SI*1), Y8, Y8
+	VMOVUPS 32(DX), Y9
+	VMASKMOVPS 32(R9)(SI*1), Y9, Y9
+	VADDPS Y8, Y4, Y4
+	VADDPS Y9, Y5, Y5
+done4:
+	VADDPS Y5, Y4, Y2
+	VPERM2F128 $1, Y2, Y2, Y8
+	VADDPS Y8, Y2, Y2
+	VPERMILPS $0x4e, Y2, Y8
+	VADDPS Y8, Y2, Y2
+	VPERMILPS $0xb1, Y2, Y8
+	VADDPS Y8, Y2, Y2
+	VDIVPS Y0, Y2, Y2
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	XORQ SI, SI
+	MOVQ BX, R13
+	ANDQ $-256, R13
+	TESTQ R13, R13
+	JEQ rest10
+	PCALIGN $32
+bulk11:
+	VMOVUPS (R9)(SI*1), Y8
+	VMOVUPS 32(R9)(SI*1), Y9
+	VSUBPS Y2, Y8, Y8
+	VSUBPS Y2, Y9, Y9
+	VADDPS Y8, Y4, Y4
+	VADDPS Y9, Y5, Y5
+	VFMADD231PS Y8, Y8, Y6
+	VFMADD231PS Y9, Y9, Y7
+	VMOVUPS 64(R9)(SI*1), Y8
+	VMOVUPS 96(R9)(SI*1), Y9
+	VSUBPS Y2, Y8, Y8
+	VSUBPS Y2, Y9, Y9
+	VADDPS Y8, Y4, Y4
+	VADDPS Y9, Y5, Y5
+	VFMADD231PS Y8, Y8, Y6
+	VFMADD231PS Y9, Y9, Y7
+	VMOVUPS 128(R9)(SI*1), Y8
+	VMOVUPS 160(R9)(SI*1), Y9
+	VSUBPS Y2, Y8, Y8
+	VSUBPS Y2, Y9, Y9
+	VADDPS Y8, Y4, Y4
+	VADDPS Y9, Y5, Y5
+	VFMADD231PS Y8, Y8, Y6
+	VFMADD231PS Y9, Y9, Y7
+	VMOVUPS 192(R9)(SI*1), Y8
+	VMOVUPS 224(R9)(SI*1), Y9
+	VSUBPS Y2, Y8, Y8
+	VSUBPS Y2, Y9, Y9
+	VADDPS Y8, Y4, Y4
+	VADDPS Y9, Y5, Y5
+	VFMADD231PS Y8, Y8, Y6
+	VFMADD231PS Y9, Y9, Y7
+	ADDQ $256, SI
+	CMPQ SI, R13
+	JLT bulk11
+rest10:
+	CMPQ SI, CX
+	JGE tail8
+	PCALIGN $32
+columns12:
+	VMOVUPS (R9)(SI*1), Y8
+	VMOVUPS 32(R9)(SI*1), Y9
+	VSUBPS Y2, Y8, Y8
+	VSUBPS Y2, Y9, Y9
+	VADDPS Y8, Y4, Y4
+	VADDPS Y9, Y5, Y5
+	VFMADD231PS Y8, Y8, Y6
+	VFMADD231PS Y9, Y9, Y7
+	ADDQ $64, SI
+	CMPQ SI, CX
+	JLT columns12
+tail8:
+	CMPQ SI, BX
+	JGE done9
+	VMOVUPS (DX), Y8
+	VMASKMOVPS (R9)(SI*1), Y8, Y8
+	VMOVUPS 32(DX), Y9
+	VMASKMOVPS 32(R9)(SI*1), Y9, Y9
+	VSUBPS Y2, Y8, Y8
+	VSUBPS Y2, Y9, Y9
+	VANDPS (DX), Y8, Y8
+	VANDPS 32(DX), Y9, Y9
+	VADDPS Y8, Y4, Y4
+	VADDPS Y9, Y5, Y5
+	VFMADD231PS Y8, Y8, Y6
+	VFMADD231PS Y9, Y9, Y7
+done9:
+	VADDPS Y5, Y4, Y8
+	VPERM2F128 $1, Y8, Y8, Y10
+	VADDPS Y10, Y8, Y8
+	VPERMILPS $0x4e, Y8, Y10
+	VADDPS Y10, Y8, Y8
+	VPERMILPS $0xb1, Y8, Y10
+	VADDPS Y10, Y8, Y8
+	VDIVPS Y0, Y8, Y8
+	VADDPS Y7, Y6, Y3
+	VPERM2F128 $1, Y3, Y3, Y10
+	VADDPS Y10, Y3, Y3
+	VPERMILPS $0x4e, Y3, Y10
+	VADDPS Y10, Y3, Y3
+	VPERMILPS $0xb1, Y3, Y10
+	VADDPS Y10, Y3, Y3
+	VDIVPS Y0, Y3, Y3
+	VADDPS Y8, Y2, Y2
+	VFNMADD231PS Y8, Y8, Y3
+	VXORPS Y9, Y9, Y9
+	VMAXPS Y3, Y9, Y3
+	VADDPS Y1, Y3, Y3
+	VSQRTPS Y3, Y3
+	VBROADCASTSS bits3f800000<>(SB), Y4
+	VDIVPS Y3, Y4, Y3
+	TESTQ R12, R12
+	JEQ skip13
+	VMOVSS X2, (R12)
+	VMOVSS X3, 4(R12)
+skip13:
+	XORQ SI, SI
+	MOVQ BX, R13
+	ANDQ $-128, R13
+	TESTQ R13, R13
+	JEQ rest16
+	PCALIGN $32
+bulk17:
+	VMOVUPS (R9)(SI*1), Y4
+	VMOVUPS 32(R9)(SI*1), Y5
+	VSUBPS Y2, Y4, Y4
+	VSUBPS Y2, Y5, Y5
+	VMULPS Y3, Y4, Y4
+	VMULPS Y3, Y5, Y5
+	VMOVUPS (R10)(SI*1), Y6
+	VMOVUPS 32(R10)(SI*1), Y7
+	VMOVUPS (R11)(SI*1), Y8
+	VMOVUPS 32(R11)(SI*1), Y9
+	VFMADD231PS Y6, Y4, Y8
+	VFMADD231PS Y7, Y5, Y9
+	VMOVUPS Y8, (R8)(SI*1)
+	VMOVUPS Y9, 32(R8)(SI*1)
+	VMOVUPS 64(R9)(SI*1), Y4
+	VMOVUPS 96(R9)(SI*1), Y5
+	VSUBPS Y2, Y4, Y4
+	VSUBPS Y2, Y5, Y5
+	VMULPS Y3, Y4, Y4
+	VMULPS Y3, Y5, Y5
+	VMOVUPS 64(R10)(SI*1), Y6
+	VMOVUPS 96(R10)(SI*1), Y7
+	VMOVUPS 64(R11)(SI*1), Y8
+	VMOVUPS 96(R11)(SI*1), Y9
+	VFMADD231PS Y6, Y4, Y8
+	VFMADD231PS Y7, Y5, Y9
+	VMOVUPS Y8, 64(R8)(SI*1)
+	VMOVUPS Y9, 96(R8)(SI*1)
+	ADDQ $128, SI
+	CMPQ SI, R13
+	JLT bulk17
+rest16:
+	CMPQ SI, CX
+	JGE tail14
+	PCALIGN $32
+columns18:
+	VMOVUPS (R9)(SI*1), Y4
+	VMOVUPS 32(R9)(SI*1), Y5
+	VSUBPS Y2, Y4, Y4
+	VSUBPS Y2, Y5, Y5
+	VMULPS Y3, Y4, Y4
+	VMULPS Y3, Y5, Y5
+	VMOVUPS (R10)(SI*1), Y6
+	VMOVUPS 32(R10)(SI*1), Y7
+	VMOVUPS (R11)(SI*1), Y8
+	VMOVUPS 32(R11)(SI*1), Y9
+	VFMADD231PS Y6, Y4, Y8
+	VFMADD231PS Y7, Y5, Y9
+	VMOVUPS Y8, (R8)(SI*1)
+	VMOVUPS Y9, 32(R8)(SI*1)
+	ADDQ $64, SI
+	CMPQ SI, CX
+	JLT columns18
+tail14:
+	CMPQ SI, BX
+	JGE done15
+	VMOVUPS (DX), Y4
+	VMASKMOVPS (R9)(SI*1), Y4, Y4
+	VMOVUPS 32(DX), Y5
+	VMASKMOVPS 32(R9)(SI*1), Y5, Y5
+	VSUBPS Y2, Y4, Y4
+	VSUBPS Y2, Y5, Y5
+	VMULPS Y3, Y4, Y4
+	VMULPS Y3, Y5, Y5
+	VMOVUPS (DX), Y6
+	VMASKMOVPS (R10)(SI*1), Y6, Y6
+	VMOVUPS 32(DX), Y7
+	VMASKMOVPS 32(R10)(SI*1), Y7, Y7
+	VMOVUPS (DX), Y8
+	VMASKMOVPS (R11)(SI*1), Y8, Y8
+	VMOVUPS 32(DX), Y9
+	VMASKMOVPS 32(R11)(SI*1), Y9, Y9
+	VFMADD231PS Y6, Y4, Y8
+	VFMADD231PS Y7, Y5, Y9
+	LEAQ (R8)(SI*1), AX
+	VMOVAPS Y8, Y10
+	TESTQ $32, BX
+	JEQ four19
+	VMOVUPS Y10, (AX)
+	VMOVAPS Y9, Y10
+	ADDQ $32, AX
+four19:
+	TESTQ $16, BX
+	JEQ two20
+	VMOVUPS X10, (AX)
+	VEXTRACTF128 $1, Y10, X10
+	ADDQ $16, AX
+two20:
+	TESTQ $8, BX
+	JEQ one21
+	VMOVLPS X10, (AX)
+	VPERMILPS $0x4e, X10, X10
+	ADDQ $8, AX
+one21:
+	TESTQ $4, BX
+	JEQ stored22
+	VMOVSS X10, (AX)
+stored22:
+done15:
+	ADDQ yRow+24(FP), R8
+	ADDQ xRow+40(FP), R9
+	ADDQ statsRow+72(FP), R12
+	ADDQ $-1, DI
+	TESTQ DI, DI
+	JNE row1
+end2:
+	VZEROUPPER
+	RET
+
+// func layerNormGradAVX2(rows, cols int, dx *float32, dxRow int, dgamma *float32, dbeta *float32, dy *float32, dyRow int, x *float32, xRow int, gamma *float32, stats *float32, statsRow int, n float32, add int)
+// mean, inv = stats[i]; x̂ = (x[i,j]-mean) * inv; g = dy[i,j] * gamma[j]; dx[i,j] = fma(-x̂, Σ g*x̂ / n, g - Σ g / n) * inv, or dx[i,j] += that if add is not 0; dgamma[j] = fma(dy[i,j], x̂, dgamma[j]); dbeta[j] += dy[i,j]; dx, dgamma and dbeta may be nil
+//
+// Requires: AVX2, FMA
+//
+// Vectors: Y0 mean; Y1 inv; Y2-Y3 sum of g; Y4-Y5 sum of g*x̂; the others temporary.
+// General: BX cols; CX full; DX mask of the tail; SI j; DI rows; R8 dx; R9 dgamma; R10 dbeta; R11 dy; R12 x; R13 gamma; R14 stats; R15 add; AX scratch.
+TEXT ·layerNormGradAVX2(SB), NOSPLIT, $0-120
+	MOVQ cols+8(FP), BX
+	SHLQ $2, BX
+	MOVQ BX, CX
+	ANDQ $-64, CX
+	MOVQ BX, AX
+	ANDQ $60, AX
+	LEAQ tailMask<>+64(SB), DX
+	SUBQ AX, DX
+	MOVQ rows+0(FP), DI
+	MOVQ dx+16(FP), R8
+	MOVQ dgamma+32(FP), R9
+	MOVQ dbeta+40(FP), R10
+	MOVQ dy+48(FP), R11
+	MOVQ x+64(FP), R12
+	MOVQ gamma+80(FP), R13
+	MOVQ stats+88(FP), R14
+	MOVQ add+112(FP), R15
+	TESTQ DI, DI
+	JLE end2
+row1:
+	VBROADCASTSS (R14), Y0
+	VBROADCASTSS 4(R14), Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	XORQ SI, SI
+	CMPQ SI, CX
+	JGE tail3
+	PCALIGN $32
+columns5:
+	VMOVUPS (R12)(SI*1), Y8
+	VMOVUPS 32(R12)(SI*1), Y9
+	VSUBPS Y0, Y8, Y8
+	VSUBPS Y0, Y9, Y9
+	VMULPS Y1, Y8, Y8
+	VMULPS Y1, Y9, Y9
+	VMOVUPS (R11)(SI*1), Y6
+	VMOVUPS 32(R11)(SI*1), Y7
+	TESTQ R9, R9
+	JEQ skip6
+	VMOVUPS (R9)(SI*1), Y10
+	VMOVUPS 32(R9)(SI*1), Y11
+	VFMADD231PS Y8, Y6, Y10
+	VFMADD231PS Y9, Y7, Y11
+	VMOVUPS Y10, (R9)(SI*1)
+	VMOVUPS Y11, 32(R9)(SI*1)
+skip6:
+	TESTQ R10, R10
+	JEQ skip7
+	VMOVUPS (R10)(SI*1), Y10
+	VMOVUPS 32(R10)(SI*1), Y11
+	VADDPS Y6, Y10, Y10
+	VADDPS Y7, Y11, Y11
+	VMOVUPS Y10, (R10)(SI*1)
+	VMOVUPS Y11, 32(R10)(SI*1)
+skip7:
+	VMOVUPS (R13)(SI*1), Y10
+	VMOVUPS 32(R13)(SI*1), Y11
+	VMULPS Y6, Y10, Y10
+	VMULPS Y7, Y11, Y11
+	VADDPS Y10, Y2, Y2
+	VADDPS Y11, Y3, Y3
+	VFMADD231PS Y8, Y10, Y4
+	VFMADD231PS Y9, Y11, Y5
+	ADDQ $64, SI
+	CMPQ SI, CX
+	JLT columns5
+tail3:
+	CMPQ SI, BX
+	JGE done4
+	VMOVUPS (DX), Y8
+	VMASKMOVPS (R12)(SI*1), Y8, Y8
+	VMOVUPS 32(DX), Y9
+	VMASKMOVPS 32(R12)(SI*1), Y9, Y9
+	VSUBPS Y0, Y8, Y8
+	VSUBPS Y0, Y9, Y9
+	VMULPS Y1, Y8, Y8
+	VMULPS Y1, Y9, Y9
+	VANDPS (DX), Y8, Y8
+	VANDPS 32(DX), Y9, Y9
+	VMOVUPS (DX), Y6
+	VMASKMOVPS (R11)(SI*1), Y6, Y6
+	VMOVUPS 32(DX), Y7
+	VMASKMOVPS 32(R11)(SI*1), Y7, Y7
+	TESTQ R9, R9
+	JEQ skip8
+	VMOVUPS (DX), Y10
+	VMASKMOVPS (R9)(SI*1), Y10, Y10
+	VMOVUPS 32(DX), Y11
+	VMASKMOVPS 32(R9)(SI*1), Y11, Y11
+	VFMADD231PS Y8, Y6, Y10
+	VFMADD231PS Y9, Y7, Y11
+	LEAQ (R9)(SI*1), AX
+	VMOVAPS Y10, Y12
+	TESTQ $32, BX
+	JEQ four9
+	VMOVUPS Y12, (AX)
+	VMOVAPS Y11, Y12
+	ADDQ $32, AX
+four9:
+	TESTQ $16, BX
+	JEQ two10
+	VMOVUPS X12, (AX)
+	VEXTRACTF128 $1, Y12, X12
+	ADDQ $16, AX
+two10:
+	TESTQ $8, BX
+	JEQ one11
+	VMOVLPS X12, (AX)
+	VPERMILPS $0x4e, X12, X12
+	ADDQ $8, AX
+one11:
+	TESTQ $4, BX
+	JEQ stored12
+	VMOVSS X12, (AX)
+stored12:
+skip8:
+	TESTQ R10, R10
+	JEQ skip13
+	VMOVUPS (DX), Y10
+	VMASKMOVPS (R10)(SI*1), Y10, Y10
+	VMOVUPS 32(DX), Y11
+	VMASKMOVPS 32(R10)(SI*1), Y11, Y11
+	VADDPS Y6, Y10, Y10
+	VADDPS Y7, Y11, Y11
+	LEAQ (R10)(SI*1), AX
+	VMOVAPS Y10, Y12
+	TESTQ $32, BX
+	JEQ four14
+	VMOVUPS Y12, (AX)
+	VMOVAPS Y11, Y12
+	ADDQ $32, AX
+four14:
+	TESTQ $16, BX
+	JEQ two15
+	VMOVUPS X12, (AX)
+	VEXTRACTF128 $1, Y12, X12
+	ADDQ $16, AX
+two15:
+	TESTQ $8, BX
+	JEQ one16
+	VMOVLPS X12, (AX)
+	VPERMILPS $0x4e, X12, X12
+	ADDQ $8, AX
+one16:
+	TESTQ $4, BX
+	JEQ stored17
+	VMOVSS X12, (AX)
+stored17:
+skip13:
+	VMOVUPS (DX), Y10
+	VMASKMOVPS (R13)(SI*1), Y10, Y10
+	VMOVUPS 32(DX), Y11
+	VMASKMOVPS 32(R13)(SI*1), Y11, Y11
+	VMULPS Y6, Y10, Y10
+	VMULPS Y7, Y11, Y11
+	VADDPS Y10, Y2, Y2
+	VADDPS Y11, Y3, Y3
+	VFMADD231PS Y8, Y10, Y4
+	VFMADD231PS Y9, Y11, Y5
+done4:
+	VBROADCASTSS n+104(FP), Y8
+	VADDPS Y3, Y2, Y6
+	VPERM2F128 $1, Y6, Y6, Y9
+	VADDPS Y9, Y6, Y6
+	VPERMILPS $0x4e, Y6, Y9
+	VADDPS Y9, Y6, Y6
+	VPERMILPS $0xb1, Y6, Y9
+	VADDPS Y9, Y6, Y6
+	VDIVPS Y8, Y6, Y6
+	VADDPS Y5, Y4, Y7
+	VPERM2F128 $1, Y7, Y7, Y9
+	VADDPS Y9, Y7, Y7
+	VPERMILPS $0x4e, Y7, Y9
+	VADDPS Y9, Y7, Y7
+	VPERMILPS $0xb1, Y7, Y9
+	VADDPS Y9, Y7, Y7
+	VDIVPS Y8, Y7, Y7
+	TESTQ R8, R8
+	JEQ skip18
+	XORQ SI, SI
+	CMPQ SI, CX
+	JGE tail19
+	PCALIGN $32
+columns21:
+	VMOVUPS (R12)(SI*1), Y2
+	VMOVUPS 32(R12)(SI*1), Y3
+	VSUBPS Y0, Y2, Y2
+	VSUBPS Y0, Y3, Y3
+	VMULPS Y1, Y2, Y2
+	VMULPS Y1, Y3, Y3
+	VMOVUPS (R11)(SI*1), Y4
+	VMOVUPS 32(R11)(SI*1), Y5
+	VMOVUPS (R13)(SI*1), Y8
+	VMOVUPS 32(R13)(SI*1), Y9
+	VMULPS Y8, Y4, Y4
+	VMULPS Y9, Y5, Y5
+	VSUBPS Y6, Y4, Y4
+	VSUBPS Y6, Y5, Y5
+	VFNMADD231PS Y7, Y2, Y4
+	VFNMADD231PS Y7, Y3, Y5
+	VMULPS Y1, Y4, Y4
+	VMULPS Y1, Y5, Y5
+	TESTQ R15, R15
+	JEQ skip22
+	VMOVUPS (R8)(SI*1), Y8
+	VMOVUPS 32(R8)(SI*1), Y9
+	VADDPS Y8, Y4, Y4
+	VADDPS Y9, Y5, Y5
+skip22:
+	VMOVUPS Y4, (R8)(SI*1)
+	VMOVUPS Y5, 32(R8)(SI*1)
+	ADDQ $64, SI
+	CMPQ SI, CX
+	JLT columns21
+tail19:
+	CMPQ SI, BX
+	JGE done20
+	VMOVUPS (DX), Y2
+	VMASKMOVPS (R12)(SI*1), Y2, Y2
+	VMOVUPS 32(DX), Y3
+	VMASKMOVPS 32(R12)(SI*1), Y3, Y3
+	VSUBPS Y0, Y2, Y2
+	VSUBPS Y0, Y3, Y3
+	VMULPS Y1, Y2, Y2
+	VMULPS Y1, Y3, Y3
+	VMOVUPS (DX), Y4
+	VMASKMOVPS (R11)(SI*1), Y4, Y4
+	VMOVUPS 32(DX), Y5
+	VMASKMOVPS 32(R11)(SI*1), Y5, Y5
+	VMOVUPS (DX), Y8
+	VMASKMOVPS (R13)(SI*1), Y8, Y8
+	VMOVUPS 32(DX), Y9
+	VMASKMOVPS 32(R13)(SI*1), Y9, Y9
+	VMULPS Y8, Y4, Y4
+	VMULPS Y9, Y5, Y5
+	VSUBPS Y6, Y4, Y4
+	VSUBPS Y6, Y5, Y5
+	VFNMADD231PS Y7, Y2, Y4
+	VFNMADD231PS Y7, Y3, Y5
+	VMULPS Y1, Y4, Y4
+	VMULPS Y1, Y5, Y5
+	TESTQ R15, R15
+	JEQ skip23
+	VMOVUPS (DX), Y8
+	VMASKMOVPS (R8)(SI*1), Y8, Y8
+	VMOVUPS 32(DX), Y9
+	VMASKMOVPS 32(R8)(SI*1), Y9, Y9
+	VADDPS Y8, Y4, Y4
+	VADDPS Y9, Y5, Y5
+skip23:
+	LEAQ (R8)(SI*1), AX
+	VMOVAPS Y4, Y10
+	TESTQ $32, BX
+	JEQ four24
+	VMOVUPS Y10, (AX)
+	VMOVAPS Y5, Y10
+	ADDQ $32, AX
+four24:
+	TESTQ $16, BX
+	JEQ two25
+	VMOVUPS X10, (AX)
+	VEXTRACTF128 $1, Y10, X10
+	ADDQ $16, AX
+two25:
+	TESTQ $8, BX
+	JEQ one26
+	VMOVLPS X10, (AX)
+	VPERMILPS $0x4e, X10, X10
+	ADDQ $8, AX
+one26:
+	TESTQ $4, BX
+	JEQ stored27
+	VMOVSS X10, (AX)
+stored27:
+done20:
+skip18:
+	ADDQ dxRow+24(FP), R8
+	ADDQ dyRow+56(FP), R11
+	ADDQ xRow+72(FP), R12
+	ADDQ statsRow+96(FP), R14
+	ADDQ $-1, DI
+	TESTQ DI, DI
+	JNE row1
+end2:
+	VZEROUPPER
+	RET
+
+// func layerNormDeviationsAVX2(n int, sums *float32, squares *float32, x *float32, m float32)
+// d = x[j] - m; sums[j%16] += d; squares[j%16] = fma(d, d, squares[j%16])
+//
+// Requires: AVX2, FMA
+//
+// Vectors: Y0 m; Y1-Y2 sum of a lane; Y3-Y4 sum of a lane; the others temporary.
+// General: BX n; CX full; DX mask of the tail; SI j; DI sums; R8 squares; R9 x; R10 bulk; AX scratch.
+TEXT ·layerNormDeviationsAVX2(SB), NOSPLIT, $0-36
+	MOVQ n+0(FP), BX
+	SHLQ $2, BX
+	MOVQ BX, CX
+	ANDQ $-64, CX
+	MOVQ BX, AX
+	ANDQ $60, AX
+	LEAQ tailMask<>+64(SB), DX
+	SUBQ AX, DX
+	MOVQ sums+8(FP), DI
+	MOVQ squares+16(FP), R8
+	MOVQ x+24(FP), R9
+	VBROADCASTSS m+32(FP), Y0
+	VMOVUPS (DI), Y1
+	VMOVUPS 32(DI), Y2
+	VMOVUPS (R8), Y3
+	VMOVUPS 32(R8), Y4
+	XORQ SI, SI
+	MOVQ BX, R10
+	ANDQ $-256, R10
+	TESTQ R10, R10
+	JEQ rest3
+	PCALIGN $32
+bulk4:
+	VMOVUPS (R9)(SI*1), Y5
+	VMOVUPS 32(R9)(SI*1), Y6
+	VSUBPS Y0, Y5, Y5
+	VSUBPS Y0, Y6, Y6
+	VADDPS Y5, Y1, Y1
+	VADDPS Y6, Y2, Y2
+	VFMADD231PS Y5, Y5, Y3
+	VFMADD231PS Y6, Y6, Y4
+	VMOVUPS 64(R9)(SI*1), Y5
+	VMOVUPS 96(R9)(SI*1), Y6
+	VSUBPS Y0, Y5, Y5
+	VSUBPS Y0, Y6, Y6
+	VADDPS Y5, Y1, Y1
+	VADDPS Y6, Y2, Y2
+	VFMADD231PS Y5, Y5, Y3
+	VFMADD231PS Y6, Y6, Y4
+	VMOVUPS 128(R9)(SI*1), Y5
+	VMOVUPS 160(R9)(SI*1), Y6
+	VSUBPS Y0, Y5, Y5
+	VSUBPS Y0, Y6, Y6
+	VADDPS Y5, Y1, Y1
+	VADDPS Y6, Y2, Y2
+	VFMADD231PS Y5, Y5, Y3
+	VFMADD231PS Y6, Y6, Y4
+	VMOVUPS 192(R9)(SI*1), Y5
+	VMOVUPS 224(R9)(SI*1), Y6
+	VSUBPS Y0, Y5, Y5
+	VSUBPS Y0, Y6, Y6
+	VADDPS Y5, Y1, Y1
+	VADDPS Y6, Y2, Y2
+	VFMADD231PS Y5, Y5, Y3
+	VFMADD231PS Y6, Y6, Y4
+	ADDQ $256, SI
+	CMPQ SI, R10
+	JLT bulk4
+rest3:
+	CMPQ SI, CX
+	JGE tail1
+	PCALIGN $32
+columns5:
+	VMOVUPS (R9)(SI*1), Y5
+	VMOVUPS 32(R9)(SI*1), Y6
+	VSUBPS Y0, Y5, Y5
+	VSUBPS Y0, Y6, Y6
+	VADDPS Y5, Y1, Y1
+	VADDPS Y6, Y2, Y2
+	VFMADD231PS Y5, Y5, Y3
+	VFMADD231PS Y6, Y6, Y4
+	ADDQ $64, SI
+	CMPQ SI, CX
+	JLT columns5
+tail1:
+	CMPQ SI, BX
+	JGE done2
+	VMOVUPS (DX), Y5
+	VMASKMOVPS (R9)(SI*1), Y5, Y5
+	VMOVUPS 32(DX), Y6
+	VMASKMOVPS 32(R9)(SI*1), Y6, Y6
+	VSUBPS Y0, Y5, Y5
+	VSUBPS Y0, Y6, Y6
+	VANDPS (DX), Y5, Y5
+	VANDPS 32(DX), Y6, Y6
+	VADDPS Y5, Y1, Y1
+	VADDPS Y6, Y2, Y2
+	VFMADD231PS Y5, Y5, Y3
+	VFMADD231PS Y6, Y6, Y4
+done2:
+	VMOVUPS Y3, (R8)
+	VMOVUPS Y4, 32(R8)
+	VMOVUPS Y1, (DI)
+	VMOVUPS Y2, 32(DI)
+	VZEROUPPER
+	RET
+
+// func layerNormPieceAVX2(n int, y *float32, x *float32, gamma *float32, beta *float32, mean, inv float32)
+// y[j] = fma(x̂, gamma[j], beta[j])
+//
+// Requires: AVX2, FMA
+//
+// Vectors: Y0 mean; Y1 inv; the others temporary.
+// General: BX n; CX full; DX mask of the tail; SI j; DI y; R8 x; R9 gamma; R10 beta; R11 bulk; AX scratch.
+TEXT ·layerNormPieceAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), BX
+	SHLQ $2, BX
+	MOVQ BX, CX
+	ANDQ $-64, CX
+	MOVQ BX, AX
+	ANDQ $60, AX
+	LEAQ tailMask<>+64(SB), DX
+	SUBQ AX, DX
+	MOVQ y+8(FP), DI
+	MOVQ x+16(FP), R8
+	MOVQ gamma+24(FP), R9
+	MOVQ beta+32(FP), R10
+	VBROADCASTSS mean+40(FP), Y0
+	VBROADCASTSS inv+44(FP), Y1
+	XORQ SI, SI
+	MOVQ BX, R11
+	ANDQ $-128, R11
+	TESTQ R11, R11
+	JEQ rest3
+	PCALIGN $32
+bulk4:
+	VMOVUPS (R8)(SI*1), Y2
+	VMOVUPS 32(R8)(SI*1), Y3
+	VSUBPS Y0, Y2, Y2
+	VSUBPS Y0, Y3, Y3
+	VMULPS Y1, Y2, Y2
+	VMULPS Y1, Y3, Y3
+	VMOVUPS (R9)(SI*1), Y4
+	VMOVUPS 32(R9)(SI*1), Y5
+	VMOVUPS (R10)(SI*1), Y6
+	VMOVUPS 32(R10)(SI*1), Y7
+	VFMADD231PS Y4, Y2, Y6
+	VFMADD231PS Y5, Y3, Y7
+	VMOVUPS Y6, (DI)(SI*1)
+	VMOVUPS Y7, 32(DI)(SI*1)
+	VMOVUPS 64(R8)(SI*1), Y2
+	VMOVUPS 96(R8)(SI*1), Y3
+	VSUBPS Y0, Y2, Y2
+	VSUBPS Y0, Y3, Y3
+	VMULPS Y1, Y2, Y2
+	VMULPS Y1, Y3, Y3
+	VMOVUPS 64(R9)(SI*1), Y4
+	VMOVUPS 96(R9)(SI*1), Y5
+	VMOVUPS 64(R10)(SI*1), Y6
+	VMOVUPS 96(R10)(SI*1), Y7
+	VFMADD231PS Y4, Y2, Y6
+	VFMADD231PS Y5, Y3, Y7
+	VMOVUPS Y6, 64(DI)(SI*1)
+	VMOVUPS Y7, 96(DI)(SI*1)
+	ADDQ $128, SI
+	CMPQ SI, R11
+	JLT bulk4
+rest3:
+	CMPQ SI, CX
+	JGE tail1
+	PCALIGN $32
+columns5:
+	VMOVUPS (R8)(SI*1), Y2
+	VMOVUPS 32(R8)(SI*1), Y3
+	VSUBPS Y0, Y2, Y2
+	VSUBPS Y0, Y3, Y3
+	VMULPS Y1, Y2, Y2
+	VMULPS Y1, Y3, Y3
+	VMOVUPS (R9)(SI*1), Y4
+	VMOVUPS 32(R9)(SI*1), Y5
+	VMOVUPS (R10)(SI*1), Y6
+	VMOVUPS 32(R10)(SI*1), Y7
+	VFMADD231PS Y4, Y2, Y6
+	VFMADD231PS Y5, Y3, Y7
+	VMOVUPS Y6, (DI)(SI*1)
+	VMOVUPS Y7, 32(DI)(SI*1)
+	ADDQ $64, SI
+	CMPQ SI, CX
+	JLT columns5
+tail1:
+	CMPQ SI, BX
+	JGE done2
+	VMOVUPS (DX), Y2
+	VMASKMOVPS (R8)(SI*1), Y2, Y2
+	VMOVUPS 32(DX), Y3
+	VMASKMOVPS 32(R8)(SI*1), Y3, Y3
+	VSUBPS Y0, Y2, Y2
+	VSUBPS Y0, Y3, Y3
+	VMULPS Y1, Y2, Y2
+	VMULPS Y1, Y3, Y3
+	VMOVUPS (DX), Y4
+	VMASKMOVPS (R9)(SI*1), Y4, Y4
+	VMOVUPS 32(DX), Y5
+	VMASKMOVPS 32(R9)(SI*1), Y5, Y5
+	VMOVUPS (DX), Y6
+	VMASKMOVPS (R10)(SI*1), Y6, Y6
+	VMOVUPS 32(DX), Y7
+	VMASKMOVPS 32(R10)(SI*1), Y7, Y7
+	VFMADD231PS Y4, Y2, Y6
+	VFMADD231PS Y5, Y3, Y7
+	LEAQ (DI)(SI*1), AX
+	VMOVAPS Y6, Y8
+	TESTQ $32, BX
+	JEQ four6
+	VMOVUPS Y8, (AX)
+	VMOVAPS Y7, Y8
+	ADDQ $32, AX
+four6:
+	TESTQ $16, BX
+	JEQ two7
+	VMOVUPS X8, (AX)
+	VEXTRACTF128 $1, Y8, X8
+	ADDQ $16, AX
+two7:
+	TESTQ $8, BX
+	JEQ one8
+	VMOVLPS X8, (AX)
+	VPERMILPS $0x4e, X8, X8
+	ADDQ $8, AX
+one8:
+	TESTQ $4, BX
+	JEQ stored9
+	VMOVSS X8, (AX)
+stored9:
+done2:
+	VZEROUPPER
+	RET
+
+// func layerNormSumsAVX2(n int, sums *float32, dots *float32, dgamma *float32, dbeta *float32, dy *float32, x *float32, gamma *float32, mean, inv float32)
+// g = dy[j] * gamma[j]; sums[j%16] += g; dots[j%16] = fma(g, x̂, dots[j%16]); dgamma[j] = fma(dy[j], x̂, dgamma[j]); dbeta[j] += dy[j]
+//
+// Requires: AVX2, FMA
+//
+// Vectors: Y0 mean; Y1 inv; Y2-Y3 sum of a lane; Y4-Y5 sum of a lane; the others temporary.
+// General: BX n; CX full; DX mask of the tail; SI j; DI sums; R8 dots; R9 dgamma; R10 dbeta; R11 dy; R12 x; R13 gamma; AX scratch.
+TEXT ·layerNormSumsAVX2(SB), NOSPLIT, $0-72
+	MOVQ n+0(FP), BX
+	SHLQ $2, BX
+	MOVQ BX, CX
+	ANDQ $-64, CX
+	MOVQ BX, AX
+	ANDQ $60, AX
+	LEAQ tailMask<>+64(SB), DX
+	SUBQ AX, DX
+	MOVQ sums+8(FP), DI
+	MOVQ dots+16(FP), R8
+	MOVQ dgamma+24(FP), R9
+	MOVQ dbeta+32(FP), R10
+	MOVQ dy+40(FP), R11
+	MOVQ x+48(FP), R12
+	MOVQ gamma+56(FP), R13
+	VBROADCASTSS mean+64(FP), Y0
+	VBROADCASTSS inv+68(FP), Y1
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y3
+	VMOVUPS (R8), Y4
+	VMOVUPS 32(R8), Y5
+	XORQ SI, SI
+	CMPQ SI, CX
+	JGE tail1
+	PCALIGN $32
+columns3:
+	VMOVUPS (R12)(SI*1), Y8
+	VMOVUPS 32(R12)(SI*1), Y9
+	VSUBPS Y0, Y8, Y8
+	VSUBPS Y0, Y9, Y9
+	VMULPS Y1, Y8, Y8
+	VMULPS Y1, Y9, Y9
+	VMOVUPS (R11)(SI*1), Y6
+	VMOVUPS 32(R11)(SI*1), Y7
+	TESTQ R9, R9
+	JEQ skip4
+	VMOVUPS (R9)(SI*1), Y10
+	VMOVUPS 32(R9)(SI*1), Y11
+	VFMADD231PS Y8, Y6, Y10
+	VFMADD231PS Y9, Y7, Y11
+	VMOVUPS Y10, (R9)(SI*1)
+	VMOVUPS Y11, 32(R9)(SI*1)
+skip4:
+	TESTQ R10, R10
+	JEQ skip5
+	VMOVUPS (R10)(SI*1), Y10
+	VMOVUPS 32(R10)(SI*1), Y11
+	VADDPS Y6, Y10, Y10
+	VADDPS Y7, Y11, Y11
+	VMOVUPS Y10, (R10)(SI*1)
+	VMOVUPS Y11, 32(R10)(SI*1)
+skip5:
+	VMOVUPS (R13)(SI*1), Y10
+	VMOVUPS 32(R13)(SI*1), Y11
+	VMULPS Y6, Y10, Y10
+	VMULPS Y7, Y11, Y11
+	VADDPS Y10, Y2, Y2
+	VADDPS Y11, Y3, Y3
+	VFMADD231PS Y8, Y10, Y4
+	VFMADD231PS Y9, Y11, Y5
+	ADDQ $64, SI
+	CMPQ SI, CX
+	JLT columns3
+tail1:
+	CMPQ SI, BX
+	JGE done2
+	VMOVUPS (DX), Y8
+	VMASKMOVPS (R12)(SI*1), Y8, Y8
+	VMOVUPS 32(DX), Y9
+	VMASKMOVPS 32(R12)(SI*1), Y9, Y9
+	VSUBPS Y0, Y8, Y8
+	VSUBPS Y0, Y9, Y9
+	VMULPS Y1, Y8, Y8
+	VMULPS Y1, Y9, Y9
+	VANDPS (DX), Y8, Y8
+	VANDPS 32(DX), Y9, Y9
+	VMOVUPS (DX), Y6
+	VMASKMOVPS (R11)(SI*1), Y6, Y6
+	VMOVUPS 32(DX), Y7
+	VMASKMOVPS 32(R11)(SI*1), Y7, Y7
+	TESTQ R9, R9
+	JEQ skip6
+	VMOVUPS (DX), Y10
+	VMASKMOVPS (R9)(SI*1), Y10, Y10
+	VMOVUPS 32(DX), Y11
+	VMASKMOVPS 32(R9)(SI*1), Y11, Y11
+	VFMADD231PS Y8, Y6, Y10
+	VFMADD231PS Y9, Y7, Y11
+	LEAQ (R9)(SI*1), AX
+	VMOVAPS Y10, Y12
+	TESTQ $32, BX
+	JEQ four7
+	VMOVUPS Y12, (AX)
+	VMOVAPS Y11, Y12
+	ADDQ $32, AX
+four7:
+	TESTQ $16, BX
+	JEQ two8
+	VMOVUPS X12, (AX)
+	VEXTRACTF128 $1, Y12, X12
+	ADDQ $16, AX
+two8:
+	TESTQ $8, BX
+	JEQ one9
+	VMOVLPS X12, (AX)
+	VPERMILPS $0x4e, X12, X12
+	ADDQ $8, AX
+one9:
+	TESTQ $4, BX
+	JEQ stored10
+	VMOVSS X12, (AX)
+stored10:
+skip6:
+	TESTQ R10, R10
+	JEQ skip11
+	VMOVUPS (DX), Y10
+	VMASKMOVPS (R10)(SI*1), Y10, Y10
+	VMOVUPS 32(DX), Y11
+	VMASKMOVPS 32(R10)(SI*1), Y11, Y11
+	VADDPS Y6, Y10, Y10
+	VADDPS Y7, Y11, Y11
+	LEAQ (R10)(SI*1), AX
+	VMOVAPS Y10, Y12
+	TESTQ $32, BX
+	JEQ four12
+	VMOVUPS Y12, (AX)
+	VMOVAPS Y11, Y12
+	ADDQ $32, AX
+four12:
+	TESTQ $16, BX
+	JEQ two13
+	VMOVUPS X12, (AX)
+	VEXTRACTF128 $1, Y12, X12
+	ADDQ $16, AX
+two13:
+	TESTQ $8, BX
+	JEQ one14
+	VMOVLPS X12, (AX)
+	VPERMILPS $0x4e, X12, X12
+	ADDQ $8, AX
+one14:
+	TESTQ $4, BX
+	JEQ stored15
+	VMOVSS X12, (AX)
+stored15:
+skip11:
+	VMOVUPS (DX), Y10
+	VMASKMOVPS (R13)(SI*1), Y10, Y10
+	VMOVUPS 32(DX), Y11
+	VMASKMOVPS 32(R13)(SI*1), Y11, Y11
+	VMULPS Y6, Y10, Y10
+	VMULPS Y7, Y11, Y11
+	VADDPS Y10, Y2, Y2
+	VADDPS Y11, Y3, Y3
+	VFMADD231PS Y8, Y10, Y4
+	VFMADD231PS Y9, Y11, Y5
+done2:
+	VMOVUPS Y4, (R8)
+	VMOVUPS Y5, 32(R8)
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, 32(DI)
+	VZEROUPPER
+	RET
+
+// func layerNormGradPieceAVX2(n int, dx *float32, dy *float32, x *float32, gamma *float32, mean, inv, a, b float32, add int)
+// dx[j] = fma(-x̂, b, dy[j]*gamma[j] - a) * inv, or dx[j] += that if add is not 0
+//
+// Requires: AVX2, FMA
+//
+// Vectors: Y0 mean; Y1 inv; Y2 a; Y3 b; the others temporary.
+// General: BX n; CX full; DX mask of the tail; SI j; DI dx; R8 dy; R9 x; R10 gamma; R11 add; AX scratch.
+TEXT ·layerNormGradPieceAVX2(SB), NOSPLIT, $0-64
+	MOVQ n+0(FP), BX
+	SHLQ $2, BX
+	MOVQ BX, CX
+	ANDQ $-64, CX
+	MOVQ BX, AX
+	ANDQ $60, AX
+	LEAQ tailMask<>+64(SB), DX
+	SUBQ AX, DX
+	MOVQ dx+8(FP), DI
+	MOVQ dy+16(FP), R8
+	MOVQ x+24(FP), R9
+	MOVQ gamma+32(FP), R10
+	MOVQ add+56(FP), R11
+	VBROADCASTSS mean+40(FP), Y0
+	VBROADCASTSS inv+44(FP), Y1
+	VBROADCASTSS a+48(FP), Y2
+	VBROADCASTSS b+52(FP), Y3
+	XORQ SI, SI
+	CMPQ SI, CX
+	JGE tail1
+	PCALIGN $32
+columns3:
+	VMOVUPS (R9)(SI*1), Y4
+	VMOVUPS 32(R9)(SI*1), Y5
+	VSUBPS Y0, Y4, Y4
+	VSUBPS Y0, Y5, Y5
+	VMULPS Y1, Y4, Y4
+	VMULPS Y1, Y5, Y5
+	VMOVUPS (R8)(SI*1), Y6
+	VMOVUPS 32(R8)(SI*1), Y7
+	VMOVUPS (R10)(SI*1), Y8
+	VMOVUPS 32(R10)(SI*1), Y9
+	VMULPS Y8, Y6, Y6
+	VMULPS Y9, Y7, Y7
+	VSUBPS Y2, Y6, Y6
+	VSUBPS Y2, Y7, Y7
+	VFNMADD231PS Y3, Y4, Y6
+	VFNMADD231PS Y3, Y5, Y7
+	VMULPS Y1, Y6, Y6
+	VMULPS Y1, Y7, Y7
+	TESTQ R11, R11
+	JEQ skip4
+	VMOVUPS (DI)(SI*1), Y8
+	VMOVUPS 32(DI)(SI*1), Y9
+	VADDPS Y8, Y6, Y6
+	VADDPS Y9, Y7, Y7
+skip4:
+	VMOVUPS Y6, (DI)(SI*1)
+	VMOVUPS Y7, 32(DI)(SI*1)
+	ADDQ $64, SI
+	CMPQ SI, CX
+	JLT columns3
+tail1:
+	CMPQ SI, BX
+	JGE done2
+	VMOVUPS (DX), Y4
+	VMASKMOVPS (R9)(SI*1), Y4, Y4
+	VMOVUPS 32(DX), Y5
+	VMASKMOVPS 32(R9)(SI*1), Y5, Y5
+	VSUBPS Y0, Y4, Y4
+	VSUBPS Y0, Y5, Y5
+	VMULPS Y1, Y4, Y4
+	VMULPS Y1, Y5, Y5
+	VMOVUPS (DX), Y6
+	VMASKMOVPS (R8)(SI*1), Y6, Y6
+	VMOVUPS 32(DX), Y7
+	VMASKMOVPS 32(R8)(SI*1), Y7, Y7
+	VMOVUPS (DX), Y8
+	VMASKMOVPS (R10)(SI*1), Y8, Y8
+	VMOVUPS 32(DX), Y9
+	VMASKMOVPS 32(R10)(SI*1), Y9, Y9
+	VMULPS Y8, Y6, Y6
+	VMULPS Y9, Y7, Y7
+	VSUBPS Y2, Y6, Y6
+	VSUBPS Y2, Y7, Y7
+	VFNMADD231PS Y3, Y4, Y6
+	VFNMADD231PS Y3, Y5, Y7
+	VMULPS Y1, Y6, Y6
+	VMULPS Y1, Y7, Y7
+	TESTQ R11, R11
+	JEQ skip5
+	VMOVUPS (DX), Y8
+	VMASKMOVPS (DI)(SI*1), Y8, Y8
+	VMOVUPS 32(DX), Y9
+	VMASKMOVPS 32(DI)(SI*1), Y9, Y9
+	VADDPS Y8, Y6, Y6
+	VADDPS Y9, Y7, Y7
+skip5:
+	LEAQ (DI)(SI*1), AX
+	VMOVAPS Y6, Y10
+	TESTQ $32, BX
+	JEQ four6
+	VMOVUPS Y10, (AX)
+	VMOVAPS Y7, Y10
+	ADDQ $32, AX
+four6:
+	TESTQ $16, BX
+	JEQ two7
+	VMOVUPS X10, (AX)
+	VEXTRACTF128 $1, Y10, X10
+	ADDQ $16, AX
+two7:
+	TESTQ $8, BX
+	JEQ one8
+	VMOVLPS X10, (AX)
+	VPERMILPS $0x4e, X10, X10
+	ADDQ $8, AX
+one8:
+	TESTQ $4, BX
+	JEQ stored9
+	VMOVSS X10, (AX)
+stored9:
+done2:
+	VZEROUPPER
+	RET
+
 // func gemm1x32AVX512(call *tileCall)
 // Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
 //
@@ -43726,5 +44863,692 @@ skip7:
 	VADDPS Z7, Z2, Z2
 done2:
 	VMOVUPS Z2, (SI)
+	VZEROUPPER
+	RET
+
+// func layerNormAVX512(rows, cols int, y *float32, yRow int, x *float32, xRow int, gamma *float32, beta *float32, stats *float32, statsRow int, n, epsilon float32)
+// m = Σ x[i,j] / n; d = Σ (x[i,j]-m) / n; mean = m + d; inv = 1/sqrt(max(fma(-d, d, Σ (x[i,j]-m)² / n), 0) + epsilon); stats[i] = mean, inv unless stats is nil; x̂ = (x[i,j]-mean) * inv; y[i,j] = fma(x̂, gamma[j], beta[j])
+//
+// Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
+//
+// Vectors: Z0 n; Z1 epsilon; Z2 mean; Z3 variance, then inv; Z4 sum; Z5 sum of squares; the others temporary.
+// General: BX cols; CX full; DX mask of the tail, then j; SI rows; DI y; R8 x; R9 gamma; R10 beta; R11 stats; R12 bulk; AX scratch.
+TEXT ·layerNormAVX512(SB), NOSPLIT, $0-88
+	MOVQ cols+8(FP), BX
+	SHLQ $2, BX
+	MOVQ BX, CX
+	ANDQ $-64, CX
+	MOVQ BX, AX
+	ANDQ $60, AX
+	LEAQ tailMask<>+64(SB), DX
+	SUBQ AX, DX
+	VMOVUPS (DX), Z0
+	VPMOVD2M Z0, K1
+	MOVQ rows+0(FP), SI
+	MOVQ y+16(FP), DI
+	MOVQ x+32(FP), R8
+	MOVQ gamma+48(FP), R9
+	MOVQ beta+56(FP), R10
+	MOVQ stats+64(FP), R11
+	VBROADCASTSS n+80(FP), Z0
+	VBROADCASTSS epsilon+84(FP), Z1
+	TESTQ SI, SI
+	JLE end2
+row1:
+	VXORPS Z4, Z4, Z4
+	XORQ DX, DX
+	MOVQ BX, R12
+	ANDQ $-256, R12
+	TESTQ R12, R12
+	JEQ rest5
+	PCALIGN $32
+bulk6:
+	VMOVUPS (R8)(DX*1), Z6
+	VADDPS Z6, Z4, Z4
+	VMOVUPS 64(R8)(DX*1), Z6
+	VADDPS Z6, Z4, Z4
+	VMOVUPS 128(R8)(DX*1), Z6
+	VADDPS Z6, Z4, Z4
+	VMOVUPS 192(R8)(DX*1), Z6
+	VADDPS Z6, Z4, Z4
+	ADDQ $256, DX
+	CMPQ DX, R12
+	JLT bulk6
+rest5:
+	CMPQ DX, CX
+	JGE tail3
+	PCALIGN $32
+columns7:
+	VMOVUPS (R8)(DX*1), Z6
+	VADDPS Z6, Z4, Z4
+	ADDQ $64, DX
+	CMPQ DX, CX
+	JLT columns7
+tail3:
+	CMPQ DX, BX
+	JGE done4
+	VMOVUPS.Z (R8)(DX*1), K1, Z6
+	VADDPS Z6, Z4, Z4
+done4:
+	VSHUFF64X2 $0x4e, Z4, Z4, Z6
+	VADDPS Z6, Z4, Z2
+	VSHUFF64X2 $0xb1, Z2, Z2, Z6
+	VADDPS Z6, Z2, Z2
+	VPERMILPS $0x4e, Z2, Z6
+	VADDPS Z6, Z2, Z2
+	VPERMILPS $0xb1, Z2, Z6
+	VADDPS Z6, Z2, Z2
+	VDIVPS Z0, Z2, Z2
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	XORQ DX, DX
+	MOVQ BX, R12
+	ANDQ $-256, R12
+	TESTQ R12, R12
+	JEQ rest10
+	PCALIGN $32
+bulk11:
+	VMOVUPS (R8)(DX*1), Z6
+	VSUBPS Z2, Z6, Z6
+	VADDPS Z6, Z4, Z4
+	VFMADD231PS Z6, Z6, Z5
+	VMOVUPS 64(R8)(DX*1), Z6
+	VSUBPS Z2, Z6, Z6
+	VADDPS Z6, Z4, Z4
+	VFMADD231PS Z6, Z6, Z5
+	VMOVUPS 128(R8)(DX*1), Z6
+	VSUBPS Z2, Z6, Z6
+	VADDPS Z6, Z4, Z4
+	VFMADD231PS Z6, Z6, Z5
+	VMOVUPS 192(R8)(DX*1), Z6
+	VSUBPS Z2, Z6, Z6
+	VADDPS Z6, Z4, Z4
+	VFMADD231PS Z6, Z6, Z5
+	ADDQ $256, DX
+	CMPQ DX, R12
+	JLT bulk11
+rest10:
+	CMPQ DX, CX
+	JGE tail8
+	PCALIGN $32
+columns12:
+	VMOVUPS (R8)(DX*1), Z6
+	VSUBPS Z2, Z6, Z6
+	VADDPS Z6, Z4, Z4
+	VFMADD231PS Z6, Z6, Z5
+	ADDQ $64, DX
+	CMPQ DX, CX
+	JLT columns12
+tail8:
+	CMPQ DX, BX
+	JGE done9
+	VMOVUPS.Z (R8)(DX*1), K1, Z6
+	VSUBPS Z2, Z6, Z6
+	VMOVAPS.Z Z6, K1, Z6
+	VADDPS Z6, Z4, Z4
+	VFMADD231PS Z6, Z6, Z5
+done9:
+	VSHUFF64X2 $0x4e, Z4, Z4, Z8
+	VADDPS Z8, Z4, Z6
+	VSHUFF64X2 $0xb1, Z6, Z6, Z8
+	VADDPS Z8, Z6, Z6
+	VPERMILPS $0x4e, Z6, Z8
+	VADDPS Z8, Z6, Z6
+	VPERMILPS $0xb1, Z6, Z8
+	VADDPS Z8, Z6, Z6
+	VDIVPS Z0, Z6, Z6
+	VSHUFF64X2 $0x4e, Z5, Z5, Z8
+	VADDPS Z8, Z5, Z3
+	VSHUFF64X2 $0xb1, Z3, Z3, Z8
+	VADDPS Z8, Z3, Z3
+	VPERMILPS $0x4e, Z3, Z8
+	VADDPS Z8, Z3, Z3
+	VPERMILPS $0xb1, Z3, Z8
+	VADDPS Z8, Z3, Z3
+	VDIVPS Z0, Z3, Z3
+	VADDPS Z6, Z2, Z2
+	VFNMADD231PS Z6, Z6, Z3
+	VXORPS Z7, Z7, Z7
+	VMAXPS Z3, Z7, Z3
+	VADDPS Z1, Z3, Z3
+	VSQRTPS Z3, Z3
+	VBROADCASTSS bits3f800000<>(SB), Z4
+	VDIVPS Z3, Z4, Z3
+	TESTQ R11, R11
+	JEQ skip13
+	VMOVSS X2, (R11)
+	VMOVSS X3, 4(R11)
+skip13:
+	XORQ DX, DX
+	MOVQ BX, R12
+	ANDQ $-128, R12
+	TESTQ R12, R12
+	JEQ rest16
+	PCALIGN $32
+bulk17:
+	VMOVUPS (R8)(DX*1), Z4
+	VSUBPS Z2, Z4, Z4
+	VMULPS Z3, Z4, Z4
+	VMOVUPS (R9)(DX*1), Z5
+	VMOVUPS (R10)(DX*1), Z6
+	VFMADD231PS Z5, Z4, Z6
+	VMOVUPS Z6, (DI)(DX*1)
+	VMOVUPS 64(R8)(DX*1), Z4
+	VSUBPS Z2, Z4, Z4
+	VMULPS Z3, Z4, Z4
+	VMOVUPS 64(R9)(DX*1), Z5
+	VMOVUPS 64(R10)(DX*1), Z6
+	VFMADD231PS Z5, Z4, Z6
+	VMOVUPS Z6, 64(DI)(DX*1)
+	ADDQ $128, DX
+	CMPQ DX, R12
+	JLT bulk17
+rest16:
+	CMPQ DX, CX
+	JGE tail14
+	PCALIGN $32
+columns18:
+	VMOVUPS (R8)(DX*1), Z4
+	VSUBPS Z2, Z4, Z4
+	VMULPS Z3, Z4, Z4
+	VMOVUPS (R9)(DX*1), Z5
+	VMOVUPS (R10)(DX*1), Z6
+	VFMADD231PS Z5, Z4, Z6
+	VMOVUPS Z6, (DI)(DX*1)
+	ADDQ $64, DX
+	CMPQ DX, CX
+	JLT columns18
+tail14:
+	CMPQ DX, BX
+	JGE done15
+	VMOVUPS.Z (R8)(DX*1), K1, Z4
+	VSUBPS Z2, Z4, Z4
+	VMULPS Z3, Z4, Z4
+	VMOVUPS.Z (R9)(DX*1), K1, Z5
+	VMOVUPS.Z (R10)(DX*1), K1, Z6
+	VFMADD231PS Z5, Z4, Z6
+	VMOVUPS Z6, K1, (DI)(DX*1)
+done15:
+	ADDQ yRow+24(FP), DI
+	ADDQ xRow+40(FP), R8
+	ADDQ statsRow+72(FP), R11
+	ADDQ $-1, SI
+	TESTQ SI, SI
+	JNE row1
+end2:
+	VZEROUPPER
+	RET
+
+// func layerNormGradAVX512(rows, cols int, dx *float32, dxRow int, dgamma *float32, dbeta *float32, dy *float32, dyRow int, x *float32, xRow int, gamma *float32, stats *float32, statsRow int, n float32, add int)
+// mean, inv = stats[i]; x̂ = (x[i,j]-mean) * inv; g = dy[i,j] * gamma[j]; dx[i,j] = fma(-x̂, Σ g*x̂ / n, g - Σ g / n) * inv, or dx[i,j] += that if add is not 0; dgamma[j] = fma(dy[i,j], x̂, dgamma[j]); dbeta[j] += dy[i,j]; dx, dgamma and dbeta may be nil
+//
+// Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
+//
+// Vectors: Z0 mean; Z1 inv; Z2 sum of g; Z3 sum of g*x̂; the others temporary.
+// General: BX cols; CX full; DX mask of the tail, then j; SI rows; DI dx; R8 dgamma; R9 dbeta; R10 dy; R11 x; R12 gamma; R13 stats; R14 add; AX scratch.
+TEXT ·layerNormGradAVX512(SB), NOSPLIT, $0-120
+	MOVQ cols+8(FP), BX
+	SHLQ $2, BX
+	MOVQ BX, CX
+	ANDQ $-64, CX
+	MOVQ BX, AX
+	ANDQ $60, AX
+	LEAQ tailMask<>+64(SB), DX
+	SUBQ AX, DX
+	VMOVUPS (DX), Z0
+	VPMOVD2M Z0, K1
+	MOVQ rows+0(FP), SI
+	MOVQ dx+16(FP), DI
+	MOVQ dgamma+32(FP), R8
+	MOVQ dbeta+40(FP), R9
+	MOVQ dy+48(FP), R10
+	MOVQ x+64(FP), R11
+	MOVQ gamma+80(FP), R12
+	MOVQ stats+88(FP), R13
+	MOVQ add+112(FP), R14
+	TESTQ SI, SI
+	JLE end2
+row1:
+	VBROADCASTSS (R13), Z0
+	VBROADCASTSS 4(R13), Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	XORQ DX, DX
+	CMPQ DX, CX
+	JGE tail3
+	PCALIGN $32
+columns5:
+	VMOVUPS (R11)(DX*1), Z5
+	VSUBPS Z0, Z5, Z5
+	VMULPS Z1, Z5, Z5
+	VMOVUPS (R10)(DX*1), Z4
+	TESTQ R8, R8
+	JEQ skip6
+	VMOVUPS (R8)(DX*1), Z6
+	VFMADD231PS Z5, Z4, Z6
+	VMOVUPS Z6, (R8)(DX*1)
+skip6:
+	TESTQ R9, R9
+	JEQ skip7
+	VMOVUPS (R9)(DX*1), Z6
+	VADDPS Z4, Z6, Z6
+	VMOVUPS Z6, (R9)(DX*1)
+skip7:
+	VMOVUPS (R12)(DX*1), Z6
+	VMULPS Z4, Z6, Z6
+	VADDPS Z6, Z2, Z2
+	VFMADD231PS Z5, Z6, Z3
+	ADDQ $64, DX
+	CMPQ DX, CX
+	JLT columns5
+tail3:
+	CMPQ DX, BX
+	JGE done4
+	VMOVUPS.Z (R11)(DX*1), K1, Z5
+	VSUBPS Z0, Z5, Z5
+	VMULPS Z1, Z5, Z5
+	VMOVAPS.Z Z5, K1, Z5
+	VMOVUPS.Z (R10)(DX*1), K1, Z4
+	TESTQ R8, R8
+	JEQ skip8
+	VMOVUPS.Z (R8)(DX*1), K1, Z6
+	VFMADD231PS Z5, Z4, Z6
+	VMOVUPS Z6, K1, (R8)(DX*1)
+skip8:
+	TESTQ R9, R9
+	JEQ skip9
+	VMOVUPS.Z (R9)(DX*1), K1, Z6
+	VADDPS Z4, Z6, Z6
+	VMOVUPS Z6, K1, (R9)(DX*1)
+skip9:
+	VMOVUPS.Z (R12)(DX*1), K1, Z6
+	VMULPS Z4, Z6, Z6
+	VADDPS Z6, Z2, Z2
+	VFMADD231PS Z5, Z6, Z3
+done4:
+	VBROADCASTSS n+104(FP), Z6
+	VSHUFF64X2 $0x4e, Z2, Z2, Z7
+	VADDPS Z7, Z2, Z4
+	VSHUFF64X2 $0xb1, Z4, Z4, Z7
+	VADDPS Z7, Z4, Z4
+	VPERMILPS $0x4e, Z4, Z7
+	VADDPS Z7, Z4, Z4
+	VPERMILPS $0xb1, Z4, Z7
+	VADDPS Z7, Z4, Z4
+	VDIVPS Z6, Z4, Z4
+	VSHUFF64X2 $0x4e, Z3, Z3, Z7
+	VADDPS Z7, Z3, Z5
+	VSHUFF64X2 $0xb1, Z5, Z5, Z7
+	VADDPS Z7, Z5, Z5
+	VPERMILPS $0x4e, Z5, Z7
+	VADDPS Z7, Z5, Z5
+	VPERMILPS $0xb1, Z5, Z7
+	VADDPS Z7, Z5, Z5
+	VDIVPS Z6, Z5, Z5
+	TESTQ DI, DI
+	JEQ skip10
+	XORQ DX, DX
+	CMPQ DX, CX
+	JGE tail11
+	PCALIGN $32
+columns13:
+	VMOVUPS (R11)(DX*1), Z2
+	VSUBPS Z0, Z2, Z2
+	VMULPS Z1, Z2, Z2
+	VMOVUPS (R10)(DX*1), Z3
+	VMOVUPS (R12)(DX*1), Z6
+	VMULPS Z6, Z3, Z3
+	VSUBPS Z4, Z3, Z3
+	VFNMADD231PS Z5, Z2, Z3
+	VMULPS Z1, Z3, Z3
+	TESTQ R14, R14
+	JEQ skip14
+	VMOVUPS (DI)(DX*1), Z6
+	VADDPS Z6, Z3, Z3
+skip14:
+	VMOVUPS Z3, (DI)(DX*1)
+	ADDQ $64, DX
+	CMPQ DX, CX
+	JLT columns13
+tail11:
+	CMPQ DX, BX
+	JGE done12
+	VMOVUPS.Z (R11)(DX*1), K1, Z2
+	VSUBPS Z0, Z2, Z2
+	VMULPS Z1, Z2, Z2
+	VMOVUPS.Z (R10)(DX*1), K1, Z3
+	VMOVUPS.Z (R12)(DX*1), K1, Z6
+	VMULPS Z6, Z3, Z3
+	VSUBPS Z4, Z3, Z3
+	VFNMADD231PS Z5, Z2, Z3
+	VMULPS Z1, Z3, Z3
+	TESTQ R14, R14
+	JEQ skip15
+	VMOVUPS.Z (DI)(DX*1), K1, Z6
+	VADDPS Z6, Z3, Z3
+skip15:
+	VMOVUPS Z3, K1, (DI)(DX*1)
+done12:
+skip10:
+	ADDQ dxRow+24(FP), DI
+	ADDQ dyRow+56(FP), R10
+	ADDQ xRow+72(FP), R11
+	ADDQ statsRow+96(FP), R13
+	ADDQ $-1, SI
+	TESTQ SI, SI
+	JNE row1
+end2:
+	VZEROUPPER
+	RET
+
+// func layerNormDeviationsAVX512(n int, sums *float32, squares *float32, x *float32, m float32)
+// d = x[j] - m; sums[j%16] += d; squares[j%16] = fma(d, d, squares[j%16])
+//
+// Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
+//
+// Vectors: Z0 m; Z1 sum of a lane; Z2 sum of a lane; the others temporary.
+// General: BX n; CX full; DX mask of the tail, then j; SI sums; DI squares; R8 x; R9 bulk; AX scratch.
+TEXT ·layerNormDeviationsAVX512(SB), NOSPLIT, $0-36
+	MOVQ n+0(FP), BX
+	SHLQ $2, BX
+	MOVQ BX, CX
+	ANDQ $-64, CX
+	MOVQ BX, AX
+	ANDQ $60, AX
+	LEAQ tailMask<>+64(SB), DX
+	SUBQ AX, DX
+	VMOVUPS (DX), Z0
+	VPMOVD2M Z0, K1
+	MOVQ sums+8(FP), SI
+	MOVQ squares+16(FP), DI
+	MOVQ x+24(FP), R8
+	VBROADCASTSS m+32(FP), Z0
+	VMOVUPS (SI), Z1
+	VMOVUPS (DI), Z2
+	XORQ DX, DX
+	MOVQ BX, R9
+	ANDQ $-256, R9
+	TESTQ R9, R9
+	JEQ rest3
+	PCALIGN $32
+bulk4:
+	VMOVUPS (R8)(DX*1), Z3
+	VSUBPS Z0, Z3, Z3
+	VADDPS Z3, Z1, Z1
+	VFMADD231PS Z3, Z3, Z2
+	VMOVUPS 64(R8)(DX*1), Z3
+	VSUBPS Z0, Z3, Z3
+	VADDPS Z3, Z1, Z1
+	VFMADD231PS Z3, Z3, Z2
+	VMOVUPS 128(R8)(DX*1), Z3
+	VSUBPS Z0, Z3, Z3
+	VADDPS Z3, Z1, Z1
+	VFMADD231PS Z3, Z3, Z2
+	VMOVUPS 192(R8)(DX*1), Z3
+	VSUBPS Z0, Z3, Z3
+	VADDPS Z3, Z1, Z1
+	VFMADD231PS Z3, Z3, Z2
+	ADDQ $256, DX
+	CMPQ DX, R9
+	JLT bulk4
+rest3:
+	CMPQ DX, CX
+	JGE tail1
+	PCALIGN $32
+columns5:
+	VMOVUPS (R8)(DX*1), Z3
+	VSUBPS Z0, Z3, Z3
+	VADDPS Z3, Z1, Z1
+	VFMADD231PS Z3, Z3, Z2
+	ADDQ $64, DX
+	CMPQ DX, CX
+	JLT columns5
+tail1:
+	CMPQ DX, BX
+	JGE done2
+	VMOVUPS.Z (R8)(DX*1), K1, Z3
+	VSUBPS Z0, Z3, Z3
+	VMOVAPS.Z Z3, K1, Z3
+	VADDPS Z3, Z1, Z1
+	VFMADD231PS Z3, Z3, Z2
+done2:
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z1, (SI)
+	VZEROUPPER
+	RET
+
+// func layerNormPieceAVX512(n int, y *float32, x *float32, gamma *float32, beta *float32, mean, inv float32)
+// y[j] = fma(x̂, gamma[j], beta[j])
+//
+// Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
+//
+// Vectors: Z0 mean; Z1 inv; the others temporary.
+// General: BX n; CX full; DX mask of the tail, then j; SI y; DI x; R8 gamma; R9 beta; R10 bulk; AX scratch.
+TEXT ·layerNormPieceAVX512(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), BX
+	SHLQ $2, BX
+	MOVQ BX, CX
+	ANDQ $-64, CX
+	MOVQ BX, AX
+	ANDQ $60, AX
+	LEAQ tailMask<>+64(SB), DX
+	SUBQ AX, DX
+	VMOVUPS (DX), Z0
+	VPMOVD2M Z0, K1
+	MOVQ y+8(FP), SI
+	MOVQ x+16(FP), DI
+	MOVQ gamma+24(FP), R8
+	MOVQ beta+32(FP), R9
+	VBROADCASTSS mean+40(FP), Z0
+	VBROADCASTSS inv+44(FP), Z1
+	XORQ DX, DX
+	MOVQ BX, R10
+	ANDQ $-128, R10
+	TESTQ R10, R10
+	JEQ rest3
+	PCALIGN $32
+bulk4:
+	VMOVUPS (DI)(DX*1), Z2
+	VSUBPS Z0, Z2, Z2
+	VMULPS Z1, Z2, Z2
+	VMOVUPS (R8)(DX*1), Z3
+	VMOVUPS (R9)(DX*1), Z4
+	VFMADD231PS Z3, Z2, Z4
+	VMOVUPS Z4, (SI)(DX*1)
+	VMOVUPS 64(DI)(DX*1), Z2
+	VSUBPS Z0, Z2, Z2
+	VMULPS Z1, Z2, Z2
+	VMOVUPS 64(R8)(DX*1), Z3
+	VMOVUPS 64(R9)(DX*1), Z4
+	VFMADD231PS Z3, Z2, Z4
+	VMOVUPS Z4, 64(SI)(DX*1)
+	ADDQ $128, DX
+	CMPQ DX, R10
+	JLT bulk4
+rest3:
+	CMPQ DX, CX
+	JGE tail1
+	PCALIGN $32
+columns5:
+	VMOVUPS (DI)(DX*1), Z2
+	VSUBPS Z0, Z2, Z2
+	VMULPS Z1, Z2, Z2
+	VMOVUPS (R8)(DX*1), Z3
+	VMOVUPS (R9)(DX*1), Z4
+	VFMADD231PS Z3, Z2, Z4
+	VMOVUPS Z4, (SI)(DX*1)
+	ADDQ $64, DX
+	CMPQ DX, CX
+	JLT columns5
+tail1:
+	CMPQ DX, BX
+	JGE done2
+	VMOVUPS.Z (DI)(DX*1), K1, Z2
+	VSUBPS Z0, Z2, Z2
+	VMULPS Z1, Z2, Z2
+	VMOVUPS.Z (R8)(DX*1), K1, Z3
+	VMOVUPS.Z (R9)(DX*1), K1, Z4
+	VFMADD231PS Z3, Z2, Z4
+	VMOVUPS Z4, K1, (SI)(DX*1)
+done2:
+	VZEROUPPER
+	RET
+
+// func layerNormSumsAVX512(n int, sums *float32, dots *float32, dgamma *float32, dbeta *float32, dy *float32, x *float32, gamma *float32, mean, inv float32)
+// g = dy[j] * gamma[j]; sums[j%16] += g; dots[j%16] = fma(g, x̂, dots[j%16]); dgamma[j] = fma(dy[j], x̂, dgamma[j]); dbeta[j] += dy[j]
+//
+// Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
+//
+// Vectors: Z0 mean; Z1 inv; Z2 sum of a lane; Z3 sum of a lane; the others temporary.
+// General: BX n; CX full; DX mask of the tail, then j; SI sums; DI dots; R8 dgamma; R9 dbeta; R10 dy; R11 x; R12 gamma; AX scratch.
+TEXT ·layerNormSumsAVX512(SB), NOSPLIT, $0-72
+	MOVQ n+0(FP), BX
+	SHLQ $2, BX
+	MOVQ BX, CX
+	ANDQ $-64, CX
+	MOVQ BX, AX
+	ANDQ $60, AX
+	LEAQ tailMask<>+64(SB), DX
+	SUBQ AX, DX
+	VMOVUPS (DX), Z0
+	VPMOVD2M Z0, K1
+	MOVQ sums+8(FP), SI
+	MOVQ dots+16(FP), DI
+	MOVQ dgamma+24(FP), R8
+	MOVQ dbeta+32(FP), R9
+	MOVQ dy+40(FP), R10
+	MOVQ x+48(FP), R11
+	MOVQ gamma+56(FP), R12
+	VBROADCASTSS mean+64(FP), Z0
+	VBROADCASTSS inv+68(FP), Z1
+	VMOVUPS (SI), Z2
+	VMOVUPS (DI), Z3
+	XORQ DX, DX
+	CMPQ DX, CX
+	JGE tail1
+	PCALIGN $32
+columns3:
+	VMOVUPS (R11)(DX*1), Z5
+	VSUBPS Z0, Z5, Z5
+	VMULPS Z1, Z5, Z5
+	VMOVUPS (R10)(DX*1), Z4
+	TESTQ R8, R8
+	JEQ skip4
+	VMOVUPS (R8)(DX*1), Z6
+	VFMADD231PS Z5, Z4, Z6
+	VMOVUPS Z6, (R8)(DX*1)
+skip4:
+	TESTQ R9, R9
+	JEQ skip5
+	VMOVUPS (R9)(DX*1), Z6
+	VADDPS Z4, Z6, Z6
+	VMOVUPS Z6, (R9)(DX*1)
+skip5:
+	VMOVUPS (R12)(DX*1), Z6
+	VMULPS Z4, Z6, Z6
+	VADDPS Z6, Z2, Z2
+	VFMADD231PS Z5, Z6, Z3
+	ADDQ $64, DX
+	CMPQ DX, CX
+	JLT columns3
+tail1:
+	CMPQ DX, BX
+	JGE done2
+	VMOVUPS.Z (R11)(DX*1), K1, Z5
+	VSUBPS Z0, Z5, Z5
+	VMULPS Z1, Z5, Z5
+	VMOVAPS.Z Z5, K1, Z5
+	VMOVUPS.Z (R10)(DX*1), K1, Z4
+	TESTQ R8, R8
+	JEQ skip6
+	VMOVUPS.Z (R8)(DX*1), K1, Z6
+	VFMADD231PS Z5, Z4, Z6
+	VMOVUPS Z6, K1, (R8)(DX*1)
+skip6:
+	TESTQ R9, R9
+	JEQ skip7
+	VMOVUPS.Z (R9)(DX*1), K1, Z6
+	VADDPS Z4, Z6, Z6
+	VMOVUPS Z6, K1, (R9)(DX*1)
+skip7:
+	VMOVUPS.Z (R12)(DX*1), K1, Z6
+	VMULPS Z4, Z6, Z6
+	VADDPS Z6, Z2, Z2
+	VFMADD231PS Z5, Z6, Z3
+done2:
+	VMOVUPS Z3, (DI)
+	VMOVUPS Z2, (SI)
+	VZEROUPPER
+	RET
+
+// func layerNormGradPieceAVX512(n int, dx *float32, dy *float32, x *float32, gamma *float32, mean, inv, a, b float32, add int)
+// dx[j] = fma(-x̂, b, dy[j]*gamma[j] - a) * inv, or dx[j] += that if add is not 0
+//
+// Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
+//
+// Vectors: Z0 mean; Z1 inv; Z2 a; Z3 b; the others temporary.
+// General: BX n; CX full; DX mask of the tail, then j; SI dx; DI dy; R8 x; R9 gamma; R10 add; AX scratch.
+TEXT ·layerNormGradPieceAVX512(SB), NOSPLIT, $0-64
+	MOVQ n+0(FP), BX
+	SHLQ $2, BX
+	MOVQ BX, CX
+	ANDQ $-64, CX
+	MOVQ BX, AX
+	ANDQ $60, AX
+	LEAQ tailMask<>+64(SB), DX
+	SUBQ AX, DX
+	VMOVUPS (DX), Z0
+	VPMOVD2M Z0, K1
+	MOVQ dx+8(FP), SI
+	MOVQ dy+16(FP), DI
+	MOVQ x+24(FP), R8
+	MOVQ gamma+32(FP), R9
+	MOVQ add+56(FP), R10
+	VBROADCASTSS mean+40(FP), Z0
+	VBROADCASTSS inv+44(FP), Z1
+	VBROADCASTSS a+48(FP), Z2
+	VBROADCASTSS b+52(FP), Z3
+	XORQ DX, DX
+	CMPQ DX, CX
+	JGE tail1
+	PCALIGN $32
+columns3:
+	VMOVUPS (R8)(DX*1), Z4
+	VSUBPS Z0, Z4, Z4
+	VMULPS Z1, Z4, Z4
+	VMOVUPS (DI)(DX*1), Z5
+	VMOVUPS (R9)(DX*1), Z6
+	VMULPS Z6, Z5, Z5
+	VSUBPS Z2, Z5, Z5
+	VFNMADD231PS Z3, Z4, Z5
+	VMULPS Z1, Z5, Z5
+	TESTQ R10, R10
+	JEQ skip4
+	VMOVUPS (SI)(DX*1), Z6
+	VADDPS Z6, Z5, Z5
+skip4:
+	VMOVUPS Z5, (SI)(DX*1)
+	ADDQ $64, DX
+	CMPQ DX, CX
+	JLT columns3
+tail1:
+	CMPQ DX, BX
+	JGE done2
+	VMOVUPS.Z (R8)(DX*1), K1, Z4
+	VSUBPS Z0, Z4, Z4
+	VMULPS Z1, Z4, Z4
+	VMOVUPS.Z (DI)(DX*1), K1, Z5
+	VMOVUPS.Z (R9)(DX*1), K1, Z6
+	VMULPS Z6, Z5, Z5
+	VSUBPS Z2, Z5, Z5
+	VFNMADD231PS Z3, Z4, Z5
+	VMULPS Z1, Z5, Z5
+	TESTQ R10, R10
+	JEQ skip5
+	VMOVUPS.Z (SI)(DX*1), K1, Z6
+	VADDPS Z6, Z5, Z5
+skip5:
+	VMOVUPS Z5, K1, (SI)(DX*1)
+done2:
 	VZEROUPPER
 	RET

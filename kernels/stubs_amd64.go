@@ -47,6 +47,12 @@ var functionsAVX2 = functions{
 	softCrossEntropyPiece:     softCrossEntropyPieceAVX2,
 	softCrossEntropyGradPiece: softCrossEntropyGradPieceAVX2,
 	binaryCrossEntropyPiece:   binaryCrossEntropyPieceAVX2,
+	layerNorm:                 layerNormAVX2,
+	layerNormGrad:             layerNormGradAVX2,
+	layerNormDeviations:       layerNormDeviationsAVX2,
+	layerNormPiece:            layerNormPieceAVX2,
+	layerNormSums:             layerNormSumsAVX2,
+	layerNormGradPiece:        layerNormGradPieceAVX2,
 }
 
 var functionsAVX512 = functions{
@@ -92,6 +98,12 @@ var functionsAVX512 = functions{
 	softCrossEntropyPiece:     softCrossEntropyPieceAVX512,
 	softCrossEntropyGradPiece: softCrossEntropyGradPieceAVX512,
 	binaryCrossEntropyPiece:   binaryCrossEntropyPieceAVX512,
+	layerNorm:                 layerNormAVX512,
+	layerNormGrad:             layerNormGradAVX512,
+	layerNormDeviations:       layerNormDeviationsAVX512,
+	layerNormPiece:            layerNormPieceAVX512,
+	layerNormSums:             layerNormSumsAVX512,
+	layerNormGradPiece:        layerNormGradPieceAVX512,
 }
 
 //go:noescape
@@ -387,6 +399,36 @@ func softCrossEntropyGradPieceAVX2(n int, probs *float32, grad *float32, terms *
 //
 //go:noescape
 func binaryCrossEntropyPieceAVX2(n int, lanes *float32, probs *float32, grad *float32, logits *float32, targets *float32, weight float32)
+
+// layerNormAVX2: m = Σ x[i,j] / n; d = Σ (x[i,j]-m) / n; mean = m + d; inv = 1/sqrt(max(fma(-d, d, Σ (x[i,j]-m)² / n), 0) + epsilon); stats[i] = mean, inv unless stats is nil; x̂ = (x[i,j]-mean) * inv; y[i,j] = fma(x̂, gamma[j], beta[j])
+//
+//go:noescape
+func layerNormAVX2(rows, cols int, y *float32, yRow int, x *float32, xRow int, gamma *float32, beta *float32, stats *float32, statsRow int, n, epsilon float32)
+
+// layerNormGradAVX2: mean, inv = stats[i]; x̂ = (x[i,j]-mean) * inv; g = dy[i,j] * gamma[j]; dx[i,j] = fma(-x̂, Σ g*x̂ / n, g - Σ g / n) * inv, or dx[i,j] += that if add is not 0; dgamma[j] = fma(dy[i,j], x̂, dgamma[j]); dbeta[j] += dy[i,j]; dx, dgamma and dbeta may be nil
+//
+//go:noescape
+func layerNormGradAVX2(rows, cols int, dx *float32, dxRow int, dgamma *float32, dbeta *float32, dy *float32, dyRow int, x *float32, xRow int, gamma *float32, stats *float32, statsRow int, n float32, add int)
+
+// layerNormDeviationsAVX2: d = x[j] - m; sums[j%16] += d; squares[j%16] = fma(d, d, squares[j%16])
+//
+//go:noescape
+func layerNormDeviationsAVX2(n int, sums *float32, squares *float32, x *float32, m float32)
+
+// layerNormPieceAVX2: y[j] = fma(x̂, gamma[j], beta[j])
+//
+//go:noescape
+func layerNormPieceAVX2(n int, y *float32, x *float32, gamma *float32, beta *float32, mean, inv float32)
+
+// layerNormSumsAVX2: g = dy[j] * gamma[j]; sums[j%16] += g; dots[j%16] = fma(g, x̂, dots[j%16]); dgamma[j] = fma(dy[j], x̂, dgamma[j]); dbeta[j] += dy[j]
+//
+//go:noescape
+func layerNormSumsAVX2(n int, sums *float32, dots *float32, dgamma *float32, dbeta *float32, dy *float32, x *float32, gamma *float32, mean, inv float32)
+
+// layerNormGradPieceAVX2: dx[j] = fma(-x̂, b, dy[j]*gamma[j] - a) * inv, or dx[j] += that if add is not 0
+//
+//go:noescape
+func layerNormGradPieceAVX2(n int, dx *float32, dy *float32, x *float32, gamma *float32, mean, inv, a, b float32, add int)
 
 //go:noescape
 func gemm1x32AVX512(call *tileCall)
@@ -684,3 +726,33 @@ func softCrossEntropyGradPieceAVX512(n int, probs *float32, grad *float32, terms
 //
 //go:noescape
 func binaryCrossEntropyPieceAVX512(n int, lanes *float32, probs *float32, grad *float32, logits *float32, targets *float32, weight float32)
+
+// layerNormAVX512: m = Σ x[i,j] / n; d = Σ (x[i,j]-m) / n; mean = m + d; inv = 1/sqrt(max(fma(-d, d, Σ (x[i,j]-m)² / n), 0) + epsilon); stats[i] = mean, inv unless stats is nil; x̂ = (x[i,j]-mean) * inv; y[i,j] = fma(x̂, gamma[j], beta[j])
+//
+//go:noescape
+func layerNormAVX512(rows, cols int, y *float32, yRow int, x *float32, xRow int, gamma *float32, beta *float32, stats *float32, statsRow int, n, epsilon float32)
+
+// layerNormGradAVX512: mean, inv = stats[i]; x̂ = (x[i,j]-mean) * inv; g = dy[i,j] * gamma[j]; dx[i,j] = fma(-x̂, Σ g*x̂ / n, g - Σ g / n) * inv, or dx[i,j] += that if add is not 0; dgamma[j] = fma(dy[i,j], x̂, dgamma[j]); dbeta[j] += dy[i,j]; dx, dgamma and dbeta may be nil
+//
+//go:noescape
+func layerNormGradAVX512(rows, cols int, dx *float32, dxRow int, dgamma *float32, dbeta *float32, dy *float32, dyRow int, x *float32, xRow int, gamma *float32, stats *float32, statsRow int, n float32, add int)
+
+// layerNormDeviationsAVX512: d = x[j] - m; sums[j%16] += d; squares[j%16] = fma(d, d, squares[j%16])
+//
+//go:noescape
+func layerNormDeviationsAVX512(n int, sums *float32, squares *float32, x *float32, m float32)
+
+// layerNormPieceAVX512: y[j] = fma(x̂, gamma[j], beta[j])
+//
+//go:noescape
+func layerNormPieceAVX512(n int, y *float32, x *float32, gamma *float32, beta *float32, mean, inv float32)
+
+// layerNormSumsAVX512: g = dy[j] * gamma[j]; sums[j%16] += g; dots[j%16] = fma(g, x̂, dots[j%16]); dgamma[j] = fma(dy[j], x̂, dgamma[j]); dbeta[j] += dy[j]
+//
+//go:noescape
+func layerNormSumsAVX512(n int, sums *float32, dots *float32, dgamma *float32, dbeta *float32, dy *float32, x *float32, gamma *float32, mean, inv float32)
+
+// layerNormGradPieceAVX512: dx[j] = fma(-x̂, b, dy[j]*gamma[j] - a) * inv, or dx[j] += that if add is not 0
+//
+//go:noescape
+func layerNormGradPieceAVX512(n int, dx *float32, dy *float32, x *float32, gamma *float32, mean, inv, a, b float32, add int)

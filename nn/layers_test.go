@@ -26,6 +26,7 @@ type layerCase struct {
 
 // layerCases are all layers. TestLayerCases fails for a registered class that has no case.
 var layerCases = []layerCase{
+	layerNormCase,
 	{
 		name: "Dense",
 		make: func(o ...LayerOption) *Layer { return Dense(4, ReLU, o...) },

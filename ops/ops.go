@@ -30,6 +30,7 @@ type Ops interface {
 	Activate(x *Tensor, act kernels.Activation) *Tensor
 	Gelu(x *Tensor) *Tensor
 	Softmax(x *Tensor) *Tensor
+	LayerNorm(x, gamma, beta *Tensor, epsilon float64) *Tensor // (x-mean)/√(variance+epsilon)·gamma + beta of each row; gamma, beta [1, x.Cols]
 	// Add and Multiply work element by element on operands of the same shape. Scale returns alpha·x.
 	Add(a, b *Tensor) *Tensor
 	Multiply(a, b *Tensor) *Tensor
