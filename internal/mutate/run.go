@@ -156,7 +156,7 @@ func (w *worker) binary(pkg string) string {
 
 // build compiles the tests of a package.
 func (w *worker) build(pkg string) error {
-	cmd := exec.Command("go", "test", "-c", "-vet=off", "-o", w.binary(pkg), "./"+pkg)
+	cmd := exec.Command("go", "test", "-c", "-vet=off", "-ldflags=-w", "-o", w.binary(pkg), "./"+pkg)
 	cmd.Dir = w.root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)
