@@ -7,6 +7,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/stretchr/testify/require"
 )
@@ -74,6 +75,11 @@ func TestReadOfTruncated(t *testing.T) {
 	}
 	_, _, err := Read(io.MultiReader(&b, strings.NewReader("x")))
 	require.EqualError(t, err, "safetensors: goes on after the last number")
+	_, _, err = Read(bytes.NewReader(file("{}", 0)))
+	require.EqualError(t, err, "safetensors: goes on after the last number")
+	broken := errors.New("broken")
+	_, _, err = Read(io.MultiReader(bytes.NewReader(file("{}")), iotest.ErrReader(broken)))
+	require.ErrorIs(t, err, broken)
 }
 
 // Whatever is read can be written and read again, and is what it was.
