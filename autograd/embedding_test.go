@@ -57,6 +57,9 @@ func TestEmbeddingGradRows(t *testing.T) {
 			return t.Sum(t.Embedding(x, t.Softmax(w)))
 		}, nil},
 		{[]float32{0, 5}, twoSums, []int{0, 5}},
+		{[]float32{1}, scaled, nil},
+		{[]float32{2}, scaled, nil},
+		{[]float32{3}, twoSums, []int{3}},
 	}
 	tape := autograd.NewTape(nil)
 	for i, s := range steps {
@@ -76,6 +79,12 @@ func TestEmbeddingGradRows(t *testing.T) {
 			require.False(t, math.IsNaN(float64(v)), "step %d, element %d", i, j)
 		}
 	}
+}
+
+// scaled looks x up in the result of an operation that hands the memory of its gradient on.
+func scaled(t *autograd.Tape, x, w *autograd.Tensor) *autograd.Tensor {
+	sum := t.Sum(w)
+	return t.Add(sum, t.Sum(t.Embedding(x, t.Scale(w, 2))))
 }
 
 // twoSums looks x up twice: a shared layer.

@@ -36,6 +36,33 @@ func TestLargeBatch(t *testing.T) {
 		require.NoError(t, tape.Backward(weighted(tape, tape.Embedding(tape.Const(x), rowsOf))))
 		require.InDelta(t, want+autograd.RowsPerSum, tape.Grad(rowsOf).Data[1], 100)
 		require.Zero(t, tape.Grad(rowsOf).Data[0])
+
+		tape.Reset()
+		rowsOf = tape.Param(kernels.NewMatrix(2, 1))
+		looked := weighted(tape, tape.Embedding(tape.Const(x), rowsOf))
+		require.NoError(t, tape.Backward(tape.Add(looked, tape.Scale(tape.Sum(rowsOf), 1000)))) // which is first there on the way back
+		require.InDelta(t, want+autograd.RowsPerSum+1000, tape.Grad(rowsOf).Data[1], 100)
+		require.Equal(t, float32(1000), tape.Grad(rowsOf).Data[0])
+	})
+}
+
+// The row behind the last whole part has its own values, and its sums begin at zero.
+func TestLastRowOfALargeBatch(t *testing.T) {
+	const rows = autograd.RowsPerSum + 1
+	eachTable(t, func(t *testing.T, table *kernels.Table) {
+		x := kernels.NewMatrix(rows, 1)
+		require.NoError(t, table.Fill(x, -1)) // without effect behind ReLU
+		x.Data[rows-1] = 3
+		tape := autograd.NewTape(table)
+		for range 2 {
+			tape.Reset()
+			tape.Poison()
+			w, b := tape.Param(kernels.MatrixOf([]float32{2}, 1, 1)), tape.Param(kernels.NewMatrix(1, 1))
+			y := tape.Dense(tape.Const(x), w, b, kernels.ReLU)
+			require.NoError(t, tape.Backward(tape.Scale(tape.Sum(y), 5)))
+			require.Equal(t, []float32{15}, tape.Grad(w).Data)
+			require.Equal(t, []float32{5}, tape.Grad(b).Data)
+		}
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -84,6 +85,7 @@ func TestErrors(t *testing.T) {
 		{"Activate/nil", false, "operand 0", func(t *tape, x *autograd.Tensor) { t.Activate(nil, kernels.ReLU) }},
 		{"Softmax/nil", false, "operand 0", func(t *tape, x *autograd.Tensor) { t.Softmax(nil) }},
 		{"Reshape/count", true, "4x2", func(t *tape, x *autograd.Tensor) { t.Reshape(x, 4, 2) }},
+		{"Reshape/fewer", true, "1x2", func(t *tape, x *autograd.Tensor) { t.Reshape(x, 1, 2) }},
 		{"Reshape/negative", true, "-2x-3", func(t *tape, x *autograd.Tensor) { t.Reshape(x, -2, -3) }},
 		{"Reshape/negative columns", true, "0x-3", func(t *tape, x *autograd.Tensor) { t.Reshape(t.Slice(x, 0, 0), 0, -3) }},
 		{"Reshape/overflow", true, "cannot become", func(t *tape, x *autograd.Tensor) {
@@ -128,6 +130,7 @@ func TestErrors(t *testing.T) {
 		{"Backward/nil", false, "Backward: operand 0", func(t *tape, x *autograd.Tensor) { _ = t.Backward(nil) }},
 		{"Backward/foreign", false, "Backward: operand 0", func(t *tape, x *autograd.Tensor) { _ = t.Backward(foreign) }},
 		{"Backward/matrix", false, "the loss is 2x3", func(t *tape, x *autograd.Tensor) { _ = t.Backward(x) }},
+		{"Backward/row", false, "the loss is 1x3", func(t *tape, x *autograd.Tensor) { _ = t.Backward(t.Const(matrix(1, 3))) }},
 		{"Backward/empty", false, "the loss is 0x1", func(t *tape, x *autograd.Tensor) {
 			_ = t.Backward(t.RowSum(t.Const(matrix(0, 3))))
 		}},
@@ -197,6 +200,29 @@ func TestStaleTensors(t *testing.T) {
 	require.Equal(t, autograd.Tensor{}, *p)
 	tape.Scale(y, 2)
 	require.ErrorContains(t, tape.Err(), "not on this tape")
+
+	tape.Reset() // the first tensor would be the first one again
+	require.Equal(t, kernels.Matrix{}, tape.Grad(p))
+	tape.Scale(p, 2)
+	require.ErrorContains(t, tape.Err(), "not on this tape")
+}
+
+// Labels are those of one step: after Reset operations have none.
+func TestLabelEndsWithReset(t *testing.T) {
+	tape := autograd.NewTape(nil)
+	tape.Label(7)
+	tape.Reset()
+	times := make([]time.Duration, 1)
+	tape.TimeBackward(times)
+	require.NoError(t, tape.Backward(tape.Sum(tape.Softmax(tape.Param(newRand(1).normal(99, 99, 0))))))
+	require.Positive(t, times[0])
+}
+
+// The rows of a sum are added in float64.
+func TestSumOfManyRows(t *testing.T) {
+	tape := autograd.NewTape(nil)
+	x := kernels.MatrixOf([]float32{1 << 24, 1, 1}, 3, 1)
+	require.Equal(t, float32(1<<24+2), tape.Sum(tape.Const(x)).Data[0])
 }
 
 // No rows and no columns are legal: the gradients are zero, and the mean is NaN.

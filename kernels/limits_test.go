@@ -159,3 +159,25 @@ func TestRowSumSquares(t *testing.T) {
 		require.ErrorIs(t, table.RowSumSquares(nil, x), kernels.ErrShape)
 	})
 }
+
+// What does not begin at the maximum of a row is lost: all of it lies far below zero here, in short rows and in long ones,
+// with and without a part of a vector at the end.
+func TestRowsFarBelowZero(t *testing.T) {
+	eachTable(t, func(t *testing.T, table *kernels.Table) {
+		for _, cols := range []int{1, 5, 16, 21, 300, 4096 + 5, 2*4096 + 16} {
+			x, y, loss := kernels.NewMatrix(2, cols), kernels.NewMatrix(2, cols), make([]float32, 2)
+			fill(x.Row(0), -1000)
+			fill(x.Row(1), -2000)
+			want := 1 / float64(cols)
+			require.NoError(t, table.Softmax(y, x))
+			for i := range 2 {
+				require.InEpsilon(t, want, y.Row(i)[cols-1], 1e-3, "%d columns", cols)
+			}
+			require.NoError(t, table.LogSoftmax(y, x))
+			require.InDelta(t, math.Log(want), y.Row(1)[cols-1], 1e-3, "%d columns", cols)
+			require.NoError(t, table.SoftmaxCrossEntropy(loss, y, kernels.Matrix{}, x, []int32{0, int32(cols - 1)}, nil))
+			require.InDelta(t, -math.Log(want), loss[1], 1e-3, "%d columns", cols)
+			require.InEpsilon(t, want, y.Row(0)[0], 1e-3, "%d columns", cols)
+		}
+	})
+}

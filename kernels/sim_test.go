@@ -8,6 +8,7 @@ import (
 	"os"
 	"reflect"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -60,6 +61,23 @@ func simulate(program *asmsim.Program, v reflect.Value, mem *asmsim.Memory) {
 	}
 }
 
+// steady keeps the stack of the test's goroutine where it is: to the simulator the address of a variable on it is a number,
+// which a stack that moves leaves behind. Assembly on the machine does not let it move.
+func steady(t testing.TB) {
+	percent := debug.SetGCPercent(-1) // a collection may shrink it
+	t.Cleanup(func() { debug.SetGCPercent(percent) })
+	runtime.GC() // ends one that is under way
+	growStack()
+}
+
+// growStack makes room for all that a simulated call needs.
+//
+//go:noinline
+func growStack() byte {
+	var room [128 << 10]byte
+	return room[len(os.Args)]
+}
+
 // symbol returns the name of a function in the assembly.
 func symbol(fn reflect.Value) string {
 	if fn.IsNil() {
@@ -85,6 +103,7 @@ func TestSimulatedGemm(t *testing.T) {
 	native := nativeAVX2(t)
 	for _, level := range []level{avx2, avx512} {
 		t.Run("isa="+level.isa.String(), func(t *testing.T) {
+			steady(t)
 			table := simulated(t, level, nil)
 			r := rand.New(rand.NewPCG(1, 2))
 			for _, special := range []bool{false, true} {
@@ -265,6 +284,7 @@ func TestSimulatedCalls(t *testing.T) {
 				if c.name == "RowSumSquares" { // its lanes are no operand
 					t.Skip("TestSimulatedLongRows")
 				}
+				steady(t)
 				for seed := range seeds {
 					run := func(table *Table) *operands {
 						mem = asmsim.Memory{}
@@ -327,6 +347,7 @@ func TestSimulatedLongRows(t *testing.T) {
 				continue
 			}
 			t.Run("isa="+level.isa.String()+"/"+c.name, func(t *testing.T) {
+				steady(t)
 				run := func(table *Table) *operands {
 					o := newOperands(7, 1, rowCall+mathCall+5)
 					o.fill = tameOperand

@@ -74,11 +74,14 @@ func TestParseHeaderRefuses(t *testing.T) {
 		tensor("F32", "[1]", "[4,8]"):                                           `tensor "a" has the bytes from 4 to 8`,
 		tensor("F32", "[1]", "[-4,0]"):                                          `tensor "a" has the bytes from -4 to 0`,
 		tensor("F32", "[-1]", "[0,-4]"):                                         `tensor "a" has the bytes from 0 to -4`,
-		tensor("F32", "[1.5]", "[0,4]"):                                         "cannot unmarshal number 1.5",
-		tensor("F32", "[1]", "[0,1e99]"):                                        "cannot unmarshal number 1e99",
-		tensor("F64", "[65536,65536,65536,65536]", "[0,0]"):                     `tensor "a" has the bytes from 0 to 0: its F64 of shape [65536 65536 65536 65536] must`,
-		`{` + a + `,"b":{"dtype":"U8","shape":[2],"data_offsets":[3,5]}}`:       `tensor "b" has the bytes from 3 to 5: its U8 of shape [2] must have as many as they need, from 4`,
-		`{` + a + `,"b":{"dtype":"U8","shape":[2],"data_offsets":[5,7]}}`:       `tensor "b" has the bytes from 5 to 7`,
+		tensor("F32", "[-1,-1]", "[0,4]"):                                       `tensor "a" has the bytes from 0 to 4: its F32 of shape [-1 -1]`,
+		// from 1 on so many bytes that the end is no number, and what it wraps to
+		`{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"U8","shape":[9223372036854775807],"data_offsets":[1,-9223372036854775808]}}`: `tensor "b" has the bytes from 1 to -9223372036854775808`,
+		tensor("F32", "[1.5]", "[0,4]"):                                   "cannot unmarshal number 1.5",
+		tensor("F32", "[1]", "[0,1e99]"):                                  "cannot unmarshal number 1e99",
+		tensor("F64", "[65536,65536,65536,65536]", "[0,0]"):               `tensor "a" has the bytes from 0 to 0: its F64 of shape [65536 65536 65536 65536] must`,
+		`{` + a + `,"b":{"dtype":"U8","shape":[2],"data_offsets":[3,5]}}`: `tensor "b" has the bytes from 3 to 5: its U8 of shape [2] must have as many as they need, from 4`,
+		`{` + a + `,"b":{"dtype":"U8","shape":[2],"data_offsets":[5,7]}}`: `tensor "b" has the bytes from 5 to 7`,
 	} {
 		_, err := ParseHeader(file(header))
 		require.ErrorContains(t, err, "safetensors: header: ", header)
@@ -101,12 +104,26 @@ func TestEncodeHeaderRefuses(t *testing.T) {
 		`tensor "\xff": the name is not valid UTF-8`:          {tensors: []Tensor{{Name: "\xff"}}},
 		`tensor "__metadata__": the name stands for metadata`: {tensors: []Tensor{{Name: "__metadata__"}}},
 		`tensor "a": shape [-1] has a negative`:               {tensors: []Tensor{{Name: "a", Shape: []int{-1}}}},
+		`tensor "a": shape [-1 -1] has a negative`:            {tensors: []Tensor{{Name: "a", Shape: []int{-1, -1}}}},
 		`tensor "b": shape [1073741824 1073741824 2] has`:     {tensors: []Tensor{{Name: "b", Shape: []int{1 << 30, 1 << 30, 2}}}},
 		`tensor "d": shape [536870912 1073741824] has`:        {tensors: []Tensor{{Name: "c", Shape: []int{3, 1 << 30, 1 << 28}}, {Name: "e", Shape: []int{3, 1 << 30, 1 << 28}}, {Name: "d", Shape: []int{1 << 29, 1 << 30}}}},
 	} {
 		_, err := EncodeHeader(c.metadata, c.tensors)
 		require.ErrorContains(t, err, "safetensors: "+want)
 	}
+}
+
+// The text of a header is as short as it can be, and a tensor of nothing takes nothing, whatever its other dimensions are.
+func TestEncodeHeader(t *testing.T) {
+	b, err := EncodeHeader([]Entry{{"<k>", "a&b"}}, []Tensor{{Name: "é<\"", Shape: []int{1 << 40, 1 << 40, 0}}, {Name: "x"}})
+	require.NoError(t, err)
+	const want = `{"__metadata__":{"<k>":"a&b"},"é<\"":{"dtype":"F32","shape":[1099511627776,1099511627776,0],"data_offsets":[0,0]},` +
+		`"x":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}`
+	require.Equal(t, want, strings.TrimRight(string(b[8:]), " "))
+	require.Zero(t, len(b)%8)
+	h, err := ParseHeader(b)
+	require.NoError(t, err)
+	require.Equal(t, Info{"é<\"", "F32", []int{1 << 40, 1 << 40, 0}, 0, 0}, h.Tensors[0])
 }
 
 func TestEncodeHeaderOfTooManyBytes(t *testing.T) {

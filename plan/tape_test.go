@@ -1,0 +1,321 @@
+package plan
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/espalier-ml/espalier/autograd"
+	"github.com/espalier-ml/espalier/kernels"
+	"github.com/espalier-ml/espalier/ops"
+)
+
+// operations are what a recorder and a tape have in common.
+type operations interface {
+	ops.Ops
+	Const(m kernels.Matrix) *ops.Tensor
+}
+
+const ids = 7 // that an embedding has rows for
+
+// A graph records random operations, the same ones for the same seed.
+type graph struct {
+	*rand.Rand
+	operations
+	samples int         // that a tensor has below each other
+	nodes   []node      // all but the first one, which has numbers of rows
+	layers  []layer     // whose weights are used again
+	table   *ops.Tensor // of an embedding
+}
+
+// A node is a tensor with its shape for one sample.
+type node struct {
+	*ops.Tensor
+	rows, cols int
+}
+
+type layer struct {
+	w, b     *ops.Tensor
+	in, cols int
+}
+
+// newGraph returns the number of columns of each input.
+func newGraph(seed uint64) (g *graph, inputs []int) {
+	g = &graph{Rand: rand.New(rand.NewPCG(seed, 3))}
+	for range 2 + g.IntN(3) {
+		inputs = append(inputs, 1+g.IntN(12))
+	}
+	return g, inputs
+}
+
+// outputs records the operations, and returns some of their results.
+func (g *graph) outputs(o operations, samples int, inputs []*ops.Tensor) (outputs []*ops.Tensor) {
+	g.operations, g.samples = o, samples
+	for _, x := range inputs {
+		g.nodes = append(g.nodes, node{x, 1, x.Cols})
+	}
+	for range 2 + g.IntN(14) {
+		g.step()
+	}
+	for range 1 + g.IntN(4) {
+		outputs = append(outputs, g.any().Tensor)
+	}
+	return outputs
+}
+
+// any returns a node, a late one more often.
+func (g *graph) any() node {
+	n := len(g.nodes) - 1
+	return g.nodes[1+max(g.IntN(n), g.IntN(n))]
+}
+
+// like returns a node with as many rows as x and, if asked, columns.
+func (g *graph) like(x node, columns bool) node {
+	for range 5 {
+		if y := g.any(); y.rows == x.rows && (!columns || y.cols == x.cols) {
+			return y
+		}
+	}
+	return x
+}
+
+func (g *graph) floats(rows, cols int) kernels.Matrix {
+	m := kernels.NewMatrix(rows, cols)
+	for i := range m.Data {
+		m.Data[i] = float32(g.NormFloat64()) / 2
+	}
+	return m
+}
+
+func (g *graph) add(y *ops.Tensor, rows, cols int) { g.nodes = append(g.nodes, node{y, rows, cols}) }
+
+func (g *graph) step() {
+	x := g.any()
+	switch g.IntN(14) {
+	case 0, 1, 2, 3, 4:
+		l := g.layer(x.cols)
+		g.add(g.Dense(x.Tensor, l.w, l.b, kernels.Activation(g.IntN(4))), x.rows, l.cols)
+	case 5:
+		g.add(g.Activate(x.Tensor, kernels.Activation(g.IntN(4))), x.rows, x.cols)
+	case 6:
+		g.add(g.Gelu(x.Tensor), x.rows, x.cols)
+	case 7:
+		g.add(g.Softmax(x.Tensor), x.rows, x.cols)
+	case 8:
+		g.add(g.Scale(x.Tensor, 0.5), x.rows, x.cols)
+	case 9:
+		if y := g.like(x, true).Tensor; g.IntN(2) == 0 {
+			g.add(g.Add(x.Tensor, y), x.rows, x.cols)
+		} else {
+			g.add(g.Multiply(x.Tensor, y), x.rows, x.cols)
+		}
+	case 10:
+		rows := 1 + g.IntN(4)
+		if n := x.rows * x.cols; n%rows == 0 {
+			g.add(g.Reshape(x.Tensor, rows*g.samples, n/rows), rows, n/rows)
+		}
+	case 11:
+		parts, cols := []*ops.Tensor{x.Tensor}, x.cols
+		for range g.IntN(3) {
+			y := g.like(x, false)
+			parts, cols = append(parts, y.Tensor), cols+y.cols
+		}
+		if cols < 200 {
+			g.add(g.Concatenate(parts...), x.rows, cols)
+		}
+	case 12:
+		from := g.IntN(x.cols)
+		to := from + 1 + g.IntN(x.cols-from)
+		g.add(g.Slice(x.Tensor, from, to), x.rows, to-from)
+	case 13:
+		if g.table == nil {
+			g.table = g.Const(g.floats(ids, 3))
+		}
+		index := g.nodes[0]
+		g.add(g.Embedding(index.Tensor, g.table), 1, 3*index.cols)
+	}
+}
+
+// layer returns the weights of a layer for so many columns, often those of another one.
+func (g *graph) layer(in int) layer {
+	for _, l := range g.layers {
+		if l.in == in && g.IntN(3) > 0 {
+			return l
+		}
+	}
+	l := layer{in: in, cols: 1 + g.IntN(20)}
+	l.w = g.Const(g.floats(in, l.cols))
+	if g.IntN(3) > 0 {
+		l.b = g.Const(g.floats(1, l.cols))
+	}
+	if n := len(g.layers); n > 0 && g.layers[n-1].in == in && g.layers[n-1].cols == l.cols && g.IntN(2) == 0 {
+		l.w = g.layers[n-1].w // the same weights with another bias
+	}
+	g.layers = append(g.layers, l)
+	return l
+}
+
+// A plan gives the bits that the tape gives: in any batch, by Predict, Run and RunOn, and nothing behind the rows.
+func TestPlansGiveWhatTheTapeGives(t *testing.T) {
+	const maxBatch, rows = 4, 9
+	for seed := range uint64(600) {
+		g, columns := newGraph(seed)
+		r, tape := NewRecorder(), autograd.NewTape(nil)
+		var recorded, taped []*ops.Tensor
+		var in [][]float32
+		for i, cols := range columns {
+			x := g.floats(rows, cols)
+			for j := range x.Data {
+				if i == 0 {
+					x.Data[j] = float32(g.IntN(ids))
+				}
+			}
+			in = append(in, x.Data)
+			recorded, taped = append(recorded, r.Input(fmt.Sprint(i), cols)), append(taped, tape.Const(x))
+		}
+		again, _ := newGraph(seed)
+		for i, cols := range columns { // to the same state
+			again.floats(rows, cols)
+			for range rows * cols {
+				if i == 0 {
+					again.IntN(ids)
+				}
+			}
+		}
+		results := again.outputs(tape, rows, taped)
+		require.NoError(t, tape.Err(), "seed %d", seed)
+		for i, y := range g.outputs(r, 1, recorded) {
+			r.Output(fmt.Sprint("y", i), y)
+		}
+		p, err := r.Plan(Config{MaxBatch: maxBatch, Workers: 1 + int(seed%3)})
+		require.NoError(t, err, "seed %d", seed)
+
+		memory := func() (out [][]float32) {
+			for _, y := range results {
+				out = append(out, make([]float32, len(y.Data)+1))
+				out[len(out)-1][len(y.Data)] = 12345
+			}
+			return out
+		}
+		same := func(out [][]float32, from, n int, what string) {
+			t.Helper()
+			for i, y := range results {
+				f := p.OutputFeatures(i)
+				for j, v := range y.Data[from*f : (from+n)*f] {
+					if got := out[i][j]; got != v && !(got != got && v != v) {
+						var steps writer
+						require.NoError(t, p.Describe(&steps))
+						require.Failf(t, "other bits", "seed %d, %s of %d rows from %d, output %d, element %d: the tape has %v, the plan %v\n%s", seed, what, n, from, i, j, v, got, steps)
+					}
+				}
+			}
+		}
+		out := memory()
+		require.NoError(t, p.Predict(in, out, rows))
+		same(out, 0, rows, "Predict")
+		s := p.NewSession()
+		for try := range 8 {
+			n := 1 + g.IntN(maxBatch)
+			from := g.IntN(rows - n + 1)
+			part := make([][]float32, len(in))
+			for i, x := range in {
+				part[i] = x[from*columns[i] : (from+n)*columns[i]]
+			}
+			if try%2 == 0 {
+				for i := range part {
+					copy(s.Input(i), part[i])
+				}
+				require.NoError(t, s.Run(n))
+				same(s.outputs, from, n, "Run")
+			} else {
+				out = memory()
+				before := memory()
+				require.NoError(t, s.RunOn(part, out, n))
+				same(out, from, n, "RunOn")
+				for i := range out {
+					behind := n * p.OutputFeatures(i)
+					require.Equal(t, before[i][behind:], out[i][behind:], "seed %d, output %d", seed, i)
+				}
+			}
+		}
+	}
+}
+
+type writer []byte
+
+func (w *writer) Write(b []byte) (int, error) {
+	*w = append(*w, b...)
+	return len(b), nil
+}
+
+func (w writer) String() string { return string(w) }
+
+// What cannot be recorded beside what [TestRecorderErrors] has.
+func TestRecorderRefuses(t *testing.T) {
+	for want, record := range map[string]func(r *Recorder, x *ops.Tensor){
+		"gelu: a constant":    func(r *Recorder, x *ops.Tensor) { r.Gelu(r.Const(matrix(1, 3, 0))) },
+		"add: a constant":     func(r *Recorder, x *ops.Tensor) { r.Add(x, r.Const(matrix(1, 3, 0))) },
+		"reshape: a constant": func(r *Recorder, x *ops.Tensor) { r.Reshape(r.Const(matrix(1, 3, 0)), 3, 1) },
+		"copy: a constant":    func(r *Recorder, x *ops.Tensor) { r.Concatenate(x, r.Const(matrix(1, 3, 0))) },
+		"dense: x is 1x3, the weights are 3x2": func(r *Recorder, x *ops.Tensor) {
+			r.Dense(x, r.Const(matrix(3, 2, 0)), r.Const(matrix(1, 3, 0)), kernels.ReLU)
+		},
+		"reshape: a 1x3 tensor cannot become 1x2":          func(r *Recorder, x *ops.Tensor) { r.Reshape(x, 1, 2) },
+		"reshape: a 1x3 tensor cannot become 0x3":          func(r *Recorder, x *ops.Tensor) { r.Reshape(x, 0, 3) },
+		"slice: columns 1 to 1 of a 1x3 tensor":            func(r *Recorder, x *ops.Tensor) { r.Slice(x, 1, 1) },
+		"concatenate: there is no operand":                 func(r *Recorder, x *ops.Tensor) { r.Concatenate() },
+		"concatenate: operands have 1 and 3 rows":          func(r *Recorder, x *ops.Tensor) { r.Concatenate(x, r.Reshape(x, 3, 1)) },
+		"dense: weights must be constants":                 func(r *Recorder, x *ops.Tensor) { r.Dense(x, r.Const(matrix(3, 3, 0)), x, kernels.ReLU) },
+		fmt.Sprintf("Const: a %dx1 matrix", math.MaxInt32): func(r *Recorder, x *ops.Tensor) { r.Const(kernels.Matrix{Rows: math.MaxInt32, Cols: 1, Stride: 1}) },
+	} {
+		r := NewRecorder()
+		record(r, r.Input("x", 3))
+		require.ErrorContains(t, r.Err(), want)
+	}
+}
+
+// steps returns what a plan computes, in order.
+func steps(t *testing.T, record func(r *Recorder, x *ops.Tensor) []*ops.Tensor) (names []string) {
+	r := NewRecorder()
+	for i, y := range record(r, r.Input("x", 6)) {
+		r.Output(fmt.Sprint(i), y)
+	}
+	p, err := r.Plan(Config{MaxBatch: 2})
+	require.NoError(t, err)
+	for _, s := range p.steps {
+		names = append(names, fmt.Sprintf("%s %d", s.op, s.y.cols))
+	}
+	return names
+}
+
+// Steps that are not needed are not there.
+func TestStepsOfAPlan(t *testing.T) {
+	w := func(cols int) kernels.Matrix { return matrix(6, cols, -0.25) }
+	for _, c := range []struct {
+		name   string
+		record func(r *Recorder, x *ops.Tensor) []*ops.Tensor
+		want   []string
+	}{
+		{"linear", func(r *Recorder, x *ops.Tensor) []*ops.Tensor {
+			return []*ops.Tensor{r.Activate(r.Gelu(x), kernels.Linear)}
+		}, []string{"gelu 6"}},
+		{"activation in the product", func(r *Recorder, x *ops.Tensor) []*ops.Tensor {
+			return []*ops.Tensor{r.Activate(r.Dense(x, r.Const(w(20)), nil, kernels.Linear), kernels.Tanh)}
+		}, []string{"dense 20"}},
+		{"narrow products", func(r *Recorder, x *ops.Tensor) []*ops.Tensor {
+			y := r.Dense(x, r.Const(w(5)), nil, kernels.ReLU)
+			z := r.Dense(x, r.Const(w(7)), nil, kernels.ReLU)
+			return []*ops.Tensor{r.Gelu(y), r.Gelu(z)}
+		}, []string{"dense 12", "gelu 5", "gelu 7"}},
+		{"as wide as a tile", func(r *Recorder, x *ops.Tensor) []*ops.Tensor {
+			y := r.Dense(x, r.Const(w(16)), nil, kernels.ReLU)
+			z := r.Dense(x, r.Const(w(7)), nil, kernels.ReLU)
+			return []*ops.Tensor{r.Gelu(y), r.Gelu(z)}
+		}, []string{"dense 16", "dense 7", "gelu 16", "gelu 7"}},
+	} {
+		t.Run(c.name, func(t *testing.T) { require.Equal(t, c.want, steps(t, c.record)) })
+	}
+}
