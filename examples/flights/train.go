@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/espalier-ml/espalier/examples/internal/chart"
-	"github.com/espalier-ml/espalier/examples/internal/metric"
+	"github.com/espalier-ml/espalier/kernels"
 	"github.com/espalier-ml/espalier/nn"
 )
 
@@ -129,26 +129,30 @@ func (r *result) watch(judge func() (score, error), e *encoding, w io.Writer) nn
 // judge lets the model tell about flights that it has not learned from.
 func judge(m *nn.Model, f *flights, e *encoding, rows []int32) (score, error) {
 	var s score
-	probabilities, late := make([]float64, 0, len(rows)), make([]bool, 0, len(rows))
+	auc, err := nn.AUC(nn.Thresholds(10_000)).Start(nn.Output{Shape: nn.Shape{1}, Targets: nn.Probabilities})
+	if err != nil {
+		return s, err
+	}
 	for some := range slices.Chunk(rows, chunk) {
 		out, err := m.Predict(f.data(some, e).Inputs)
 		if err != nil {
 			return s, err
 		}
+		late := make([]float32, len(some))
 		for i, row := range some {
 			p := min(max(float64(out["late"].Row(i)[0]), 1e-7), 1-1e-7) // as the loss of Keras does
-			probabilities, late = append(probabilities, p), append(late, f.late(row))
 			if f.late(row) {
+				late[i] = 1
 				s.entropy -= math.Log(p)
 			} else {
 				s.entropy -= math.Log(1 - p)
 			}
 			s.mae += math.Abs(e.minutes(out["delay"].Row(i)[0]) - float64(f.delay[row]))
 		}
+		auc.Add(out["late"], nn.Target{Values: kernels.MatrixOf(late, len(some), 1)}, nil)
 	}
 	n := float64(len(rows))
-	s.entropy, s.mae = s.entropy/n, s.mae/n
-	s.auc = metric.AUC(probabilities, late)
+	s.entropy, s.auc, s.mae = s.entropy/n, auc.Value(), s.mae/n
 	return s, nil
 }
 

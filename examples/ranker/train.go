@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/espalier-ml/espalier/examples/internal/metric"
+	"github.com/espalier-ml/espalier/kernels"
 	"github.com/espalier-ml/espalier/nn"
 )
 
@@ -90,7 +90,8 @@ type quality struct {
 
 func judge(m *nn.Model, learned, test []impression) (quality, error) {
 	var q quality
-	outputs, err := m.Predict(dataOf(test).Inputs)
+	data := dataOf(test)
+	outputs, err := m.Predict(data.Inputs)
 	if err != nil {
 		return q, err
 	}
@@ -103,10 +104,10 @@ func judge(m *nn.Model, learned, test []impression) (quality, error) {
 	slices.Sort(watched)
 	median := float64(watched[len(watched)/2])
 
-	clicked, predicted, known := make([]bool, len(test)), make([]float64, len(test)), make([]float64, len(test))
+	known := make([]float32, len(test))
 	clicks := 0.0
 	for i, s := range test {
-		clicked[i], predicted[i], known[i] = s.clicked, float64(outputs["click"].Row(i)[0]), s.probability
+		known[i] = float32(s.probability)
 		if s.clicked {
 			clicks++
 			q.mae += math.Abs(float64(s.minutes - outputs["minutes"].Row(i)[0]))
@@ -114,7 +115,17 @@ func judge(m *nn.Model, learned, test []impression) (quality, error) {
 		}
 	}
 	q.mae, q.baselineMAE = q.mae/clicks, q.baselineMAE/clicks
-	q.auc, q.bestAUC = metric.AUC(predicted, clicked), metric.AUC(known, clicked)
+	column := func(v []float32) kernels.Matrix { return kernels.MatrixOf(v, len(test), 1) }
+	clicked := nn.Target{Values: column(data.Targets["click"].(nn.Floats))}
+	auc, err := nn.AUC(nn.Thresholds(10_000)).Start(nn.Output{Shape: nn.Shape{1}, Targets: nn.Probabilities})
+	if err != nil {
+		return q, err
+	}
+	auc.Add(outputs["click"], clicked, nil)
+	q.auc = auc.Value()
+	auc.Reset()
+	auc.Add(column(known), clicked, nil)
+	q.bestAUC = auc.Value()
 	return q, nil
 }
 
