@@ -97,7 +97,7 @@ func (g *graph) add(y *ops.Tensor, rows, cols int) { g.nodes = append(g.nodes, n
 
 func (g *graph) step() {
 	x := g.any()
-	switch g.IntN(14) {
+	switch g.IntN(18) {
 	case 0, 1, 2, 3, 4:
 		l := g.layer(x.cols)
 		act := kernels.Activation(max(0, g.IntN(7)-3)) // often none: a function may follow
@@ -140,7 +140,38 @@ func (g *graph) step() {
 		}
 		index := g.nodes[0]
 		g.add(g.Embedding(index.Tensor, g.table), 1, 3*index.cols)
+	case 14, 15: // one layer on several nodes
+		l := g.layer(x.cols)
+		for range 2 + g.IntN(2) {
+			g.branch(x, l)
+			x = g.like(x, true)
+		}
+	case 16, 17: // several layers on one node
+		for range 2 + g.IntN(2) {
+			g.branch(x, g.layer(x.cols))
+		}
 	}
+}
+
+// branch adds a product, mostly one like those of other branches, and perhaps a function of it.
+func (g *graph) branch(x node, l layer) {
+	b, act := l.b, kernels.Linear
+	if g.IntN(6) == 0 {
+		b = g.Const(g.floats(1, l.cols))
+	}
+	if g.IntN(6) == 0 {
+		act = kernels.ReLU
+	}
+	y := g.Dense(x.Tensor, l.w, b, act)
+	switch g.IntN(6) {
+	case 0, 1, 2:
+		y = g.Gelu(y)
+	case 3:
+		y = g.Softmax(y)
+	case 4:
+		y = g.Activate(y, kernels.Tanh)
+	}
+	g.add(y, x.rows, l.cols)
 }
 
 // layer returns the weights of a layer for so many columns, often those of another one.
