@@ -66,9 +66,12 @@ func (g *graph) outputs(o operations, samples int, inputs []*ops.Tensor) (output
 	return outputs
 }
 
-// any returns a node, a late one more often.
+// any returns a node, often the last one.
 func (g *graph) any() node {
 	n := len(g.nodes) - 1
+	if g.IntN(2) == 0 {
+		return g.nodes[n]
+	}
 	return g.nodes[1+max(g.IntN(n), g.IntN(n))]
 }
 
@@ -94,10 +97,11 @@ func (g *graph) add(y *ops.Tensor, rows, cols int) { g.nodes = append(g.nodes, n
 
 func (g *graph) step() {
 	x := g.any()
-	switch g.IntN(14) {
+	switch g.IntN(18) {
 	case 0, 1, 2, 3, 4:
 		l := g.layer(x.cols)
-		g.add(g.Dense(x.Tensor, l.w, l.b, kernels.Activation(g.IntN(4))), x.rows, l.cols)
+		act := kernels.Activation(max(0, g.IntN(7)-3)) // often none: a function may follow
+		g.add(g.Dense(x.Tensor, l.w, l.b, act), x.rows, l.cols)
 	case 5:
 		g.add(g.Activate(x.Tensor, kernels.Activation(g.IntN(4))), x.rows, x.cols)
 	case 6:
@@ -136,7 +140,38 @@ func (g *graph) step() {
 		}
 		index := g.nodes[0]
 		g.add(g.Embedding(index.Tensor, g.table), 1, 3*index.cols)
+	case 14, 15: // one layer on several nodes
+		l := g.layer(x.cols)
+		for range 2 + g.IntN(2) {
+			g.branch(x, l)
+			x = g.like(x, true)
+		}
+	case 16, 17: // several layers on one node
+		for range 2 + g.IntN(2) {
+			g.branch(x, g.layer(x.cols))
+		}
 	}
+}
+
+// branch adds a product, mostly one like those of other branches, and perhaps a function of it.
+func (g *graph) branch(x node, l layer) {
+	b, act := l.b, kernels.Linear
+	if g.IntN(6) == 0 {
+		b = g.Const(g.floats(1, l.cols))
+	}
+	if g.IntN(6) == 0 {
+		act = kernels.ReLU
+	}
+	y := g.Dense(x.Tensor, l.w, b, act)
+	switch g.IntN(6) {
+	case 0, 1, 2:
+		y = g.Gelu(y)
+	case 3:
+		y = g.Softmax(y)
+	case 4:
+		y = g.Activate(y, kernels.Tanh)
+	}
+	g.add(y, x.rows, l.cols)
 }
 
 // layer returns the weights of a layer for so many columns, often those of another one.
@@ -161,7 +196,7 @@ func (g *graph) layer(in int) layer {
 // A plan gives the bits that the tape gives: in any batch, by Predict, Run and RunOn, and nothing behind the rows.
 func TestPlansGiveWhatTheTapeGives(t *testing.T) {
 	const maxBatch, rows = 4, 9
-	for seed := range uint64(600) {
+	for seed := range uint64(1500) {
 		g, columns := newGraph(seed)
 		r, tape := NewRecorder(), autograd.NewTape(nil)
 		var recorded, taped []*ops.Tensor
@@ -291,6 +326,24 @@ func steps(t *testing.T, record func(r *Recorder, x *ops.Tensor) []*ops.Tensor) 
 	return names
 }
 
+// A product keeps its sums where somebody else reads them, also from behind reshapes.
+func TestProductWithTwoUsers(t *testing.T) {
+	x, w := matrix(1, 6, -0.5), matrix(6, 4, -0.25)
+	want, active := kernels.NewMatrix(1, 4), kernels.NewMatrix(1, 4)
+	require.NoError(t, kernels.Default().Gemm(nil, want, x, w, kernels.Epilogue{}))
+	require.NoError(t, kernels.Default().Activate(active, want, nil, kernels.Tanh))
+	r := NewRecorder()
+	y := r.Dense(r.Input("x", 6), r.Const(w), nil, kernels.Linear)
+	r.Output("sums", r.Reshape(r.Reshape(y, 2, 2), 4, 1))
+	r.Output("active", r.Activate(y, kernels.Tanh))
+	p, err := r.Plan(Config{MaxBatch: 1})
+	require.NoError(t, err)
+	sums, function := make([]float32, 4), make([]float32, 4)
+	require.NoError(t, p.Predict([][]float32{x.Data}, [][]float32{sums, function}, 1))
+	require.Equal(t, want.Data, sums)
+	require.Equal(t, active.Data, function)
+}
+
 // Steps that are not needed are not there.
 func TestStepsOfAPlan(t *testing.T) {
 	w := func(cols int) kernels.Matrix { return matrix(6, cols, -0.25) }
@@ -310,6 +363,12 @@ func TestStepsOfAPlan(t *testing.T) {
 			z := r.Dense(x, r.Const(w(7)), nil, kernels.ReLU)
 			return []*ops.Tensor{r.Gelu(y), r.Gelu(z)}
 		}, []string{"dense 12", "gelu 5", "gelu 7"}},
+		{"shared behind different functions", func(r *Recorder, x *ops.Tensor) []*ops.Tensor {
+			w := r.Const(matrix(20, 17, -0.25))
+			y := r.Gelu(r.Dense(x, r.Const(matrix(6, 20, 0)), nil, kernels.Linear))
+			z := r.Activate(r.Dense(x, r.Const(matrix(6, 20, 1)), nil, kernels.Linear), kernels.ReLU)
+			return []*ops.Tensor{r.Softmax(r.Dense(y, w, nil, kernels.Linear)), r.Softmax(r.Dense(z, w, nil, kernels.Linear))}
+		}, []string{"dense 20", "gelu 20", "dense 20", "dense 17", "softmax 17", "softmax 17", "copy 17", "copy 17"}},
 		{"as wide as a tile", func(r *Recorder, x *ops.Tensor) []*ops.Tensor {
 			y := r.Dense(x, r.Const(w(16)), nil, kernels.ReLU)
 			z := r.Dense(x, r.Const(w(7)), nil, kernels.ReLU)
