@@ -137,12 +137,12 @@ func reweighed(w, b *value, before, behind *linear) (weights, bias kernels.Matri
 	for k := range w.Rows {
 		row := weights.Row(k)
 		for j, v := range w.Row(k) {
-			sums[j] += rowShift[k] * float64(v)
+			sums[j] += float64(rowShift[k] * float64(v)) // rounded, so that no machine fuses it
 			row[j] = float32(rowScale[k] * float64(v) * scale[j])
 		}
 	}
 	for j, v := range sums {
-		bias.Data[j] = float32(v*scale[j] + shift[j])
+		bias.Data[j] = float32(float64(v*scale[j]) + shift[j])
 	}
 	return weights, bias, finite(weights.Data) && finite(bias.Data)
 }
