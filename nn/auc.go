@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/espalier-ml/espalier/internal/brief"
 	"github.com/espalier-ml/espalier/kernels"
@@ -15,6 +16,7 @@ type auc struct {
 	Curve           string `json:"curve"`
 	SummationMethod string `json:"summation_method"`
 	MultiLabel      bool   `json:"multi_label"`
+	LogName         string `json:"name"`
 	err             error  // of an option
 }
 
@@ -25,7 +27,7 @@ const (
 	maxThresholds = 1 << 20 // of all areas: their counts take 16 MB
 )
 
-var usualAUC = auc{Thresholds: 200, Curve: roc, SummationMethod: interpolation}
+var usualAUC = auc{Thresholds: 200, Curve: roc, SummationMethod: interpolation, LogName: "auc"}
 
 func init() { Register("AUC", usualAUC) }
 
@@ -68,13 +70,15 @@ func MultiLabel() MultiLabelOption { return MultiLabelOption{} }
 
 func (MultiLabelOption) applyAUC(a *auc) { a.MultiLabel = true }
 
+func (o NameOption) applyAUC(a *auc) { a.LogName = string(o) }
+
 // AUC is the area under the ROC curve, or another [Curve], of an output that tells positives from negatives: the chance that
 // a positive has the higher output of the two, where those that no threshold separates count half. It is computed as
 // keras.metrics.AUC does it. Targets other than 0 are positive. Outputs below 0 count as 0 and those above 1 as 1; where the
 // loss takes logits, outputs are their sigmoids. The columns of an output are counted together unless there is [MultiLabel].
 //
-// The area of a ROC curve is 0 if all targets are of one kind, and that of a PR curve if all are negative. A callback that
-// follows this metric needs the Mode "max".
+// The area of a ROC curve is 0 if all targets are of one kind, and that of a PR curve if all are negative. Its log is called
+// "auc", or what the option [Name] says: an output with two of them needs that.
 func AUC(opts ...AUCOption) Metric {
 	a := usualAUC
 	for i, o := range opts {
@@ -87,7 +91,10 @@ func AUC(opts ...AUCOption) Metric {
 	return &a
 }
 
-func (a *auc) Name() string { return "auc" }
+func (a *auc) Name() string { return a.LogName }
+
+// Rises returns true.
+func (a *auc) Rises() bool { return true }
 
 func (a *auc) Start(out Output) (Meter, error) {
 	areas := 1
@@ -98,6 +105,8 @@ func (a *auc) Start(out Output) (Meter, error) {
 	switch {
 	case a.err != nil:
 		return nil, a.err
+	case a.LogName == "" || len(a.LogName) > maxName || !utf8.ValidString(a.LogName):
+		return nil, fmt.Errorf("the name %s: valid are 1 to %d bytes of UTF-8", brief.Quote(a.LogName), maxName)
 	case a.Thresholds < 2 || a.Thresholds > maxThresholds/areas:
 		return nil, fmt.Errorf("%d thresholds for each of %d curves: valid are at least 2, and at most %d for all of them", a.Thresholds, areas, maxThresholds)
 	case !slices.Contains(curves, a.Curve):

@@ -24,7 +24,7 @@ func ExampleAUC() {
 		Inputs:  nn.Arrays{"x": nn.Floats{-2, -1, 1, 2}},
 		Targets: nn.Arrays{"late": nn.Floats{0, 0, 1, 1}},
 	}
-	stop := nn.EarlyStopping{Monitor: "auc", Mode: "max", Patience: 20}
+	stop := nn.EarlyStopping{Monitor: "auc", Patience: 20}
 	history, err := m.Fit(context.Background(), data, nn.Epochs(50), nn.Callbacks(stop.Callback()))
 	if err != nil {
 		log.Fatal(err)

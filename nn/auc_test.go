@@ -294,3 +294,20 @@ func escaped(text string) string {
 	b, _ := encodeJSON(text)
 	return string(b[1 : len(b)-1])
 }
+
+// An output can have several areas, under names of their own.
+func TestAUCNames(t *testing.T) {
+	x := Input("x", 1)
+	m, err := NewModel([]*Node{x}, []*Node{Dense(1, Sigmoid, Name("y")).On(x)})
+	require.NoError(t, err)
+	losses := Losses{"y": BinaryCrossentropy()}
+	require.ErrorContains(t, m.Compile(SGD(0), losses, Metrics{"y": {AUC(), AUC(Curve("PR"))}}), "metric auc is given twice")
+	require.ErrorContains(t, m.Compile(SGD(0), losses, Metrics{"y": {AUC(Name(""))}}), "valid are 1 to 4096 bytes")
+	require.NoError(t, m.Compile(SGD(0), losses, Metrics{"y": {AUC(), AUC(Curve("PR"), Name("auc_pr"))}}))
+	again, err := parse(savedBytes(t, m))
+	require.NoError(t, err)
+	logs, err := again.Evaluate(t.Context(), Data{Inputs: Arrays{"x": Floats{1, 2, 3}}, Targets: Arrays{"y": Labels{0, 1, 0}}})
+	require.NoError(t, err)
+	require.Contains(t, logs, "auc")
+	require.Contains(t, logs, "auc_pr")
+}

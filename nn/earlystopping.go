@@ -11,7 +11,7 @@ import (
 // val_loss and stops at the first epoch, after epoch 0, that is no improvement.
 type EarlyStopping struct {
 	Monitor     string   // name of the log; "" is "val_loss", which needs validation data
-	Mode        string   // "min", "max" or "": max for names that end in accuracy, min for others
+	Mode        string   // "min", "max" or "": max for a [Rising] metric and names that end in accuracy, min for others
 	MinDelta    float64  // its sign does not count
 	Patience    int      // stop at this many epochs in a row without improvement; 0 acts as 1
 	Baseline    *float64 // if set, Patience starts anew only at improvements that also beat it
@@ -45,7 +45,7 @@ func (s *earlyStopping) callback() Callback {
 
 func (s *earlyStopping) begin(p Progress) (err error) {
 	s.wait, s.weights = 0, nil
-	s.monitor, err = newMonitor(s.Monitor, s.Mode, s.MinDelta)
+	s.monitor, err = newMonitor(p, s.Monitor, s.Mode, s.MinDelta)
 	switch {
 	case err != nil:
 	case s.Patience < 0:

@@ -51,10 +51,11 @@ func (p *param) matrix(values []float32) kernels.Matrix {
 // If an option is given twice the last one counts.
 type LayerOption interface{ applyLayer(*Layer) }
 
-// A NameOption names a layer or a model.
+// A NameOption names a layer, a model or the log of a metric.
 type NameOption string
 
-// Name names a layer or a model. Names of layers are unique within a model; an output is named after its layer.
+// Name names a layer, a model or the log of an [AUC]. Names of layers are unique within a model; an output is named after its
+// layer.
 func Name(name string) NameOption { return NameOption(name) }
 
 func (o NameOption) applyLayer(l *Layer) { l.name = string(o) }

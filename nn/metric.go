@@ -10,6 +10,9 @@ type Metric interface {
 	Start(out Output) (Meter, error)
 }
 
+// Rising is a [Metric] that says whether it is better the larger it is, for callbacks that wait for it to improve.
+type Rising interface{ Rises() bool }
+
 // A Meter is the state of a metric over the rows of an epoch.
 type Meter interface {
 	// Add takes in some rows: the output, what it should be, and how much each row counts; nil rows stand for 1 each.

@@ -17,7 +17,7 @@ type monitor struct {
 	any   bool // best is set
 }
 
-func newMonitor(name, mode string, delta float64) (monitor, error) {
+func newMonitor(p Progress, name, mode string, delta float64) (monitor, error) {
 	if name == "" {
 		name = "val_loss"
 	}
@@ -27,7 +27,7 @@ func newMonitor(name, mode string, delta float64) (monitor, error) {
 	case "max":
 		m.max = true
 	case "":
-		m.max = strings.HasSuffix(name, "accuracy")
+		m.max = p.Model.rises(name)
 	default:
 		return m, fmt.Errorf("unknown mode %q: valid are %q", mode, []string{"min", "max", ""})
 	}
@@ -72,4 +72,22 @@ func (m *monitor) improves(v float64) bool {
 	}
 	m.best, m.any = v, true
 	return true
+}
+
+// rises reports whether a log is better the larger it is: because its metric says so, or by its name.
+func (m *Model) rises(log string) bool {
+	if strings.HasSuffix(log, "accuracy") {
+		return true
+	}
+	if m == nil || m.trainer == nil {
+		return false
+	}
+	for _, h := range m.trainer.heads {
+		for i, metric := range h.metrics {
+			if r, ok := metric.(Rising); ok && h.metricLogs[i] == strings.TrimPrefix(log, "val_") {
+				return r.Rises()
+			}
+		}
+	}
+	return false
 }

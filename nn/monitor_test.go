@@ -21,9 +21,15 @@ func TestMonitorDirection(t *testing.T) {
 		{"label_accuracy_loss", "", false},
 		{"value_mae", "", false},
 		{"val_loss", "max", true},
+		{"auc", "", true},
+		{"val_auc", "", true},
+		{"val_auc", "min", false},
+		{"loss_auc", "", false},
 	} {
 		callback := nn.EarlyStopping{Monitor: c.monitor, Mode: c.mode}.Callback()
-		p := nn.Progress{Model: watched(t), Epochs: 2, Logs: nn.Logs{c.monitor: 1}}
+		m := watched(t)
+		require.NoError(t, m.Compile(nn.SGD(0.1), nn.Losses{"y": nn.MSE()}, nn.Metrics{"y": {nn.MAE(), nn.AUC()}}))
+		p := nn.Progress{Model: m, Epochs: 2, Logs: nn.Logs{c.monitor: 1}}
 		require.NoError(t, callback.Begin(p))
 		require.NoError(t, callback.EpochEnd(p))
 		p.Epoch, p.Logs[c.monitor] = 1, 2

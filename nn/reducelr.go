@@ -9,7 +9,7 @@ import (
 // name does. The learning rate stays reduced after Fit.
 type ReduceLROnPlateau struct {
 	Monitor  string  // name of the log; "" is "val_loss", which needs validation data
-	Mode     string  // "min", "max" or "": max for names that end in accuracy, min for others
+	Mode     string  // "min", "max" or "": max for a [Rising] metric and names that end in accuracy, min for others
 	Factor   float64 // between 0 and 1; 0 is 0.1
 	MinDelta float64 // what an improvement must exceed; its sign does not count; 0 is 1e-4
 	Patience int     // reduce at this many epochs in a row without improvement; 0 is 10
@@ -47,7 +47,7 @@ func (s *reduceLR) begin(p Progress) (err error) {
 		s.Patience = 10
 	}
 	s.wait, s.cooldown = 0, 0
-	s.monitor, err = newMonitor(s.Monitor, s.Mode, s.MinDelta)
+	s.monitor, err = newMonitor(p, s.Monitor, s.Mode, s.MinDelta)
 	switch {
 	case err != nil:
 	case s.Patience < 0 || s.Cooldown < 0:

@@ -55,7 +55,7 @@ func (r *report) runAll(root string, mutations []*mutation) error {
 	return nil
 }
 
-// copyModule copies the files of a module. Other modules within it do not belong to it.
+// copyModule copies the files of a module and of those within it, which tests read, but not bench: it can hold large peers.
 func copyModule(to, from string) error {
 	return filepath.WalkDir(from, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -63,8 +63,7 @@ func copyModule(to, from string) error {
 		}
 		target := filepath.Join(to, strings.TrimPrefix(name, from))
 		if entry.IsDir() {
-			_, err := os.Stat(filepath.Join(name, "go.mod"))
-			if name != from && (err == nil || strings.HasPrefix(entry.Name(), ".")) {
+			if name != from && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "bench") {
 				return fs.SkipDir
 			}
 			return os.MkdirAll(target, 0o777)
