@@ -28,7 +28,12 @@ func TestLossLimits(t *testing.T) {
 		e := math.E
 		require.InDelta(t, -(0.25*math.Log(1/(1+e)) + 0.75*math.Log(e/(1+e))), soft(rowOf(0, -inf, 1), rowOf(0.25, 0, 0.75)), 1e-6, "a masked class")
 		require.Zero(t, soft(rowOf(3e38, -3e38), rowOf(1, 0)), "logits whose difference overflows")
+		require.InEpsilon(t, 3e38, soft(rowOf(3e38, -3e38), rowOf(0.5, 0.5)), 1e-6, "half of a difference that overflows")
 		require.Equal(t, math.Inf(1), soft(rowOf(0, -inf), rowOf(0, 1)), "an impossible class")
+		over := rowOf(0.25, 0, 0.75) // the targets, then the gradient
+		loss := make([]float32, 1)
+		require.NoError(t, table.SoftCrossEntropy(loss, none, over, rowOf(0, -inf, 1), over, nil))
+		require.InDelta(t, soft(rowOf(0, -inf, 1), rowOf(0.25, 0, 0.75)), loss[0], 1e-6, "a masked class, grad over targets")
 		require.True(t, math.IsNaN(soft(rowOf(nan, 1), rowOf(0, 1))), "NaN")
 		for _, c := range []struct{ z, t, want float32 }{{inf, 1, 0}, {-inf, 0, 0}, {inf, 0, inf}, {-inf, 1, inf}, {inf, 0.5, inf}, {-inf, 0.5, inf}} {
 			require.Equal(t, float64(c.want), binary(rowOf(c.z), rowOf(c.t)), "logit %v, target %v", c.z, c.t)
@@ -178,6 +183,87 @@ func TestRowsFarBelowZero(t *testing.T) {
 			require.NoError(t, table.SoftmaxCrossEntropy(loss, y, kernels.Matrix{}, x, []int32{0, int32(cols - 1)}, nil))
 			require.InDelta(t, -math.Log(want), loss[1], 1e-3, "%d columns", cols)
 			require.InEpsilon(t, want, y.Row(0)[0], 1e-3, "%d columns", cols)
+		}
+	})
+}
+
+// The mean over no columns is 0, whatever loss held before.
+func TestLossOfNoColumns(t *testing.T) {
+	eachTable(t, func(t *testing.T, table *kernels.Table) {
+		x := kernels.NewMatrix(3, 0)
+		for name, run := range map[string]func(loss []float32) error{
+			"MeanSquaredError":          func(loss []float32) error { return table.MeanSquaredError(loss, none, x, x, nil) },
+			"MeanAbsoluteError":         func(loss []float32) error { return table.MeanAbsoluteError(loss, none, x, x, nil) },
+			"BinaryCrossEntropy":        func(loss []float32) error { return table.BinaryCrossEntropy(loss, none, none, x, x, nil) },
+			"ClippedBinaryCrossEntropy": func(loss []float32) error { return table.ClippedBinaryCrossEntropy(loss, none, x, x, nil) },
+			"RowSum":                    func(loss []float32) error { return table.RowSum(loss, x) },
+		} {
+			loss := fill(make([]float32, 3), canary)
+			require.NoError(t, run(loss))
+			require.Equal(t, make([]float32, 3), loss, name)
+		}
+	})
+}
+
+// The losses of one column have kernels of their own, which are not for results with gaps between their rows.
+func TestColumnWithAGap(t *testing.T) {
+	eachTable(t, func(t *testing.T, table *kernels.Table) {
+		r := newRand(1)
+		x, y, loss := r.matrix(21, 1, 0), r.matrix(21, 1, 0), make([]float32, 21)
+		for name, run := range map[string]func(out kernels.Matrix) error{
+			"MeanSquaredError":         func(out kernels.Matrix) error { return table.MeanSquaredError(loss, out, x, y, nil) },
+			"MeanAbsoluteError":        func(out kernels.Matrix) error { return table.MeanAbsoluteError(loss, out, x, y, nil) },
+			"BinaryCrossEntropy/probs": func(out kernels.Matrix) error { return table.BinaryCrossEntropy(loss, out, none, x, y, nil) },
+			"BinaryCrossEntropy/grad":  func(out kernels.Matrix) error { return table.BinaryCrossEntropy(loss, none, out, x, y, nil) },
+		} {
+			t.Run(name, func(t *testing.T) {
+				solid, gapped := guarded(21, 1, 0), guarded(21, 1, 2)
+				require.NoError(t, run(solid))
+				require.NoError(t, run(gapped))
+				requireCanaries(t, gapped)
+				requireSameMatrix(t, solid, gapped)
+			})
+		}
+	})
+}
+
+// One mean in a large batch whose sum leaves float32 is found among the others.
+func TestOneMeanOfManyBeyondTheSum(t *testing.T) {
+	eachTable(t, func(t *testing.T, table *kernels.Table) {
+		x, y, loss := kernels.NewMatrix(400, 2), kernels.NewMatrix(400, 2), make([]float32, 400)
+		fill(x.Row(399), 1.5e19)
+		require.NoError(t, table.MeanSquaredError(loss, none, x, y, nil))
+		require.InEpsilon(t, 2.25e38, loss[399], 1e-5)
+		require.Zero(t, loss[0])
+	})
+}
+
+// The bounds of a clipped probability belong to the inside, where the gradient passes.
+func TestGradientAtTheClippedBounds(t *testing.T) {
+	eachTable(t, func(t *testing.T, table *kernels.Table) {
+		const lowest, highest = float32(1e-7), float32(1 - 1e-7)
+		loss, grad := make([]float32, 1), kernels.NewMatrix(1, 2)
+		require.NoError(t, table.ClippedBinaryCrossEntropy(loss, grad, rowOf(lowest, highest), rowOf(1, 0), nil))
+		require.InEpsilon(t, -0.5e7, grad.Data[0], 1e-3)
+		require.InEpsilon(t, 0.5/0x1p-23, grad.Data[1], 1e-3)
+	})
+}
+
+// The activation behind the last one is none.
+func TestFirstUnknownActivation(t *testing.T) {
+	eachTable(t, func(t *testing.T, table *kernels.Table) {
+		const unknown = kernels.Tanh + 1
+		x := kernels.NewMatrix(2, 2)
+		w := new(kernels.PackedB)
+		require.NoError(t, table.Pack(w, x, nil))
+		for _, err := range []error{
+			table.Activate(kernels.NewMatrix(2, 2), x, nil, unknown),
+			table.ActivateGrad(kernels.NewMatrix(2, 2), nil, x, x, unknown, false),
+			table.Gemm(nil, kernels.NewMatrix(2, 2), x, x, kernels.Epilogue{Act: unknown}),
+			table.Dense(nil, kernels.NewMatrix(2, 2), x, w, unknown),
+			table.Bind(new(kernels.BoundDense), kernels.NewMatrix(2, 2), x, w, unknown),
+		} {
+			require.ErrorContains(t, err, "unknown activation 4")
 		}
 	})
 }

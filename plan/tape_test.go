@@ -97,7 +97,7 @@ func (g *graph) add(y *ops.Tensor, rows, cols int) { g.nodes = append(g.nodes, n
 
 func (g *graph) step() {
 	x := g.any()
-	switch g.IntN(18) {
+	switch g.IntN(24) {
 	case 0, 1, 2, 3, 4:
 		l := g.layer(x.cols)
 		act := kernels.Activation(max(0, g.IntN(7)-3)) // often none: a function may follow
@@ -150,7 +150,52 @@ func (g *graph) step() {
 		for range 2 + g.IntN(2) {
 			g.branch(x, g.layer(x.cols))
 		}
+	case 18, 19, 20:
+		g.towers(x)
+	case 21, 22, 23:
+		g.joinedRows(x)
 	}
+}
+
+// towers puts a layer on results that are alike, on all of them or on some, in any order.
+func (g *graph) towers(x node) {
+	var tops []node
+	l := g.layer(x.cols)
+	for range 2 + g.IntN(3) {
+		if g.IntN(2) == 0 {
+			l = layer{w: g.Const(g.floats(x.cols, l.cols)), in: l.in, cols: l.cols}
+		}
+		tops = append(tops, node{g.Dense(x.Tensor, l.w, l.b, kernels.ReLU), x.rows, l.cols})
+		x = g.like(x, true)
+	}
+	for range 1 + g.IntN(2) {
+		if g.IntN(2) == 0 {
+			g.Shuffle(len(tops), func(i, j int) { tops[i], tops[j] = tops[j], tops[i] })
+		}
+		l := g.layer(tops[0].cols)
+		var next []node
+		for _, top := range tops[:1+g.IntN(len(tops))] {
+			next = append(next, node{g.Dense(top.Tensor, l.w, l.b, kernels.Tanh), top.rows, l.cols})
+		}
+		g.nodes = append(g.nodes, tops...)
+		tops = next
+	}
+	g.nodes = append(g.nodes, tops...)
+}
+
+// joinedRows reads a part of joined columns as rows of its own.
+func (g *graph) joinedRows(x node) {
+	l := layer{cols: 2 * (1 + g.IntN(4))}
+	y := g.Dense(x.Tensor, g.Const(g.floats(x.cols, l.cols)), nil, kernels.ReLU)
+	z := g.like(x, false)
+	g.add(g.Concatenate(z.Tensor, y), x.rows, z.cols+l.cols)
+	rows := g.Reshape(y, 2*x.rows*g.samples, l.cols/2)
+	if g.IntN(2) == 0 {
+		g.add(g.Softmax(rows), 2*x.rows, l.cols/2)
+		return
+	}
+	of := g.layer(l.cols / 2)
+	g.add(g.Dense(rows, of.w, of.b, kernels.Linear), 2*x.rows, of.cols)
 }
 
 // branch adds a product, mostly one like those of other branches, and perhaps a function of it.
@@ -162,7 +207,11 @@ func (g *graph) branch(x node, l layer) {
 	if g.IntN(6) == 0 {
 		act = kernels.ReLU
 	}
-	y := g.Dense(x.Tensor, l.w, b, act)
+	y, rows, cols := g.Dense(x.Tensor, l.w, b, act), x.rows, l.cols
+	if g.IntN(4) == 0 && cols%2 == 0 {
+		rows, cols = 2*rows, cols/2
+		y = g.Reshape(y, rows*g.samples, cols)
+	}
 	switch g.IntN(6) {
 	case 0, 1, 2:
 		y = g.Gelu(y)
@@ -171,7 +220,7 @@ func (g *graph) branch(x node, l layer) {
 	case 4:
 		y = g.Activate(y, kernels.Tanh)
 	}
-	g.add(y, x.rows, l.cols)
+	g.add(y, rows, cols)
 }
 
 // layer returns the weights of a layer for so many columns, often those of another one.
@@ -340,6 +389,50 @@ func TestProductWithTwoUsers(t *testing.T) {
 	require.NoError(t, p.Predict([][]float32{x.Data}, [][]float32{sums, function}, 1))
 	require.Equal(t, want.Data, sums)
 	require.Equal(t, active.Data, function)
+}
+
+// Weights are packed once for each set of constants, whatever the numbers of the constants are: 1 with 23 is not 12 with 3.
+func TestPackedOnce(t *testing.T) {
+	r := NewRecorder()
+	x := r.Input("x", 6)
+	constants := []*ops.Tensor{x}
+	for i := 1; i <= 23; i++ {
+		m := matrix(6, 4, float32(i))
+		if i == 3 || i == 23 {
+			m = matrix(1, 4, float32(i))
+		}
+		constants = append(constants, r.Const(m))
+		require.EqualValues(t, i, constants[i].ID)
+	}
+	r.Output("a", r.Dense(x, constants[1], constants[23], kernels.ReLU))
+	r.Output("b", r.Dense(x, constants[12], constants[3], kernels.Linear))
+	r.Output("c", r.Gelu(r.Dense(r.Gelu(x), constants[1], constants[23], kernels.ReLU)))
+	p, err := r.Plan(Config{MaxBatch: 1})
+	require.NoError(t, err)
+	out := [][]float32{make([]float32, 4), make([]float32, 4), make([]float32, 4)}
+	require.NoError(t, p.Predict([][]float32{{1, 0, 0, 0, 0, 0}}, out, 1))
+	require.Equal(t, float32(1+23), out[0][0])
+	require.Equal(t, float32(12+3), out[1][0])
+	packed := map[*kernels.PackedB]bool{}
+	for _, s := range p.steps {
+		if s.w != nil {
+			packed[s.w] = true
+		}
+	}
+	require.Len(t, packed, 2)
+}
+
+// What a chain has computed makes room for what comes after it.
+func TestMemoryOfAChain(t *testing.T) {
+	r := NewRecorder()
+	x := r.Input("x", 64)
+	for range 20 {
+		x = r.Dense(x, r.Const(matrix(64, 64, 0)), nil, kernels.ReLU)
+	}
+	r.Output("y", x)
+	p, err := r.Plan(Config{MaxBatch: 1})
+	require.NoError(t, err)
+	require.LessOrEqual(t, p.arena, 4*64)
 }
 
 // Steps that are not needed are not there.

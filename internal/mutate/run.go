@@ -8,10 +8,12 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -25,6 +27,13 @@ func (r *report) runAll(root string, mutations []*mutation) error {
 		return err
 	}
 	defer os.RemoveAll(temporary)
+	stopped := make(chan os.Signal, 1)
+	signal.Notify(stopped, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-stopped
+		os.RemoveAll(temporary)
+		os.Exit(1)
+	}()
 	var workers []*worker
 	for i := range atOnce {
 		w := &worker{root: filepath.Join(temporary, fmt.Sprint(i))}
