@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -278,7 +279,9 @@ func TestCustom(t *testing.T) {
 
 	path := filepath.Join(t.TempDir(), "model.safetensors")
 	require.NoError(t, m.Save(path))
-	other := exec.Command(os.Args[0], "-test.run=^TestCustom$")
+	// Under an emulator the test binary does not start by itself.
+	command := append(strings.Fields(os.Getenv("ESPALIER_EMULATOR")), os.Args[0], "-test.run=^TestCustom$")
+	other := exec.Command(command[0], command[1:]...)
 	other.Env = append(os.Environ(), customVariable+"="+path)
 	out, err := other.CombinedOutput()
 	require.NoError(t, err, string(out))

@@ -187,3 +187,20 @@ func TestEmbeddingFrozen(t *testing.T) {
 	require.Contains(t, b.String(), "Non-trainable params: 12 (48.00 B)")
 	require.Contains(t, b.String(), "(None, 2, 3)")
 }
+
+// Every embedding on an input bounds its values, whichever comes first.
+func TestSeveralEmbeddingsOfAnInput(t *testing.T) {
+	for _, dims := range [][]int{{5, 3}, {3, 5}} {
+		x := Input("x", 1)
+		var outputs []*Node
+		for i, dim := range dims {
+			outputs = append(outputs, Embedding(dim, 1, Name(fmt.Sprint("e", i, "_", dim))).On(x))
+		}
+		m, err := NewModel([]*Node{x}, outputs)
+		require.NoError(t, err)
+		_, err = m.Predict(Arrays{"x": Labels{2}})
+		require.NoError(t, err)
+		_, err = m.Predict(Arrays{"x": Labels{3}})
+		require.ErrorContains(t, err, "_3")
+	}
+}

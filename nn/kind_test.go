@@ -113,3 +113,12 @@ func TestForwardKeepsItsPromise(t *testing.T) {
 	_, err = NewPlan(m, 1)
 	require.ErrorContains(t, err, `layer "liar" (*nn.built): Forward returned 1 rows of 2, must be 1 rows of 5`)
 }
+
+// As many elements in another shape are other weights.
+func TestCallsAskForTheSameShapes(t *testing.T) {
+	x, shape := Input("x", 2), Shape{2, 3}
+	l := &Layer{kind: &built{func(b *Builder, in []Shape) Shape { b.Param("a", shape, Zeros()); return in[0] }}}
+	require.NoError(t, l.On(x).err)
+	shape = Shape{3, 2}
+	require.EqualError(t, l.On(x).err, "a is (2, 3), this call asks for (3, 2)")
+}
