@@ -89,7 +89,7 @@ var layerCases = []layerCase{
 		make:  func(o ...LayerOption) *Layer { return Reshape([]int{3, 2}, o...) },
 		in:    []Shape{{2, 3}},
 		want:  func(in [][]float64, _ map[string][]float64) []float64 { return in[0] },
-		wrong: [][]Shape{{{2, 3}, {2, 3}}, {{5}}},
+		wrong: [][]Shape{{{2, 3}, {2, 3}}, {{5}}, {{7}}},
 	},
 	{
 		name: "Concatenate",
