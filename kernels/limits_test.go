@@ -2,6 +2,7 @@ package kernels_test
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -264,6 +265,18 @@ func TestFirstUnknownActivation(t *testing.T) {
 			table.Bind(new(kernels.BoundDense), kernels.NewMatrix(2, 2), x, w, unknown),
 		} {
 			require.ErrorContains(t, err, "unknown activation 4")
+		}
+	})
+}
+
+// The mean of a long row is a quotient, as that of a short one.
+func TestLongMeans(t *testing.T) {
+	eachSIMD(t, func(t *testing.T, table *kernels.Table, k rowKernel) {
+		if !strings.HasPrefix(k.name, "Mean") && !strings.HasPrefix(k.name, "Binary") {
+			t.Skip("is no mean")
+		}
+		for cols := 4097; cols < 5000; cols += 71 {
+			k.requireContract(t, table, []kernels.Matrix{newRand(1).matrix(2, cols, 0), newRand(2).matrix(2, cols, 0)})
 		}
 	})
 }
