@@ -168,6 +168,8 @@ func TestSetWeightsErrors(t *testing.T) {
 		{"unknown", map[string][]float32{"trunk/bias": {1, 2, 3, 4, 5}, "trunk": {1}}, []string{`unknown weight "trunk"`, valid}},
 		{"length", map[string][]float32{"label/bias": {1, 2, 3, 4}, "trunk/kernel": make([]float32, 24)}, []string{`weight "trunk/kernel": 24 values given, shape (5, 5) has 25`}},
 		{"nil", map[string][]float32{"label/bias": {1, 2, 3, 4}, "value/bias": nil}, []string{`weight "value/bias": 0 values given, shape (2) has 2`}},
+		{"too many", map[string][]float32{"value/bias": {1, 2, 3}}, []string{`weight "value/bias": 3 values given, shape (2) has 2`}},
+		{"NaN first", map[string][]float32{"value/bias": {nan, 0}}, []string{`weight "value/bias": value 0 is NaN`}},
 		{"NaN", map[string][]float32{"label/bias": {1, 2, 3, 4}, "value/bias": {0, nan}}, []string{`weight "value/bias": value 1 is NaN`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
