@@ -1,9 +1,18 @@
 package main
 
-func reductions() []description { return []description{rowSum(), colSum()} }
+func reductions() []description { return []description{rowSum(), rowSumSquares(), colSum()} }
 
 func rowSum() description {
-	return description{"rowSum", "rows, cols int, dst *float32, x *float32, xRow int", "dst[i] = sum of x[i,j] over j, in 16 lanes", func(k *kernel) {
+	return rowReduction("rowSum", "dst[i] = sum of x[i,j] over j, in 16 lanes", func(k *kernel, sum, v reg) { k.add(sum, sum, v) })
+}
+
+func rowSumSquares() description {
+	return rowReduction("rowSumSquares", "dst[i] = sum of x[i,j]² over j, in 16 lanes, each a chain of fma", func(k *kernel, sum, v reg) { k.mulAdd(sum, v, v, sum) })
+}
+
+// rowReduction describes a sum over each row to which take adds a vector.
+func rowReduction(name, loop string, take func(k *kernel, sum, v reg)) description {
+	return description{name, "rows, cols int, dst *float32, x *float32, xRow int", loop, func(k *kernel) {
 		k.columns("cols")
 		rows, dst, x := k.arg("rows"), k.arg("dst"), k.arg("x")
 		sum, v := k.vec("sum"), k.vec("")
@@ -13,7 +22,7 @@ func rowSum() description {
 			k.each(4, func(vectors int, at func(word, int) mem) {
 				for i := range vectors {
 					k.load(v, at(x, i))
-					k.add(sum, sum, v)
+					take(k, sum, v)
 				}
 			})
 			k.foldAdd(total, sum)

@@ -44,6 +44,8 @@ type functions struct {
 	activateGradBias [4]func(rows, cols int, dx *float32, dxRow int, dy *float32, dyRow int, y *float32, yRow int, add int, dbias *float32)
 	// dst[i] = sum of x[i,j] over j, in 16 lanes
 	rowSum func(rows, cols int, dst *float32, x *float32, xRow int)
+	// dst[i] = sum of x[i,j]² over j, in 16 lanes, each a chain of fma
+	rowSumSquares func(rows, cols int, dst *float32, x *float32, xRow int)
 	// dst[j] += sum of x[i,j] over i
 	colSum func(rows, cols int, dst *float32, x *float32, xRow int)
 	// y[i,j] = exp(x[i,j]-max) / Σ exp(x[i,j]-max) over j

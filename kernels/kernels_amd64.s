@@ -14940,6 +14940,95 @@ end2:
 	VZEROUPPER
 	RET
 
+// func rowSumSquaresAVX2(rows, cols int, dst *float32, x *float32, xRow int)
+// dst[i] = sum of x[i,j]² over j, in 16 lanes, each a chain of fma
+//
+// Requires: AVX2, FMA
+//
+// Vectors: Y0-Y1 sum; Y4 total; the others temporary.
+// General: BX cols; CX full; DX mask of the tail; SI j; DI rows; R8 dst; R9 x; R10 bulk; AX scratch.
+TEXT ·rowSumSquaresAVX2(SB), NOSPLIT, $0-40
+	MOVQ cols+8(FP), BX
+	SHLQ $2, BX
+	MOVQ BX, CX
+	ANDQ $-64, CX
+	MOVQ BX, AX
+	ANDQ $60, AX
+	LEAQ tailMask<>+64(SB), DX
+	SUBQ AX, DX
+	MOVQ rows+0(FP), DI
+	MOVQ dst+16(FP), R8
+	MOVQ x+24(FP), R9
+	TESTQ DI, DI
+	JLE end2
+row1:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	XORQ SI, SI
+	MOVQ BX, R10
+	ANDQ $-256, R10
+	TESTQ R10, R10
+	JEQ rest5
+	PCALIGN $32
+bulk6:
+	VMOVUPS (R9)(SI*1), Y2
+	VMOVUPS 32(R9)(SI*1), Y3
+	VFMADD231PS Y2, Y2, Y0
+	VFMADD231PS Y3, Y3, Y1
+	VMOVUPS 64(R9)(SI*1), Y2
+	VMOVUPS 96(R9)(SI*1), Y3
+	VFMADD231PS Y2, Y2, Y0
+	VFMADD231PS Y3, Y3, Y1
+	VMOVUPS 128(R9)(SI*1), Y2
+	VMOVUPS 160(R9)(SI*1), Y3
+	VFMADD231PS Y2, Y2, Y0
+	VFMADD231PS Y3, Y3, Y1
+	VMOVUPS 192(R9)(SI*1), Y2
+	VMOVUPS 224(R9)(SI*1), Y3
+	VFMADD231PS Y2, Y2, Y0
+	VFMADD231PS Y3, Y3, Y1
+	ADDQ $256, SI
+	CMPQ SI, R10
+	JLT bulk6
+rest5:
+	CMPQ SI, CX
+	JGE tail3
+	PCALIGN $32
+columns7:
+	VMOVUPS (R9)(SI*1), Y2
+	VMOVUPS 32(R9)(SI*1), Y3
+	VFMADD231PS Y2, Y2, Y0
+	VFMADD231PS Y3, Y3, Y1
+	ADDQ $64, SI
+	CMPQ SI, CX
+	JLT columns7
+tail3:
+	CMPQ SI, BX
+	JGE done4
+	VMOVUPS (DX), Y2
+	VMASKMOVPS (R9)(SI*1), Y2, Y2
+	VMOVUPS 32(DX), Y3
+	VMASKMOVPS 32(R9)(SI*1), Y3, Y3
+	VFMADD231PS Y2, Y2, Y0
+	VFMADD231PS Y3, Y3, Y1
+done4:
+	VADDPS Y1, Y0, Y4
+	VPERM2F128 $1, Y4, Y4, Y5
+	VADDPS Y5, Y4, Y4
+	VPERMILPS $0x4e, Y4, Y5
+	VADDPS Y5, Y4, Y4
+	VPERMILPS $0xb1, Y4, Y5
+	VADDPS Y5, Y4, Y4
+	VMOVSS X4, (R8)
+	ADDQ $4, R8
+	ADDQ xRow+32(FP), R9
+	ADDQ $-1, DI
+	TESTQ DI, DI
+	JNE row1
+end2:
+	VZEROUPPER
+	RET
+
 // func colSumAVX2(rows, cols int, dst *float32, x *float32, xRow int)
 // dst[j] += sum of x[i,j] over i
 //
@@ -40253,6 +40342,83 @@ tail3:
 	JGE done4
 	VMOVUPS.Z (R8)(DX*1), K1, Z1
 	VADDPS Z1, Z0, Z0
+done4:
+	VSHUFF64X2 $0x4e, Z0, Z0, Z3
+	VADDPS Z3, Z0, Z2
+	VSHUFF64X2 $0xb1, Z2, Z2, Z3
+	VADDPS Z3, Z2, Z2
+	VPERMILPS $0x4e, Z2, Z3
+	VADDPS Z3, Z2, Z2
+	VPERMILPS $0xb1, Z2, Z3
+	VADDPS Z3, Z2, Z2
+	VMOVSS X2, (DI)
+	ADDQ $4, DI
+	ADDQ xRow+32(FP), R8
+	ADDQ $-1, SI
+	TESTQ SI, SI
+	JNE row1
+end2:
+	VZEROUPPER
+	RET
+
+// func rowSumSquaresAVX512(rows, cols int, dst *float32, x *float32, xRow int)
+// dst[i] = sum of x[i,j]² over j, in 16 lanes, each a chain of fma
+//
+// Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
+//
+// Vectors: Z0 sum; Z2 total; the others temporary.
+// General: BX cols; CX full; DX mask of the tail, then j; SI rows; DI dst; R8 x; R9 bulk; AX scratch.
+TEXT ·rowSumSquaresAVX512(SB), NOSPLIT, $0-40
+	MOVQ cols+8(FP), BX
+	SHLQ $2, BX
+	MOVQ BX, CX
+	ANDQ $-64, CX
+	MOVQ BX, AX
+	ANDQ $60, AX
+	LEAQ tailMask<>+64(SB), DX
+	SUBQ AX, DX
+	VMOVUPS (DX), Z0
+	VPMOVD2M Z0, K1
+	MOVQ rows+0(FP), SI
+	MOVQ dst+16(FP), DI
+	MOVQ x+24(FP), R8
+	TESTQ SI, SI
+	JLE end2
+row1:
+	VXORPS Z0, Z0, Z0
+	XORQ DX, DX
+	MOVQ BX, R9
+	ANDQ $-256, R9
+	TESTQ R9, R9
+	JEQ rest5
+	PCALIGN $32
+bulk6:
+	VMOVUPS (R8)(DX*1), Z1
+	VFMADD231PS Z1, Z1, Z0
+	VMOVUPS 64(R8)(DX*1), Z1
+	VFMADD231PS Z1, Z1, Z0
+	VMOVUPS 128(R8)(DX*1), Z1
+	VFMADD231PS Z1, Z1, Z0
+	VMOVUPS 192(R8)(DX*1), Z1
+	VFMADD231PS Z1, Z1, Z0
+	ADDQ $256, DX
+	CMPQ DX, R9
+	JLT bulk6
+rest5:
+	CMPQ DX, CX
+	JGE tail3
+	PCALIGN $32
+columns7:
+	VMOVUPS (R8)(DX*1), Z1
+	VFMADD231PS Z1, Z1, Z0
+	ADDQ $64, DX
+	CMPQ DX, CX
+	JLT columns7
+tail3:
+	CMPQ DX, BX
+	JGE done4
+	VMOVUPS.Z (R8)(DX*1), K1, Z1
+	VFMADD231PS Z1, Z1, Z0
 done4:
 	VSHUFF64X2 $0x4e, Z0, Z0, Z3
 	VADDPS Z3, Z0, Z2

@@ -12564,6 +12564,137 @@ done4:
 end2:
 	RET
 
+// func rowSumSquaresNEON(rows, cols int, dst *float32, x *float32, xRow int)
+// dst[i] = sum of x[i,j]² over j, in 16 lanes, each a chain of fma
+//
+// Requires: ASIMD
+//
+// Vectors: V0-V3 sum; V8 total; the others temporary.
+// General: R0 cols; R1 full; R2 j; R3 rows; R4 dst; R5 x; R6 bulk; R26 the numbers; R16, R17 scratch.
+TEXT ·rowSumSquaresNEON(SB), NOSPLIT, $0-40
+	MOVD cols+8(FP), R0
+	LSL $2, R0
+	MOVD R0, R1
+	AND $-64, R1
+	MOVD rows+0(FP), R3
+	MOVD dst+16(FP), R4
+	MOVD x+24(FP), R5
+	CMP $0, R3
+	BLE end2
+row1:
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	VMOVI $0, V2.B16
+	VMOVI $0, V3.B16
+	MOVD $0, R2
+	MOVD R0, R6
+	AND $-256, R6
+	CBZ R6, rest5
+	PCALIGN $16
+bulk6:
+	ADD R2, R5, R16
+	FLDPQ 0(R16), (F4, F5)
+	FLDPQ 32(R16), (F6, F7)
+	VFMLA V4.S4, V4.S4, V0.S4
+	VFMLA V5.S4, V5.S4, V1.S4
+	VFMLA V6.S4, V6.S4, V2.S4
+	VFMLA V7.S4, V7.S4, V3.S4
+	ADD R2, R5, R16
+	FLDPQ 64(R16), (F4, F5)
+	FLDPQ 96(R16), (F6, F7)
+	VFMLA V4.S4, V4.S4, V0.S4
+	VFMLA V5.S4, V5.S4, V1.S4
+	VFMLA V6.S4, V6.S4, V2.S4
+	VFMLA V7.S4, V7.S4, V3.S4
+	ADD R2, R5, R16
+	FLDPQ 128(R16), (F4, F5)
+	FLDPQ 160(R16), (F6, F7)
+	VFMLA V4.S4, V4.S4, V0.S4
+	VFMLA V5.S4, V5.S4, V1.S4
+	VFMLA V6.S4, V6.S4, V2.S4
+	VFMLA V7.S4, V7.S4, V3.S4
+	ADD R2, R5, R16
+	FLDPQ 192(R16), (F4, F5)
+	FLDPQ 224(R16), (F6, F7)
+	VFMLA V4.S4, V4.S4, V0.S4
+	VFMLA V5.S4, V5.S4, V1.S4
+	VFMLA V6.S4, V6.S4, V2.S4
+	VFMLA V7.S4, V7.S4, V3.S4
+	ADD $256, R2
+	CMP R6, R2
+	BLT bulk6
+rest5:
+	CMP R1, R2
+	BGE tail3
+	PCALIGN $16
+columns7:
+	ADD R2, R5, R16
+	FLDPQ 0(R16), (F4, F5)
+	FLDPQ 32(R16), (F6, F7)
+	VFMLA V4.S4, V4.S4, V0.S4
+	VFMLA V5.S4, V5.S4, V1.S4
+	VFMLA V6.S4, V6.S4, V2.S4
+	VFMLA V7.S4, V7.S4, V3.S4
+	ADD $64, R2
+	CMP R1, R2
+	BLT columns7
+tail3:
+	CMP R0, R2
+	BGE done4
+	VMOVI $0, V8.B16
+	ADD R2, R5, R16
+	AND $48, R0, R17
+	ADD R16, R17
+	TBZ $3, R0, one8
+	VLD1.P 8(R17), V8.D[0]
+	TBZ $2, R0, last9
+	VLD1 (R17), V8.S[2]
+	B last9
+one8:
+	TBZ $2, R0, last9
+	VLD1 (R17), V8.S[0]
+last9:
+	VMOVI $0, V5.B16
+	VMOVI $0, V6.B16
+	VMOVI $0, V7.B16
+	TBZ $5, R0, low10
+	TBZ $4, R0, two11
+	FLDPQ (R16), (F4, F5)
+	FMOVQ 32(R16), F6
+	VMOV V8.B16, V7.B16
+	B parts13
+two11:
+	FLDPQ (R16), (F4, F5)
+	VMOV V8.B16, V6.B16
+	B parts13
+low10:
+	TBZ $4, R0, none12
+	FMOVQ (R16), F4
+	VMOV V8.B16, V5.B16
+	B parts13
+none12:
+	VMOV V8.B16, V4.B16
+parts13:
+	VFMLA V4.S4, V4.S4, V0.S4
+	VFMLA V5.S4, V5.S4, V1.S4
+	VFMLA V6.S4, V6.S4, V2.S4
+	VFMLA V7.S4, V7.S4, V3.S4
+done4:
+	WORD $0x4e22d408 // FADD V8.4S, V0.4S, V2.4S
+	WORD $0x4e23d429 // FADD V9.4S, V1.4S, V3.4S
+	WORD $0x4e29d508 // FADD V8.4S, V8.4S, V9.4S
+	VEXT $8, V8.B16, V8.B16, V9.B16
+	WORD $0x4e29d508 // FADD V8.4S, V8.4S, V9.4S
+	WORD $0x6e28d508 // FADDP V8.4S, V8.4S, V8.4S
+	FMOVS F8, 0(R4)
+	ADD $4, R4
+	MOVD xRow+32(FP), R16
+	ADD R16, R5
+	ADD $-1, R3
+	CBNZ R3, row1
+end2:
+	RET
+
 // func colSumNEON(rows, cols int, dst *float32, x *float32, xRow int)
 // dst[j] += sum of x[i,j] over i
 //

@@ -102,11 +102,20 @@ func (t *Table) RowSumSquares(dst []float32, x Matrix) error {
 	if err := beginRowSum("RowSumSquares", dst, x); err != nil {
 		return err
 	}
-	for i := range dst {
-		if v := t.level; v == nil {
+	switch v := t.level; {
+	case v == nil:
+		for i := range dst {
 			dst[i] = sumOfSquaresGeneric(x.Row(i))
-		} else {
+		}
+	case x.Cols == 0:
+		clear(dst)
+	case x.Cols > rowCall:
+		for i := range dst {
 			dst[i] = v.sumOfSquares(x.Row(i))
+		}
+	default:
+		for i, rows := range x.blocks(rowCall) {
+			v.rowSumSquares(rows, x.Cols, &dst[i], x.row(i), 4*x.Stride)
 		}
 	}
 	return nil

@@ -25,6 +25,7 @@ var functionsAVX2 = functions{
 	activateGrad:              [4]func(rows, cols int, dx *float32, dxRow int, dy *float32, dyRow int, y *float32, yRow int, add int){linearGradAVX2, reluGradAVX2, sigmoidGradAVX2, tanhGradAVX2},
 	activateGradBias:          [4]func(rows, cols int, dx *float32, dxRow int, dy *float32, dyRow int, y *float32, yRow int, add int, dbias *float32){linearGradBiasAVX2, reluGradBiasAVX2, sigmoidGradBiasAVX2, tanhGradBiasAVX2},
 	rowSum:                    rowSumAVX2,
+	rowSumSquares:             rowSumSquaresAVX2,
 	colSum:                    colSumAVX2,
 	softmax:                   softmaxAVX2,
 	logSoftmax:                logSoftmaxAVX2,
@@ -76,6 +77,7 @@ var functionsAVX512 = functions{
 	activateGrad:              [4]func(rows, cols int, dx *float32, dxRow int, dy *float32, dyRow int, y *float32, yRow int, add int){linearGradAVX512, reluGradAVX512, sigmoidGradAVX512, tanhGradAVX512},
 	activateGradBias:          [4]func(rows, cols int, dx *float32, dxRow int, dy *float32, dyRow int, y *float32, yRow int, add int, dbias *float32){linearGradBiasAVX512, reluGradBiasAVX512, sigmoidGradBiasAVX512, tanhGradBiasAVX512},
 	rowSum:                    rowSumAVX512,
+	rowSumSquares:             rowSumSquaresAVX512,
 	colSum:                    colSumAVX512,
 	softmax:                   softmaxAVX512,
 	logSoftmax:                logSoftmaxAVX512,
@@ -289,6 +291,11 @@ func tanhGradBiasAVX2(rows, cols int, dx *float32, dxRow int, dy *float32, dyRow
 //
 //go:noescape
 func rowSumAVX2(rows, cols int, dst *float32, x *float32, xRow int)
+
+// rowSumSquaresAVX2: dst[i] = sum of x[i,j]² over j, in 16 lanes, each a chain of fma
+//
+//go:noescape
+func rowSumSquaresAVX2(rows, cols int, dst *float32, x *float32, xRow int)
 
 // colSumAVX2: dst[j] += sum of x[i,j] over i
 //
@@ -616,6 +623,11 @@ func tanhGradBiasAVX512(rows, cols int, dx *float32, dxRow int, dy *float32, dyR
 //
 //go:noescape
 func rowSumAVX512(rows, cols int, dst *float32, x *float32, xRow int)
+
+// rowSumSquaresAVX512: dst[i] = sum of x[i,j]² over j, in 16 lanes, each a chain of fma
+//
+//go:noescape
+func rowSumSquaresAVX512(rows, cols int, dst *float32, x *float32, xRow int)
 
 // colSumAVX512: dst[j] += sum of x[i,j] over i
 //

@@ -25,6 +25,7 @@ var functionsNEON = functions{
 	activateGrad:              [4]func(rows, cols int, dx *float32, dxRow int, dy *float32, dyRow int, y *float32, yRow int, add int){linearGradNEON, reluGradNEON, sigmoidGradNEON, tanhGradNEON},
 	activateGradBias:          [4]func(rows, cols int, dx *float32, dxRow int, dy *float32, dyRow int, y *float32, yRow int, add int, dbias *float32){linearGradBiasNEON, reluGradBiasNEON, sigmoidGradBiasNEON, tanhGradBiasNEON},
 	rowSum:                    rowSumNEON,
+	rowSumSquares:             rowSumSquaresNEON,
 	colSum:                    colSumNEON,
 	softmax:                   softmaxNEON,
 	logSoftmax:                logSoftmaxNEON,
@@ -220,6 +221,11 @@ func tanhGradBiasNEON(rows, cols int, dx *float32, dxRow int, dy *float32, dyRow
 //
 //go:noescape
 func rowSumNEON(rows, cols int, dst *float32, x *float32, xRow int)
+
+// rowSumSquaresNEON: dst[i] = sum of x[i,j]² over j, in 16 lanes, each a chain of fma
+//
+//go:noescape
+func rowSumSquaresNEON(rows, cols int, dst *float32, x *float32, xRow int)
 
 // colSumNEON: dst[j] += sum of x[i,j] over i
 //

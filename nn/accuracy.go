@@ -1,5 +1,7 @@
 package nn
 
+import "github.com/espalier-ml/espalier/kernels"
+
 type accuracy struct{}
 
 func init() { Register("accuracy", accuracy{}) }
@@ -16,25 +18,28 @@ func (accuracy) Start(out Output) (Meter, error) {
 	if out.Logits {
 		threshold = 0 // where the sigmoid is 0.5
 	}
-	return &rowMeter{of: func(p []float32, y Target, row int) float64 {
-		var right bool
-		switch {
-		case y.Labels != nil:
-			right = isArgmax(p, int(y.Labels[row]))
-		case len(p) == 1:
-			class := float32(0)
-			if p[0] > threshold {
-				class = 1
+	return &rowMeter{of: func(values []float64, out kernels.Matrix, y Target) {
+		for i := range values {
+			if values[i] = 0; isRight(out.Row(i), y, i, threshold) {
+				values[i] = 1
 			}
-			right = class == y.Values.Row(row)[0]
-		default:
-			right = isArgmax(p, argmax(y.Values.Row(row)))
 		}
-		if right {
-			return 1
-		}
-		return 0
 	}}, nil
+}
+
+// isRight reports whether the output p of a row says what its target is.
+func isRight(p []float32, y Target, row int, threshold float32) bool {
+	switch {
+	case y.Labels != nil:
+		return isArgmax(p, int(y.Labels[row]))
+	case len(p) == 1:
+		class := float32(0)
+		if p[0] > threshold {
+			class = 1
+		}
+		return class == y.Values.Row(row)[0]
+	}
+	return isArgmax(p, argmax(y.Values.Row(row)))
 }
 
 // isArgmax reports whether v has its first maximum at i. It mostly ends at the first value that says no.

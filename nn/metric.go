@@ -26,27 +26,33 @@ type Meter interface {
 // A rowMeter is the mean of what each row has by itself. Products are rounded before they are added, so that machines with
 // fused multiply-add measure the same numbers.
 type rowMeter struct {
-	of         func(out []float32, y Target, row int) float64
+	of         func(values []float64, out kernels.Matrix, y Target) // fills in the value of each row
+	values     []float64
 	sum, count float64
 }
 
 func (m *rowMeter) Add(out kernels.Matrix, y Target, rows []float32) {
-	sum := 0.0
-	for i := range out.Rows {
-		if rows != nil && rows[i] == 0 {
+	if cap(m.values) < out.Rows {
+		m.values = make([]float64, out.Rows)
+	}
+	values, sum := m.values[:out.Rows], 0.0
+	m.of(values, out, y)
+	if rows == nil {
+		for _, v := range values {
+			sum += v
+		}
+		m.sum += sum
+		m.count += float64(out.Rows)
+		return
+	}
+	for i, v := range values {
+		if rows[i] == 0 {
 			continue // counts nothing, whatever the row has
 		}
-		v := m.of(out.Row(i), y, i)
-		if rows != nil {
-			v = float64(v * float64(rows[i]))
-			m.count += float64(rows[i])
-		}
-		sum += v
+		sum += float64(v * float64(rows[i]))
+		m.count += float64(rows[i])
 	}
 	m.sum += sum
-	if rows == nil {
-		m.count += float64(out.Rows)
-	}
 }
 
 func (m *rowMeter) Value() float64 { return m.sum / m.count }

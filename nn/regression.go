@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 
+	"github.com/espalier-ml/espalier/kernels"
 	"github.com/espalier-ml/espalier/ops"
 )
 
@@ -41,18 +42,21 @@ func (r regression) Start(out Output) (Meter, error) {
 	if out.Targets == Classes {
 		return nil, errors.New("needs targets that are Floats, those of the output's loss are Labels")
 	}
-	of := math.Abs
-	if r == meanSquared {
-		of = func(d float64) float64 { return d * d }
-	}
-	return &rowMeter{of: func(p []float32, y Target, row int) float64 { return meanOf(of, p, y.Values.Row(row)) }}, nil
+	return &rowMeter{of: r.values}, nil
 }
 
-// meanOf returns the mean of a function of the differences.
-func meanOf(of func(float64) float64, p, t []float32) float64 {
-	sum := 0.0
-	for j, v := range p {
-		sum += of(float64(v) - float64(t[j]))
+// values fills in the mean of each row.
+func (r regression) values(values []float64, out kernels.Matrix, y Target) {
+	for i := range values {
+		sum, t := 0.0, y.Values.Row(i)
+		for j, p := range out.Row(i) {
+			d := float64(p) - float64(t[j])
+			if r == meanSquared {
+				sum += float64(d * d)
+			} else {
+				sum += math.Abs(d)
+			}
+		}
+		values[i] = sum / float64(out.Cols)
 	}
-	return sum / float64(len(p))
 }
