@@ -24,6 +24,7 @@ var registry = struct {
 type class struct {
 	name     string
 	defaults reflect.Value
+	usual    func() ([]field, error) // the fields of defaults
 }
 
 // vocabularies are the interfaces, with the word for their classes in errors.
@@ -51,7 +52,7 @@ var vocabularies = map[reflect.Type]string{
 // way to name a function, is for a type without a configuration. Register panics if the name is taken, or if the type
 // belongs to none of these vocabularies: both are mistakes in the program.
 func Register[T any](name string, defaults T) {
-	c := class{name, reflect.ValueOf(defaults)}
+	c := class{name, reflect.ValueOf(defaults), sync.OnceValues(func() ([]field, error) { return encodeFields(defaults) })}
 	t := reflect.TypeFor[T]()
 	registry.Lock()
 	defer registry.Unlock()
@@ -165,7 +166,7 @@ func encodeConfig(v any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	usual, err := encodeFields(c.defaults.Interface())
+	usual, err := c.usual()
 	if err != nil {
 		return nil, err
 	}
