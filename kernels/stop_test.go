@@ -99,7 +99,9 @@ func TestProductStopsAtOnce(t *testing.T) {
 	y, x, w := kernels.NewMatrix(2, cols), kernels.NewMatrix(2, depth), kernels.NewMatrix(depth, cols)
 	row := y.Row(0)
 	begun := func() int { // columns
-		return sort.Search(cols, func(j int) bool { return atomic.LoadUint32((*uint32)(unsafe.Pointer(&row[j]))) == math.Float32bits(canary) })
+		return sort.Search(cols, func(j int) bool {
+			return atomic.LoadUint32((*uint32)(unsafe.Pointer(&row[j]))) == math.Float32bits(canary)
+		})
 	}
 	for _, table := range kernels.Tables()[1:] {
 		t.Run("isa="+table.ISA.String(), func(t *testing.T) {
