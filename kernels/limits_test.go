@@ -2,6 +2,7 @@ package kernels_test
 
 import (
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -279,4 +280,12 @@ func TestLongMeans(t *testing.T) {
 			k.requireContract(t, table, []kernels.Matrix{newRand(1).matrix(2, cols, 0), newRand(2).matrix(2, cols, 0)})
 		}
 	})
+}
+
+// A view whose last row would begin where the address is a number no more is none, also where the rest of it looks small.
+func TestViewBeyondAllAddresses(t *testing.T) {
+	const half = strconv.IntSize / 2
+	m := kernels.Matrix{Data: make([]float32, 10), Rows: 1<<(half+1) + 1, Cols: 1, Stride: 1 << (half - 1)}
+	require.False(t, m.Valid())
+	require.ErrorIs(t, kernels.Default().Fill(m, 1), kernels.ErrShape)
 }

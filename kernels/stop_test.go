@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"runtime"
+	"sort"
 	"sync/atomic"
 	"testing"
 	"unsafe"
@@ -86,3 +87,44 @@ func TestWorldStopsWithinKernels(t *testing.T) {
 
 // first returns the bits of the first element.
 func first(m kernels.Matrix) *uint32 { return (*uint32)(unsafe.Pointer(&m.Data[0])) }
+
+// The world stops after a call or two of a product, as often as the machine has time for both. Without a place to stop
+// between two calls it would have to ask again and again, until it finds one by chance.
+func TestProductStopsAtOnce(t *testing.T) {
+	if os.Getenv("ESPALIER_EMULATOR") != "" {
+		t.Skip("signals of the runtime do not arrive as they do on a machine")
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
+	const cols, depth, soon, often, tries = 1 << 20, 16, 1 << 14, 6, 100
+	y, x, w := kernels.NewMatrix(2, cols), kernels.NewMatrix(2, depth), kernels.NewMatrix(depth, cols)
+	row := y.Row(0)
+	begun := func() int { // columns
+		return sort.Search(cols, func(j int) bool {
+			return atomic.LoadUint32((*uint32)(unsafe.Pointer(&row[j]))) == math.Float32bits(canary)
+		})
+	}
+	for _, table := range kernels.Tables()[1:] {
+		t.Run("isa="+table.ISA.String(), func(t *testing.T) {
+			stopped := 0
+			for range tries {
+				fill(row, canary)
+				done := make(chan error)
+				go func() { done <- table.Gemm(nil, y, x, w, kernels.Epilogue{}) }()
+				for begun() == 0 {
+					runtime.Gosched()
+				}
+				before := begun()
+				var stats runtime.MemStats
+				runtime.ReadMemStats(&stats)
+				if after := begun(); after < cols && after-before < soon {
+					stopped++
+				}
+				require.NoError(t, <-done)
+				if stopped == often {
+					return
+				}
+			}
+			t.Errorf("the world stopped soon %d times in %d products", stopped, tries)
+		})
+	}
+}
