@@ -122,3 +122,17 @@ func TestCallsAskForTheSameShapes(t *testing.T) {
 	shape = Shape{3, 2}
 	require.EqualError(t, l.On(x).err, "a is (2, 3), this call asks for (3, 2)")
 }
+
+// halving gives twice the rows that it should.
+type halving struct{ built }
+
+func (*halving) Forward(c *Call) *ops.Tensor { return c.Reshape(c.In(0), 2*c.In(0).Rows, 1) }
+
+func TestForwardKeepsTheRows(t *testing.T) {
+	x := Input("x", 2)
+	k := &halving{built{func(_ *Builder, _ []Shape) Shape { return Shape{1} }}}
+	m, err := NewModel([]*Node{x}, []*Node{(&Layer{kind: k, name: "half"}).On(x)})
+	require.NoError(t, err)
+	_, err = m.Predict(Arrays{"x": Floats{1, 2, 3, 4, 5, 6}})
+	require.ErrorContains(t, err, "Forward returned 6 rows of 1, must be 3 rows of 1")
+}
