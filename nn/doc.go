@@ -13,6 +13,9 @@
 // all arrive together at [NewModel], each with its layer's name. Outputs, losses, metrics, data and weights are matched
 // by name; a wrong name is an error that lists the valid ones.
 //
+// What the package does not have, a program adds: a type that implements [Kind], [ActivationFunction], [Initializer], [Loss],
+// [Metric], [Optimizer] or [Schedule] and is registered with [Register] trains, saves, loads and serves like those here.
+//
 // Formulas, names and logs are those of Keras 3: losses are means over the batch, logged losses of single outputs are
 // not scaled by their loss weight, logs of an epoch are means over its samples, layers are named dense, dense_1, ... in
 // the order of their creation.
