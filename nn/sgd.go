@@ -33,7 +33,7 @@ func (o *SGDOptimizer) Sparse() bool { return o.Momentum == 0 }
 // Check reports numbers out of range.
 func (o *SGDOptimizer) Check() error {
 	if o.Nesterov && o.Momentum == 0 {
-		return errors.New("Nesterov needs Momentum")
+		return errors.New("nesterov needs a momentum")
 	}
 	return checkDecay32("momentum", o.Momentum)
 }
