@@ -31,18 +31,22 @@ func (r *Recorder) Concatenate(x ...*ops.Tensor) *ops.Tensor {
 	if !r.accept("copy", x...) {
 		return &dead
 	}
-	cols := 0
+	cols := int64(0) // of many operands more than an int may have
 	for _, t := range x {
 		if t.Rows != x[0].Rows {
 			r.fail(fmt.Errorf("concatenate: operands have %d and %d rows: %w", x[0].Rows, t.Rows, kernels.ErrShape))
 		}
-		cols += t.Cols
+		cols += int64(t.Cols)
 	}
-	if len(x) == 0 {
+	switch {
+	case len(x) == 0:
 		r.fail(errors.New("concatenate: there is no operand"))
 		return &dead
+	case cols > MaxElements:
+		r.fail(fmt.Errorf("copy: a result of %dx%d has more than %d elements: %w", x[0].Rows, cols, MaxElements, kernels.ErrShape))
+		return &dead
 	}
-	return r.record(operation{name: "copy", kind: joining, run: joinColumns}, x[0].Rows, cols, x...)
+	return r.record(operation{name: "copy", kind: joining, run: joinColumns}, x[0].Rows, int(cols), x...)
 }
 
 // joinColumns joins constants; a step copies only what does not lie in its place yet.
