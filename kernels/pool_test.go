@@ -54,6 +54,27 @@ func TestPoolDo(t *testing.T) {
 	}
 }
 
+// A pool has as many workers as it says: so many parts are under way at the same time.
+func TestPoolHasItsWorkers(t *testing.T) {
+	for workers := 2; workers <= 4; workers++ {
+		pool := NewPool(workers)
+		defer pool.Close()
+		var begun, late atomic.Int32
+		all := make(chan struct{})
+		pool.Do(workers, func(int) {
+			if int(begun.Add(1)) == workers {
+				close(all)
+			}
+			select {
+			case <-all:
+			case <-time.After(20 * time.Second):
+				late.Add(1)
+			}
+		})
+		require.Zero(t, late.Load(), "%d workers", workers)
+	}
+}
+
 func TestPoolClose(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for range 10 {

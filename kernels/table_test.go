@@ -22,6 +22,8 @@ func TestChoose(t *testing.T) {
 		{"forced", "generic", []*Table{generic, avx2}, generic, ""},
 		{"unknown", "sse9", []*Table{generic}, nil,
 			`kernels: ESPALIER_ISA="sse9" is not valid here: use generic`},
+		{"part of a name", "gener", []*Table{generic}, nil,
+			`kernels: ESPALIER_ISA="gener" is not valid here: use generic`},
 		{"missing", "neon", []*Table{generic, avx2}, nil,
 			`kernels: ESPALIER_ISA="neon" is not valid here: use generic or avx2`},
 	}
