@@ -20,26 +20,24 @@ func (accuracy) Start(out Output) (Meter, error) {
 	}
 	return &rowMeter{of: func(values []float64, out kernels.Matrix, y Target) {
 		for i := range values {
-			if values[i] = 0; isRight(out.Row(i), y, i, threshold) {
+			p, right := out.Row(i), false
+			switch {
+			case y.Labels != nil:
+				right = isArgmax(p, int(y.Labels[i]))
+			case len(p) == 1:
+				class := float32(0)
+				if p[0] > threshold {
+					class = 1
+				}
+				right = class == y.Values.Row(i)[0]
+			default:
+				right = isArgmax(p, argmax(y.Values.Row(i)))
+			}
+			if values[i] = 0; right {
 				values[i] = 1
 			}
 		}
 	}}, nil
-}
-
-// isRight reports whether the output p of a row says what its target is.
-func isRight(p []float32, y Target, row int, threshold float32) bool {
-	switch {
-	case y.Labels != nil:
-		return isArgmax(p, int(y.Labels[row]))
-	case len(p) == 1:
-		class := float32(0)
-		if p[0] > threshold {
-			class = 1
-		}
-		return class == y.Values.Row(row)[0]
-	}
-	return isArgmax(p, argmax(y.Values.Row(row)))
 }
 
 // isArgmax reports whether v has its first maximum at i. It mostly ends at the first value that says no.
