@@ -118,7 +118,12 @@ func (p *profile) write(w io.Writer) error {
 			line(l.describe(), forward, backward)
 		}
 	}
-	line("losses and metrics", p.times[inLosses], p.backward[len(p.model.nodes)])
+	// The losses begin the walk backward, so they have what is outside its operations too.
+	walk := p.times[inBackward]
+	for _, d := range p.backward[:len(p.model.nodes)] {
+		walk -= d
+	}
+	line("losses and metrics", p.times[inLosses], walk)
 	line("update", p.times[inUpdate], 0)
 	line("data", p.times[inData], 0)
 	line("callbacks", p.times[inCallbacks], 0)

@@ -28,7 +28,7 @@ func TestProfile(t *testing.T) {
 		require.NoError(t, err)
 		total += value
 	}
-	require.InDelta(t, 100, total, 10) // the sum of Backward's parts lies a little below the whole, and shares are rounded
+	require.InDelta(t, 100, total, 0.05*float64(len(m.Layers())+4)) // each share is rounded
 	require.Nil(t, m.trainer.profile)
 
 	full := errors.New("disk full")
