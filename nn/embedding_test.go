@@ -201,6 +201,7 @@ func TestSeveralEmbeddingsOfAnInput(t *testing.T) {
 		_, err = m.Predict(Arrays{"x": Labels{2}})
 		require.NoError(t, err)
 		_, err = m.Predict(Arrays{"x": Labels{3}})
+		require.ErrorContains(t, err, `input "x": layer "e`)
 		require.ErrorContains(t, err, "_3")
 	}
 }
