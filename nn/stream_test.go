@@ -93,3 +93,19 @@ func TestPrefetchEnds(t *testing.T) {
 		})
 	}
 }
+
+// Once nobody reads a prefetched stream it is told so: it does not run to its end, which it may not have.
+func TestPrefetchStops(t *testing.T) {
+	asked := 0
+	stream := Stream(func() iter.Seq2[Data, error] {
+		return func(yield func(Data, error) bool) {
+			for asked = 1; asked < 1000 && yield(Data{}, nil); {
+				asked++
+			}
+		}
+	})
+	for range stream.Prefetch()() {
+		break
+	}
+	require.LessOrEqual(t, asked, 3)
+}
