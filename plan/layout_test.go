@@ -59,6 +59,8 @@ func TestGaps(t *testing.T) {
 	require.Equal(t, []gap{{16, 48}}, g.list)
 	g.give(gap{0, 16})
 	require.Equal(t, []gap{{0, 48}}, g.list)
+	require.EqualValues(t, 0, g.take(48))
+	require.Empty(t, g.list)
 
 	g = gaps{}
 	g.take(64 * maxGaps)
