@@ -59,7 +59,7 @@ func TestWorldStopsWithinKernels(t *testing.T) {
 		}
 		for _, table := range kernels.Tables()[1:] { // loops of Go stop anywhere
 			t.Run("isa="+table.ISA.String()+"/"+name, func(t *testing.T) {
-				for range 100 {
+				for range 1000 { // a machine with other work has not always time for both
 					clear(m)
 					clear(v)
 					for i := range y.Data[:last] {
@@ -79,7 +79,7 @@ func TestWorldStopsWithinKernels(t *testing.T) {
 						return
 					}
 				}
-				t.Error("in 100 calls the world stopped only at their ends")
+				t.Error("in 1000 calls the world stopped only at their ends")
 			})
 		}
 	}
