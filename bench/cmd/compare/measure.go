@@ -18,6 +18,7 @@ const (
 	peak = "peak" // the register-only loop of multiply-adds
 
 	sample     = 300 * time.Microsecond // what one sample lasts
+	warmUp     = 6 * time.Millisecond   // what the same call runs before it
 	perRound   = 5                      // samples of each call, and of the peak, in a round
 	roundLimit = 20 * time.Millisecond  // no further samples of a call that took as long in a round
 	settle     = 2 * time.Millisecond   // what the last library's idle threads need to fall asleep
@@ -168,10 +169,16 @@ func (e *entrant) calibrate(d time.Duration) error {
 	return nil
 }
 
-// sample warms the operands up and times the call once.
+// sample warms up and times the call once. A few milliseconds do not only bring the operands into the caches: after a call
+// into C the monitor thread of Go's runtime wakes every 20 µs until it has found nothing to do for long enough, and takes up
+// to a third of the time from a loop in Go beside it, on a machine that has two threads. A loop in C lets it sleep.
 func (e *entrant) sample() error {
-	if _, err := e.Run(1 + e.iterations/4); err != nil {
-		return err
+	for warm := time.Duration(0); warm < warmUp; {
+		d, err := e.Run(e.iterations)
+		if err != nil {
+			return err
+		}
+		warm += d
 	}
 	d, err := e.Run(e.iterations)
 	e.spent += d
