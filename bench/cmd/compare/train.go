@@ -26,7 +26,7 @@ func trainRows(rows []callRow, rounds int) (report, error) {
 			}
 			loops := map[string]infer.Call{}
 			loops[adam], loops[mover] = train.Optimizer(p)
-			if isa := levels()[0]; bench.Peak(isa, 1) > 0 {
+			if isa := bench.Levels()[0]; bench.Peak(isa, 1) > 0 {
 				loops[peak] = peakCall(isa, train.FLOPs(p.Network, p.Batch))
 			}
 			return loops
