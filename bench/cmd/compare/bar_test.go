@@ -47,6 +47,7 @@ func someResults() []scored {
 		{Lib: "onnxruntime", Way: "IoBinding", callRow: row, P50: 5},
 		{Lib: "eigen", callRow: row, P50: 3},
 		{Lib: reader, callRow: row, P50: 1},
+		{Lib: peak, callRow: row, P50: 1.6},
 		{Lib: ours, callRow: step, P50: 10},
 		{Lib: "libtorch", callRow: step, P50: 80},
 		{Lib: adam, callRow: step, P50: 1},
@@ -78,7 +79,10 @@ func TestBars(t *testing.T) {
 		{"op=infer/model=mt/ onnxruntime 2.6", 1, 1},
 		{"op=infer best 1.5", 1, 0},
 		{"op=infer best 1.6", 1, 1},
-		{"op=infer peak 0.5", 0, 0},
+		{"op=infer peak 0.8", 1, 0},
+		{"op=infer peak 0.81", 1, 1},
+		{"op=train peak 0.1", 1, 0},
+		{"op=train peak 0.11", 1, 1},
 		{"op=train/model=mt/ libtorch 8", 1, 0},
 		{"op=train best 8.1", 1, 1},
 	} {
@@ -245,6 +249,7 @@ func TestLoops(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
+		"products: 49.4 GFLOP/s, 57 % of the peak of 86.4",
 		"Adam: 52.9 MB in 2000.0 µs, 26.5 GB/s, 50 % of the 52.9 GB/s",
 		"the step without Adam: 5000.0 µs, 69.1 GFLOP/s in products, 80 % of the peak of 86.4",
 	} {
