@@ -113,11 +113,10 @@ func (t *rowTimes) add(row bench.Row, libraries []bench.Library) (peaks []float6
 		}
 	}
 	for _, e := range entrants {
-		d, err := p.Verify(e.lib, e.Call)
-		if err == nil {
-			err = e.calibrate(d)
+		if _, err := p.Verify(e.lib, e.Call); err != nil {
+			return nil, err
 		}
-		if err != nil {
+		if err := e.calibrate(); err != nil {
 			return nil, err
 		}
 	}
@@ -155,18 +154,19 @@ func rest(threads int) {
 	}
 }
 
-// calibrate chooses the iterations of a sample, after a first call took d.
-func (e *entrant) calibrate(d time.Duration) error {
-	n := 1
-	for d < sample/4 {
-		n *= 2
-		var err error
-		if d, err = e.Run(n); err != nil {
+// calibrate chooses the iterations of a sample. The time of the call that was checked says nothing: it is the first, and
+// that of the first library finds nothing in the caches, so that it would be given shorter samples than the others.
+func (e *entrant) calibrate() error {
+	for n := 1; ; n *= 2 {
+		d, err := e.Run(n)
+		if err != nil {
 			return err
 		}
+		if d >= sample/4 {
+			e.iterations = max(1, int(int64(n)*int64(sample)/int64(d)))
+			return nil
+		}
 	}
-	e.iterations = max(1, int(int64(n)*int64(sample)/int64(d)))
-	return nil
 }
 
 // sample warms up and times the call once. A few milliseconds do not only bring the operands into the caches: after a call
