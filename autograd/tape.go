@@ -15,6 +15,7 @@ type Tensor = ops.Tensor
 type variable struct {
 	Tensor
 	grad  kernels.Matrix
+	place []float32 // for grad; nil: in the arena
 	param bool // made by Param
 	needs bool // a parameter lies beneath it, so a gradient must reach it
 	has   bool // grad holds something
@@ -85,6 +86,20 @@ func (t *Tape) Const(m kernels.Matrix) *Tensor { return t.leaf("Const", m, false
 
 // Param puts m on the tape as a parameter: Backward computes its gradient, see [Tape.Grad]. The tape reads m in place.
 func (t *Tape) Param(m kernels.Matrix) *Tensor { return t.leaf("Param", m, true) }
+
+// ParamInto is [Tape.Param] with memory for the gradient, one element for each of m. It has the gradient after Backward,
+// unless that is zero but for some rows, see [Tape.GradRows], or none has arrived.
+func (t *Tape) ParamInto(m kernels.Matrix, grad []float32) *Tensor {
+	x := t.leaf("ParamInto", m, true)
+	if v := t.of(x); v != nil {
+		if len(grad) != m.Rows*m.Cols {
+			t.fail(fmt.Errorf("autograd: ParamInto: %d elements for the gradient of a %dx%d parameter: %w", len(grad), m.Rows, m.Cols, kernels.ErrShape))
+			return &t.dead
+		}
+		v.place = grad
+	}
+	return x
+}
 
 // leaf refuses a view that its data does not fill, so that operations can index what is on the tape.
 func (t *Tape) leaf(name string, m kernels.Matrix, needs bool) *Tensor {
@@ -252,7 +267,11 @@ func (t *Tape) into(x *variable) (g kernels.Matrix, accumulate bool) {
 		return x.grad, true
 	}
 	x.has = true
-	x.grad = t.matrix(x.Rows, x.Cols)
+	if x.place != nil {
+		x.grad = kernels.MatrixOf(x.place, x.Rows, x.Cols)
+	} else {
+		x.grad = t.matrix(x.Rows, x.Cols)
+	}
 	return x.grad, false
 }
 
@@ -261,6 +280,9 @@ func (t *Tape) give(x *variable, g kernels.Matrix) error {
 	if x.has {
 		x.sparse.touchAll()
 		return t.table.Add(x.grad, x.grad, g)
+	}
+	if x.place != nil {
+		return t.lend(x, g)
 	}
 	x.has, x.grad = true, g
 	return nil

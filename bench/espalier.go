@@ -14,20 +14,56 @@ func (Espalier) Name() string { return "espalier" }
 
 func (Espalier) Version() string { return "of this tree" }
 
-// Prepare returns one call.
+// Prepare returns one call, and in rows of [Auto], where that is by the tiles which Espalier chooses, one more for each level
+// that it can be held to.
 func (Espalier) Prepare(p *Problem) ([]Call, error) {
-	t, err := tableFor(p.ISA)
+	call, err := callFor(p, p.ISA)
 	if err != nil {
 		return nil, err
 	}
-	s := &kernels.Scratch{Pool: poolOf(p.Threads)}
-	call := plain(t, s, p)
-	if p.Packed {
-		if call, err = packed(t, s, p); err != nil {
+	calls := []Call{call}
+	if p.ISA != Auto {
+		return calls, nil
+	}
+	for _, level := range Levels() {
+		if call, err = callFor(p, level); err != nil {
 			return nil, err
 		}
+		call.Way += " " + level
+		calls = append(calls, call)
 	}
-	return []Call{call}, nil
+	return calls, nil
+}
+
+func callFor(p *Problem, isa string) (Call, error) {
+	t, err := tableFor(isa)
+	if err != nil {
+		return Call{}, err
+	}
+	s := &kernels.Scratch{Pool: poolOf(p.Threads)}
+	if p.Packed {
+		return packed(t, s, p)
+	}
+	return plain(t, s, p), nil
+}
+
+// Levels returns the instruction sets that Espalier has kernels for and this machine has, the best one first.
+func Levels() []string {
+	var names []string
+	for _, t := range kernels.Tables() {
+		if name := t.ISA.String(); t.ISA != kernels.Generic && name != Auto {
+			names = append([]string{name}, names...)
+		}
+	}
+	return names
+}
+
+// Level returns the ISA, or the best of this machine for [Auto].
+func Level(isa string) string {
+	if levels := Levels(); isa == Auto && len(levels) > 0 {
+		return levels[0]
+	}
+	return isa
 }
 
 // poolOf returns the workers of a process, which measures rows of one number of threads only.
@@ -49,6 +85,9 @@ func shared(rows int, f func(from, to int) error) error {
 }
 
 func tableFor(isa string) (*kernels.Table, error) {
+	if isa == Auto {
+		return kernels.Default(), nil
+	}
 	for _, t := range kernels.Tables() {
 		if t.ISA.String() == isa {
 			return t, nil

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the peers that `go run -tags peers ./cmd/compare` measures against and prints their versions: most from Debian's or
-# Ubuntu's own packages, ONNX Runtime from npm's onnxruntime-node, TensorFlow.js from npm, GoMLX as a Go module. What is no
-# package goes to .peers.
+# Ubuntu's own packages, ONNX Runtime from npm's onnxruntime-node, TensorFlow.js from npm, GoMLX, Gorgonia and gonnx as Go
+# modules. What is no package goes to .peers.
 set -euo pipefail
 
 packages=(
@@ -68,7 +68,13 @@ tfjs=4.22.0
 go build -C infer/gomlx -o ../../.peers/gomlx .
 go build -C train/gomlx -o ../../.peers/gomlx-train .
 
+# Gorgonia's vectors are written in assembly under the tag avx.
+for program in infer:gorgonia train:gorgonia-train gonnx:gonnx; do
+  CGO_ENABLED=1 go build -C gorgonia -tags avx,openblas -o ../.peers/"${program#*:}" ./"${program%:*}"
+done
+
 dpkg-query -W -f '${Package}\t${Version}\n' "${packages[@]}"
 sed -n 's/^ *"version": "\(.*\)",$/tfjs\t\1/p' .peers/tfjs/node_modules/@tensorflow/tfjs/package.json
 printf 'onnxruntime-node\t%s\n' "$(cat $ort/version)"
 go version -m .peers/gomlx | awk '$1 == "dep" && $2 == "github.com/gomlx/gomlx" { print "gomlx\t" $3 }'
+go version -m .peers/gorgonia .peers/gonnx | awk '$1 == "dep" && $2 ~ /\/(gorgonia|gonnx)$/ { print $2 "\t" $3 }'

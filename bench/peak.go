@@ -7,9 +7,9 @@ import (
 )
 
 // Peak runs multiply-adds on registers for about 0.3 ms on each thread and returns the GFLOP/s that they reach together:
-// what no product can exceed. It returns 0 for an ISA that has no such loop here.
+// what no product can exceed. It returns 0 for an ISA that has no such loop here. That of [Auto] is the best level's.
 func Peak(isa string, threads int) float64 {
-	loop, flops := fmaLoop(isa)
+	loop, flops := fmaLoop(Level(isa))
 	if loop == nil {
 		return 0
 	}

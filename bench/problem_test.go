@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/espalier-ml/espalier/kernels"
@@ -25,6 +26,36 @@ func TestCheckFinds(t *testing.T) {
 			if p.Check() == nil {
 				t.Errorf("%s: a wrong element passes", op)
 			}
+		}
+	}
+}
+
+// TestAuto demands a call by the tiles that Espalier chooses and one for each level, of which each is right.
+func TestAuto(t *testing.T) {
+	for _, packed := range []bool{false, true} {
+		p := NewProblem(Row{Op: Dense, ISA: Auto, Threads: 1, M: 9, K: 40, N: 21, Packed: packed})
+		calls, err := Espalier{}.Prepare(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ways []string
+		for _, c := range calls {
+			ways = append(ways, c.Way)
+			if _, err := p.Verify("espalier", c); err != nil {
+				t.Error(err)
+			}
+		}
+		want := []string{ways[0]}
+		for _, level := range Levels() {
+			want = append(want, ways[0]+" "+level)
+		}
+		if !slices.Equal(ways, want) {
+			t.Errorf("ways are %q, want %q", ways, want)
+		}
+	}
+	for _, r := range Rows(Auto, 1) {
+		if r.FLOPs() == 0 {
+			t.Errorf("%v is no product", r)
 		}
 	}
 }

@@ -14,10 +14,13 @@ const (
 	CrossEntropy Op = "crossentropy" // loss of each row and gradient of such logits with labels, forward and backward
 )
 
+// Auto as the ISA of a row lets each library choose for itself.
+const Auto = "auto"
+
 // Row is one line of the comparison: what is computed, and under which limits.
 type Row struct {
 	Op      Op     `json:"op"`
-	ISA     string `json:"isa"` // the widest instructions that a library may use
+	ISA     string `json:"isa"` // the widest instructions that a library may use, or Auto
 	Threads int    `json:"threads"`
 	M       int    `json:"m"`
 	K       int    `json:"k"`
@@ -33,8 +36,8 @@ func (r Row) String() string {
 // FLOPs counts the multiplications and additions of the row's product; it is 0 if the row is no product.
 func (r Row) FLOPs() float64 { return 2 * float64(r.M) * float64(r.K) * float64(r.N) }
 
-// Rows returns every row for one ISA and number of threads. Packed rows exist where weights stay the same from call to
-// call: the gradients belong to training, where they change with every step.
+// Rows returns every row for one ISA and number of threads; with [Auto] only products, whose tiles are chosen. Packed rows
+// exist where weights stay the same from call to call: the gradients belong to training, where they change with every step.
 func Rows(isa string, threads int) []Row {
 	var rows []Row
 	seen := map[Row]bool{}
@@ -59,9 +62,16 @@ func Rows(isa string, threads int) []Row {
 	for _, n := range []int{64, 128, 256, 512, 1024, 2048} {
 		add(Forward, n, n, n, false, true)
 	}
+	// What GoMLX publishes for its backends.
+	for _, s := range [][3]int{{25, 69, 4}, {49, 69, 4}, {128, 69, 4}, {192, 384, 192}} {
+		add(Forward, s[0], s[1], s[2], false, true)
+	}
 	products(InputGrad, false)
 	products(WeightGrad, false)
 	products(Dense, false, true)
+	if isa == Auto {
+		return rows
+	}
 	for _, op := range []Op{Softmax, CrossEntropy} {
 		for _, s := range [][2]int{{32, 10}, {256, 10}, {256, 1000}, {64, 32000}} {
 			add(op, s[0], 0, s[1], false)

@@ -29,7 +29,7 @@ func (m amd64) widths(rows int) []int {
 	case rows > main:
 		return nil
 	case rows == 1:
-		return []int{8, 2}
+		return []int{8, 4, 2}
 	case 4*rows+min(rows, 4)+1 <= m.regs:
 		return []int{4, 2}
 	}

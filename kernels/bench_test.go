@@ -96,3 +96,35 @@ func benchmarkRows(b *testing.B, t *kernels.Table, rows, cols int) {
 		})
 	}
 }
+
+// A small layer by each of its calls: next to the checks and the way to the tile there is little to compute.
+func BenchmarkCall(b *testing.B) {
+	for _, sh := range []struct{ m, k, n int }{{1, 10, 5}, {1, 5, 32}, {1, 32, 16}, {4, 64, 10}} {
+		for _, t := range kernels.Tables()[1:] {
+			r := newRand(1)
+			x, w, y, bias := r.matrix(sh.m, sh.k, 0), r.matrix(sh.k, sh.n, 0), r.matrix(sh.m, sh.n, 0), r.floats(sh.n)
+			var s kernels.Scratch
+			var packed kernels.PackedB
+			var bound kernels.BoundDense
+			if err := t.Pack(&packed, w, bias); err != nil {
+				b.Fatal(err)
+			}
+			if err := t.Bind(&bound, y, x, &packed, kernels.ReLU); err != nil {
+				b.Fatal(err)
+			}
+			run := func(call string, f func() error) {
+				b.Run(fmt.Sprintf("call=%s/isa=%s/m=%d/k=%d/n=%d", call, t.ISA, sh.m, sh.k, sh.n), func(b *testing.B) {
+					b.ReportAllocs()
+					for b.Loop() {
+						if err := f(); err != nil {
+							b.Fatal(err)
+						}
+					}
+				})
+			}
+			run("Gemm", func() error { return t.Gemm(&s, y, x, w, kernels.Epilogue{Bias: bias, Act: kernels.ReLU}) })
+			run("Dense", func() error { return t.Dense(&s, y, x, &packed, kernels.ReLU) })
+			run("Run", func() error { return bound.Run(&s, sh.m) })
+		}
+	}
+}

@@ -42,10 +42,16 @@ func (t *Table) Gemm(s *Scratch, c, a, b Matrix, e Epilogue) error {
 		case c.Rows != a.Rows || c.Cols != b.Cols:
 			return shapeError(kernel, "c is %dx%d, a·b is %dx%d", c.Rows, c.Cols, a.Rows, b.Cols)
 		}
-		return e.check(kernel, operand{"c", c})
+		if err := e.check(kernel, operand{"c", c}); err != nil {
+			return err
+		}
 	}
 	raceProduct(c, a, b, e.Bias)
-	t.product(s, &c, &a, a.Stride, 1, &b, &e)
+	if t.level == nil {
+		gemmGeneric(c, a.Data, a.Stride, 1, b, e)
+	} else {
+		t.level.gemm(s, &c, unsafe.SliceData(a.Data), a.Stride, 1, &b, &e)
+	}
 	return nil
 }
 
@@ -67,7 +73,9 @@ func (t *Table) GemmNT(s *Scratch, c, a, b Matrix, e Epilogue) error {
 		case c.Rows != a.Rows || c.Cols != b.Rows:
 			return shapeError(kernel, "c is %dx%d, a·bᵀ is %dx%d", c.Rows, c.Cols, a.Rows, b.Rows)
 		}
-		return e.check(kernel, operand{"c", c})
+		if err := e.check(kernel, operand{"c", c}); err != nil {
+			return err
+		}
 	}
 	raceProduct(c, a, b, e.Bias)
 	if s == nil {
@@ -99,26 +107,23 @@ func (t *Table) GemmTN(s *Scratch, c, a, b Matrix, e Epilogue) error {
 		case c.Rows != a.Cols || c.Cols != b.Cols:
 			return shapeError(kernel, "c is %dx%d, aᵀ·b is %dx%d", c.Rows, c.Cols, a.Cols, b.Cols)
 		}
-		return e.check(kernel, operand{"c", c})
+		if err := e.check(kernel, operand{"c", c}); err != nil {
+			return err
+		}
 	}
 	raceProduct(c, a, b, e.Bias)
-	t.product(s, &c, &a, 1, a.Stride, &b, &e)
+	if t.level == nil {
+		gemmGeneric(c, a.Data, 1, a.Stride, b, e)
+	} else {
+		t.level.gemm(s, &c, unsafe.SliceData(a.Data), 1, a.Stride, &b, &e)
+	}
 	return nil
 }
 
-// product computes C = act(A·B + bias) with element (i, p) of A at a.Data[i*aRow+p*aCol].
-func (t *Table) product(s *Scratch, c, a *Matrix, aRow, aCol int, b *Matrix, e *Epilogue) {
-	if t.level == nil {
-		gemmGeneric(*c, a.Data, aRow, aCol, *b, *e)
-	} else {
-		t.level.gemm(s, c, unsafe.SliceData(a.Data), aRow, aCol, b, e)
-	}
-}
-
-// fits reports whether the operands make a product of m rows and n columns. It is the quick way through the checks, which
-// find the words for an error.
+// fits reports whether the operands make a product of m rows and n columns, as far as that is quick to see: what it leaves
+// out goes through the checks that find the words for an error.
 func fits(c, a, b *Matrix, e *Epilogue, m, k, kOfB, n int) bool {
-	return c.Rows == m && c.Cols == n && k == kOfB && c.Valid() && a.Valid() && b.Valid() && e.Act <= Tanh &&
+	return c.Rows == m && c.Cols == n && k == kOfB && c.plain() && a.plain() && b.plain() && e.Act <= Tanh &&
 		(e.Bias == nil || len(e.Bias) == n && !e.Accumulate) && !(e.Accumulate && e.Act != Linear)
 }
 

@@ -135,6 +135,11 @@ func (m *Matrix) Valid() bool {
 	return high == 0 && len(m.Data) >= m.Cols && low <= uint64(len(m.Data)-m.Cols)
 }
 
+// plain reports whether m is valid, as far as that is quick to see.
+func (m *Matrix) plain() bool {
+	return uint64(m.Rows|m.Cols|m.Stride) < 1<<31 && m.Stride >= m.Cols && int64(m.Rows-1)*int64(m.Stride) <= int64(len(m.Data)-m.Cols)
+}
+
 // check reports a view whose dimensions, stride and data do not hold together.
 func (o operand) check(kernel string) error {
 	switch {

@@ -44,7 +44,20 @@ const (
 	inPlace   = 1 << 15 // floats of an operand that are read where they lie
 )
 
-// A product is C = act(A·B + bias), or C += A·B: one call for all of it, which larger ones are cut from.
+// begin sets where the sums of a product begin and what bounds them.
+func (t *tileCall) begin(bias []float32, act Activation, accumulate bool) {
+	t.init, t.floor = unsafe.SliceData(bias), minusInf32
+	if accumulate {
+		t.init, t.initRow = t.c, t.cRow
+	}
+	if act == ReLU {
+		t.floor = 0
+	}
+}
+
+var minusInf32 = float32(math.Inf(-1))
+
+// A product is C = act(A·B + bias), or C += A·B: more than one call of a tile.
 type product struct {
 	tileCall // blocks is not set, and n is all columns
 	rows     int
@@ -52,33 +65,26 @@ type product struct {
 	copyB    bool // into panels first
 }
 
-var minusInf32 = float32(math.Inf(-1))
-
-// begin sets where the sums begin and what bounds them.
-func (p *product) begin(bias []float32, act Activation, accumulate bool) {
-	p.init, p.floor = unsafe.SliceData(bias), minusInf32
-	if accumulate {
-		p.init, p.initRow = p.c, p.cRow
-	}
-	if act == ReLU {
-		p.floor = 0
-	}
-}
-
-// Products and matrices are filled field by field: a composite literal is made elsewhere and copied by wider loads than the
+// Calls and matrices are filled field by field: a composite literal is made elsewhere and copied by wider loads than the
 // stores it waits for, which costs as much as a small product.
 
 func (g *level) gemm(s *Scratch, c *Matrix, a *float32, aRow, aCol int, b *Matrix, e *Epilogue) {
-	var p product
-	p.rows, p.n, p.k = c.Rows, c.Cols, b.Rows
-	p.a, p.aRow, p.aCol = a, 4*aRow, 4*aCol
-	p.b, p.bRow, p.bCol, p.bPanel = unsafe.SliceData(b.Data), 4*b.Stride, 4, 4*g.panel
-	// Rows that are a multiple of 2 KiB apart fall into so few sets of the first cache that eight of them fill it, of 4 KiB
-	// that they disturb each other all the time.
-	p.copyB = p.rows >= 48 && (p.k*p.n > inPlace || p.k > 8 && p.bRow%2048 == 0) || p.rows >= 16 && p.k > 8 && p.bRow%4096 == 0
-	p.c, p.cRow = unsafe.SliceData(c.Data), 4*c.Stride
-	p.begin(e.Bias, e.Act, e.Accumulate)
-	g.run(s, &p)
+	var call tileCall
+	call.n, call.k = c.Cols, b.Rows
+	call.a, call.aRow, call.aCol = a, 4*aRow, 4*aCol
+	call.b, call.bRow, call.bPanel = unsafe.SliceData(b.Data), 4*b.Stride, 4*g.panel
+	call.c, call.cRow = unsafe.SliceData(c.Data), 4*c.Stride
+	call.begin(e.Bias, e.Act, e.Accumulate)
+	if g.isCall(c.Rows, call.k, call.n) {
+		call.blocks = 1
+		g.of(call.n)[c.Rows-1](noescape(&call))
+	} else {
+		p := product{tileCall: call, rows: c.Rows, bCol: 4}
+		// Rows that are a multiple of 2 KiB apart fall into so few sets of the first cache that eight of them fill it, of 4 KiB
+		// that they disturb each other all the time.
+		p.copyB = p.rows >= 48 && (p.k*p.n > inPlace || p.k > 8 && p.bRow%2048 == 0) || p.rows >= 16 && p.k > 8 && p.bRow%4096 == 0
+		g.run(s, &p)
+	}
 	g.finish(c, c.Rows, e.Act)
 }
 
@@ -96,20 +102,30 @@ func (g *level) gemmNT(s *Scratch, c, a, b *Matrix, e *Epilogue) {
 }
 
 func (g *level) dense(s *Scratch, y, x *Matrix, w *PackedB, act Activation) {
-	var p product
-	g.prepare(&p, y, x, w, act)
-	g.run(s, &p)
+	var call tileCall
+	g.prepare(&call, y, x, w, act)
+	if g.isCall(y.Rows, call.k, call.n) {
+		call.blocks = 1
+		g.of(call.n)[y.Rows-1](noescape(&call))
+	} else {
+		p := product{tileCall: call, rows: y.Rows, bCol: 4}
+		g.run(s, &p)
+	}
 	g.finish(y, y.Rows, act)
 }
 
 // finish applies the activations that a tile cannot to the first rows.
 func (g *level) finish(c *Matrix, rows int, act Activation) {
 	if act > ReLU {
-		var m Matrix
-		m.Data, m.Rows, m.Cols, m.Stride = c.Data, rows, c.Cols, c.Stride
-		flatten(&m)
-		g.activateColumns(&m, &m, nil, act)
+		g.activateRows(c, rows, act)
 	}
+}
+
+func (g *level) activateRows(c *Matrix, rows int, act Activation) {
+	var m Matrix
+	m.Data, m.Rows, m.Cols, m.Stride = c.Data, rows, c.Cols, c.Stride
+	flatten(&m)
+	g.activateColumns(&m, &m, nil, act)
 }
 
 // of returns the tiles for a product of n columns, by rows.
@@ -120,15 +136,18 @@ func (g *level) of(n int) []gemmTile {
 	return g.byRows
 }
 
+// isCall reports whether one call of a tile may compute a product.
+func (g *level) isCall(rows, k, n int) bool {
+	return uint(rows-1) < uint(len(g.of(n))) && k > 0 && n > 0 && k <= g.deepest && rows*k*n <= maxCall && k*n+rows*(2*n+k) <= maxMoved
+}
+
+// run computes a product that is more.
 func (g *level) run(s *Scratch, p *product) {
 	if p.k == 0 { // A and B have no memory to point into
 		p.aRow, p.aCol, p.bRow, p.bCol, p.bPanel = 0, 0, 0, 0, 0
 	}
 	switch {
 	case p.rows == 0 || p.n == 0:
-	case p.rows <= len(g.of(p.n)) && p.k <= g.deepest && p.rows*p.n*p.k <= maxCall && p.moved() <= maxMoved && !p.copyB:
-		p.blocks = 1
-		g.of(p.n)[p.rows-1](noescape(&p.tileCall))
 	case s != nil && s.Pool != nil && p.rows*p.n*p.k >= shareFrom:
 		g.share(s, p)
 	case p.k <= g.deepest && p.rows*p.k <= inPlace/4 && (p.rows > 3 || p.k*g.wide <= maxMoved) && !p.copyB:
@@ -137,9 +156,6 @@ func (g *level) run(s *Scratch, p *product) {
 		g.blocked(s, p)
 	}
 }
-
-// moved returns how many floats a call for all of the product reads and writes.
-func (p *product) moved() int { return p.k*p.n + p.rows*(p.k+2*p.n) }
 
 // A shared product is computed in parts by the workers of a pool: each has some of the columns, and so its own part of B,
 // or some of the rows if there are few columns.

@@ -100,7 +100,7 @@ func (m *Model) compile(optimizer Optimizer, opts []CompileOption) error {
 		return err
 	}
 	m.trainer = newTrainer(m, copyOf(optimizer), heads)
-	m.trainer.start()
+	m.trainer.gather()
 	return nil
 }
 

@@ -250,7 +250,7 @@ func (g *refGraph) model(t require.TestingT) *Model {
 	heads, err := m.heads(compilation{losses: losses, weights: weights})
 	require.NoError(t, err)
 	m.trainer = newTrainer(m, SGD(0), heads)
-	m.trainer.start()
+	m.trainer.gather()
 	for _, w := range m.Weights() {
 		g.grad[w] = make([]float64, len(w.Data))
 		for i := range w.Data {

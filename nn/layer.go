@@ -35,9 +35,10 @@ type param struct {
 
 func (p *param) size() int { return p.shape.Elements() }
 
+func (p *param) place(values []float32) { p.value = p.matrix(values) }
+
 // start gives the parameter its first values, drawn from a stream of the weight's own name.
 func (p *param) start(seed uint64, name string) {
-	p.value = p.matrix(make([]float32, p.size()))
 	p.init.Fill(p.value.Data, slices.Clone(p.shape), rand.New(rand.NewPCG(seed, hash(name))))
 }
 

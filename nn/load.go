@@ -147,9 +147,9 @@ func read(r io.Reader, c loading) (*Model, error) {
 	if c.serves {
 		m.trainer = nil
 	}
-	for _, w := range m.weights {
-		w.param.value = w.param.matrix(w.Data)
-		w.Matrix = w.param.value
+	m.gather()
+	if m.trainer != nil {
+		m.trainer.gather()
 	}
 	return m, nil
 }

@@ -115,7 +115,7 @@ func TestFilesOfWhatCompileRefuses(t *testing.T) {
 		heads, err := m.heads(c)
 		require.NoError(t, err)
 		m.trainer = newTrainer(m, SGD(1e-3), heads)
-		m.trainer.start()
+		m.trainer.gather()
 		var b bytes.Buffer
 		_, err = m.WriteTo(&b)
 		require.NoError(t, err)

@@ -23,7 +23,8 @@ type Model struct {
 	layers  []*Layer // in Keras' order: by distance from the outputs, farthest first
 	nodes   []*Node  // each after those it depends on
 	weights []*Weight
-	trainer *trainer // nil before Compile
+	values  []float32 // of all weights, see block; nil if another model has had some of them before
+	trainer *trainer  // nil before Compile
 	busy    atomic.Bool
 
 	inputNodes, outputNodes map[string]*Node  // by their layers' names
@@ -70,13 +71,33 @@ func NewModel(inputs, outputs []*Node, opts ...ModelOption) (*Model, error) {
 	if err := m.connect(); err != nil {
 		return nil, brief.Error(fmt.Errorf("nn: model %s: %w", brief.Quote(m.name), err))
 	}
-	for _, w := range m.weights {
-		if w.param.value.Data == nil {
-			w.param.start(m.seed, w.Name)
+	if slices.ContainsFunc(m.weights, func(w *Weight) bool { return w.param.value.Data != nil }) { // another model has it
+		for _, w := range m.weights {
+			if w.param.value.Data == nil {
+				w.param.place(make([]float32, w.param.size()))
+				w.param.start(m.seed, w.Name)
+			}
+			w.Matrix = w.param.value
 		}
-		w.Matrix = w.param.value
+		return m, nil
+	}
+	m.gather()
+	for _, w := range m.weights {
+		w.param.start(m.seed, w.Name)
 	}
 	return m, nil
+}
+
+// gather moves the values of the weights into one slice.
+func (m *Model) gather() {
+	b := blockOf(m.weights)
+	m.values = b.memory()
+	for i, w := range m.weights {
+		values := b.of(m.values, i)
+		copy(values, w.Data)
+		w.param.place(values)
+		w.Matrix = w.param.value
+	}
 }
 
 // connect finds, names and orders the layers between the inputs and the outputs. It allocates no weights. What it accepts,

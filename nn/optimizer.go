@@ -18,8 +18,8 @@ type Optimizer interface {
 	Slots() []string
 	// Check reports numbers that make no sense. It need not look at the learning rate.
 	Check() error
-	// Step changes some elements of a weight by those of its gradient and of the weight's slots. It is called from several
-	// goroutines at once, for different elements.
+	// Step changes some elements of weights by those of their gradients and slots. It is called from several goroutines at
+	// once, for different elements. Between two weights there may be elements that nobody uses, whose gradient is 0.
 	Step(s *Step, w, g []float32, slots [][]float32) error
 }
 

@@ -10,14 +10,15 @@ import (
 
 // A runner evaluates a model's graph on a tape of its own.
 type runner struct {
-	model  *Model
-	tape   *autograd.Tape
-	nodes  []placedNode
-	params []*autograd.Tensor // in the order of the model's weights
-	values []*autograd.Tensor // in the order of the model's nodes
-	fused  []*autograd.Tensor // in that order, too: what the activations of fused nodes are applied to
-	call   Call
-	err    error // the first of an operation, with its layer
+	model     *Model
+	tape      *autograd.Tape
+	nodes     []placedNode
+	params    []*autograd.Tensor // in the order of the model's weights
+	gradients [][]float32        // in that order: where the trainer wants them
+	values    []*autograd.Tensor // in the order of the model's nodes
+	fused     []*autograd.Tensor // in that order, too: what the activations of fused nodes are applied to
+	call      Call
+	err       error // the first of an operation, with its layer
 
 	profile *profile // of the Fit that runs; nil if it has none
 }
@@ -78,7 +79,7 @@ func (r *runner) run(inputs []kernels.Matrix, training bool, seed uint64) {
 	r.err = nil
 	for i, w := range r.model.weights {
 		if training && !w.layer.frozen {
-			r.params[i] = r.tape.Param(w.Matrix)
+			r.params[i] = r.tape.ParamInto(w.Matrix, r.gradients[i])
 		} else {
 			r.params[i] = r.tape.Const(w.Matrix)
 		}

@@ -20,6 +20,9 @@ type trainer struct {
 	iterations int64     // updates so far: with the seed, the source of everything random
 	slotNames  []string
 	slots      [][][]float32 // optimizer state: weight, slot, values
+	block      block         // of the model's weights
+	allSlots   [][]float32   // the optimizer's state of all weights, by slot
+	gradients  []float32     // of all weights
 	heads      []*head
 	headByName map[string]*head
 	places     []int // of the heads' nodes in the runner
@@ -30,10 +33,10 @@ type trainer struct {
 
 	pool        *kernels.Pool // of the Fit or Evaluate that runs; nil for one worker
 	pieces      []piece
-	views       [][]float32 // per piece: its part of the slots
+	views       [][]float32 // of the pieces: their parts of the slots
 	now         Step        // the update
 	checkPiece  func(i int) // checkGradient
-	updatePiece func(i int) // updateWeight
+	updatePiece func(i int) // updateWeights
 	profile     *profile    // of the Fit that runs; nil if it has none
 
 	// of TrainOnBatch
@@ -42,7 +45,7 @@ type trainer struct {
 	logs  Logs
 }
 
-// newTrainer returns a trainer without the optimizer's state: start makes it, or Load reads it.
+// newTrainer returns a trainer without the optimizer's state: gather makes it of what Load has read, or of zeros.
 func newTrainer(m *Model, optimizer Optimizer, heads []*head) *trainer {
 	t := &trainer{
 		model:     m,
@@ -59,7 +62,7 @@ func newTrainer(m *Model, optimizer Optimizer, heads []*head) *trainer {
 		t.headByName[h.name] = h
 	}
 	t.logs = Logs{}
-	t.checkPiece, t.updatePiece = t.checkGradient, t.updateWeight
+	t.checkPiece, t.updatePiece = t.checkGradient, t.updateWeights
 	for range m.weights {
 		t.slots = append(t.slots, make([][]float32, len(t.slotNames)))
 	}
@@ -84,12 +87,21 @@ func (t *trainer) forget() {
 	t.batch.forget()
 }
 
-// start gives the optimizer the state that it has before the first step.
-func (t *trainer) start() {
-	for i, w := range t.model.weights {
-		for j := range t.slots[i] {
-			t.slots[i][j] = make([]float32, w.Rows*w.Cols)
+// gather moves the optimizer's state into one slice for each slot, and gives the gradients one of their own.
+func (t *trainer) gather() {
+	t.block = blockOf(t.model.weights)
+	for j := range t.slotNames {
+		all := t.block.memory()
+		for i := range t.slots {
+			values := t.block.of(all, i)
+			copy(values, t.slots[i][j])
+			t.slots[i][j] = values
 		}
+		t.allSlots = append(t.allSlots, all)
+	}
+	t.gradients = t.block.memory()
+	for i := range t.block {
+		t.runner.gradients = append(t.runner.gradients, t.block.of(t.gradients, i))
 	}
 }
 
@@ -237,30 +249,37 @@ func (t *trainer) step(b *batch, seed uint64, classes classWeights, sum *tally) 
 	return err
 }
 
-// A piece is a part of a weight that one worker updates.
+// A piece is a part of a weight, or some of them that lie behind each other, that one worker updates.
 type piece struct {
-	weight   int
-	from, to int        // elements
-	rows     []int      // instead of from and to: the rows that the gradient has
-	sum      [1]float32 // of the gradient
-	err      error
+	weight int // the first one
+	w, g   []float32
+	slots  [][]float32
+	rows   []int      // instead of these: the rows that the gradient has
+	sum    [1]float32 // of the gradient
+	err    error
 }
 
 const pieceSize = 1 << 14 // floats: some microseconds of an update
 
 // update changes the weights by their gradients, or none of them.
 func (t *trainer) update() error {
-	t.pieces = t.pieces[:0]
-	for i := range t.model.weights {
-		param := t.runner.params[i]
-		n := len(t.runner.tape.Grad(param).Data) // 0 if frozen, or on no path to a loss
-		if rows := t.runner.tape.GradRows(param); rows != nil && sparse(t.optimizer) {
-			t.pieces = append(t.pieces, piece{weight: i, rows: rows})
+	t.pieces, t.views = t.pieces[:0], t.views[:0]
+	for i := 0; i < len(t.block); {
+		first, param := i, t.runner.params[i]
+		for i < len(t.block) && t.gathered(i) {
+			i++
+		}
+		if i > first {
+			t.cut(first, t.block[first].from, t.block[i-1].to, t.model.values, t.gradients, t.allSlots)
 			continue
 		}
-		for from := 0; from < n; from += pieceSize {
-			t.pieces = append(t.pieces, piece{weight: i, from: from, to: min(from+pieceSize, n)})
+		if rows := t.runner.tape.GradRows(param); rows != nil && sparse(t.optimizer) {
+			t.pieces = append(t.pieces, piece{weight: i, rows: rows})
+		} else {
+			g := t.runner.tape.Grad(param).Data // none if frozen, or on no path to a loss
+			t.cut(i, 0, len(g), t.model.weights[i].Data, g, t.slots[i])
 		}
+		i++
 	}
 	if err := t.each(t.checkPiece); err != nil {
 		return err
@@ -274,10 +293,24 @@ func (t *trainer) update() error {
 	if p, ok := t.optimizer.(Preparer); ok {
 		p.Prepare(&t.now)
 	}
-	if n := len(t.pieces) * len(t.slotNames); cap(t.views) < n {
-		t.views = make([][]float32, n)
-	}
 	return t.each(t.updatePiece)
+}
+
+// gathered reports whether weight i and its gradient lie among those of all weights.
+func (t *trainer) gathered(i int) bool {
+	g := t.runner.tape.Grad(t.runner.params[i]).Data
+	return t.model.values != nil && len(g) > 0 && &g[0] == &t.gradients[t.block[i].from]
+}
+
+// cut makes pieces of a range of numbers.
+func (t *trainer) cut(weight, from, to int, w, g []float32, slots [][]float32) {
+	for ; from < to; from += pieceSize {
+		end, first := min(from+pieceSize, to), len(t.views)
+		for _, s := range slots {
+			t.views = append(t.views, s[from:end])
+		}
+		t.pieces = append(t.pieces, piece{weight: weight, w: w[from:end], g: g[from:end], slots: t.views[first:len(t.views):len(t.views)]})
+	}
 }
 
 // each calls do for every piece.
@@ -301,21 +334,23 @@ func (t *trainer) each(do func(i int)) error {
 // looks at each value only where their sum is not finite, which can also happen to finite values.
 func (t *trainer) checkGradient(i int) {
 	p := &t.pieces[i]
-	g := t.runner.tape.Grad(t.runner.params[p.weight])
 	if p.rows != nil {
+		g := t.runner.tape.Grad(t.runner.params[p.weight])
 		for _, row := range p.rows {
 			p.err = cmp.Or(p.err, t.gradientError(p.weight, g.Row(row)))
 		}
 		return
 	}
-	piece := kernels.MatrixOf(g.Data[p.from:p.to], 1, p.to-p.from)
 	if squares(t.optimizer) {
-		p.err = t.table.RowSumSquares(p.sum[:], piece)
+		p.err = t.table.RowSumSquares(p.sum[:], kernels.MatrixOf(p.g, 1, len(p.g)))
 	} else {
-		p.err = t.table.RowSum(p.sum[:], piece)
+		p.err = t.table.RowSum(p.sum[:], kernels.MatrixOf(p.g, 1, len(p.g)))
 	}
-	if nonFinite(p.sum[:]) >= 0 {
-		p.err = cmp.Or(p.err, t.gradientError(p.weight, piece.Data))
+	if nonFinite(p.sum[:]) < 0 {
+		return
+	}
+	for i := p.weight; i < len(t.block) && (i == p.weight || t.gathered(i)); i++ {
+		p.err = cmp.Or(p.err, t.gradientError(i, t.runner.tape.Grad(t.runner.params[i]).Data))
 	}
 }
 
@@ -358,21 +393,16 @@ func (t *trainer) checkState() error {
 	return nil
 }
 
-func (t *trainer) updateWeight(i int) {
+func (t *trainer) updateWeights(i int) {
 	p := &t.pieces[i]
-	w, g := t.model.weights[p.weight], t.runner.tape.Grad(t.runner.params[p.weight])
-	if p.rows != nil {
-		for _, row := range p.rows {
-			p.err = cmp.Or(p.err, t.optimizer.Step(&t.now, w.Row(row), g.Row(row), nil))
-		}
+	if p.rows == nil {
+		p.err = t.optimizer.Step(&t.now, p.w, p.g, p.slots)
 		return
 	}
-	all := t.slots[p.weight]
-	slots := t.views[i*len(all) : (i+1)*len(all) : (i+1)*len(all)]
-	for j, s := range all {
-		slots[j] = s[p.from:p.to]
+	w, g := t.model.weights[p.weight], t.runner.tape.Grad(t.runner.params[p.weight])
+	for _, row := range p.rows {
+		p.err = cmp.Or(p.err, t.optimizer.Step(&t.now, w.Row(row), g.Row(row), nil))
 	}
-	p.err = t.optimizer.Step(&t.now, w.Data[p.from:p.to], g.Data[p.from:p.to], slots)
 }
 
 // share lets workers help until the function that it returns is called.

@@ -9,7 +9,8 @@ import (
 type Library interface {
 	Name() string
 	Version() string
-	// Prepare returns the library's calls for a problem: one for each way that may be its best.
+	// Prepare returns the library's calls for a problem: one for each way that may be its best, none if it takes
+	// no part.
 	Prepare(p *Problem) ([]Call, error)
 }
 

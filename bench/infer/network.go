@@ -1,6 +1,9 @@
 package infer
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Activation is what a layer applies to its sums.
 type Activation string
@@ -37,7 +40,7 @@ type Network struct {
 	Outputs []int   `json:"outputs"` // values
 }
 
-// Networks are what is compared.
+// Networks are what is compared in inference and training.
 var Networks = []Network{
 	{
 		// Two tasks on one trunk: 11,659 parameters.
@@ -78,9 +81,29 @@ var Networks = []Network{
 	},
 }
 
+// Towers are what is compared in inference only: the dense layers of models that recommend, in sizes that others publish.
+var Towers = []Network{
+	tower("dlrm-bottom", ReLU, 13, 512, 256, 128),
+	tower("dlrm-top", Sigmoid, 479, 1024, 1024, 512, 256, 1),
+	tower("wide-deep", Sigmoid, 845, 1024, 512, 256, 1),
+	tower("ncf", Sigmoid, 256, 256, 128, 64, 1),
+}
+
+// tower is one layer after the other, all with ReLU but the last.
+func tower(name string, last Activation, widths ...int) Network {
+	n := Network{Name: name, Inputs: widths[:1]}
+	for i, out := range widths[1:] {
+		n.Layers = append(n.Layers, Layer{widths[i], out, ReLU})
+		n.Steps = append(n.Steps, Step{i, []int{i}})
+	}
+	n.Layers[len(n.Layers)-1].Act = last
+	n.Outputs = []int{len(n.Layers)}
+	return n
+}
+
 // NetworkOf returns the network of a name.
 func NetworkOf(name string) (Network, error) {
-	for _, n := range Networks {
+	for _, n := range slices.Concat(Networks, Towers) {
 		if n.Name == name {
 			return n, nil
 		}
@@ -95,6 +118,17 @@ func (n Network) Parameters() int {
 		sum += l.In*l.Out + l.Out
 	}
 	return sum
+}
+
+// FLOPs counts the multiplications and additions of the products that the network computes for a batch.
+func (n Network) FLOPs(batch int) float64 {
+	products := 0
+	for _, s := range n.Steps {
+		if s.Layer != Concat {
+			products += n.Layers[s.Layer].In * n.Layers[s.Layer].Out
+		}
+	}
+	return 2 * float64(batch) * float64(products)
 }
 
 // Widths returns the columns of each value.

@@ -9,7 +9,7 @@ import (
 // ONNX returns the problem's network as an ONNX model, whose inputs x0, x1, ... and outputs y0, y1, ... have any number of
 // rows. The numbers of fields are those of onnx.proto.
 func (p *Problem) ONNX() []byte {
-	const opset = 17
+	const opset = 13 // the only one that gonnx reads; these operators compute the same in later ones
 	var model, set protobuf
 	model.int(1, 8) // ir_version
 	model.message(7, p.onnxGraph())

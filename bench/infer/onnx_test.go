@@ -64,7 +64,7 @@ func TestONNX(t *testing.T) {
 		t.Fatal(err)
 	}
 	model := parse(t, p.ONNX())
-	if got := fmt.Sprint(model[1], model.messages(t, 8)[0][2]); got != "[8] [17]" {
+	if got := fmt.Sprint(model[1], model.messages(t, 8)[0][2]); got != "[8] [13]" {
 		t.Errorf("version and opset are %s", got)
 	}
 	graph := model.messages(t, 7)[0]

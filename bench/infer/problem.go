@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"sync"
 	"unsafe"
 
 	"github.com/espalier-ml/espalier/kernels"
@@ -60,9 +61,28 @@ func NewProblem(row Row) (*Problem, error) {
 	for _, v := range p.Outputs {
 		p.Y = append(p.Y, Aligned(row.Batch*widths[v]))
 	}
-	p.reference()
+	p.want = wanted(p)
 	p.Spoil()
 	return p, nil
+}
+
+// references has the outputs that were computed before: those of the large batches take seconds.
+var references = struct {
+	sync.Mutex
+	outputs map[Row][][]float64
+}{outputs: map[Row][][]float64{}}
+
+func wanted(p *Problem) [][]float64 {
+	references.Lock()
+	defer references.Unlock()
+	row := p.Row
+	row.Threads = 1
+	outputs, ok := references.outputs[row]
+	if !ok {
+		outputs = p.reference()
+		references.outputs[row] = outputs
+	}
+	return outputs
 }
 
 // random returns values between -limit and limit.
@@ -86,7 +106,7 @@ func Aligned(n int) []float32 {
 }
 
 // reference computes the outputs in float64.
-func (p *Problem) reference() {
+func (p *Problem) reference() (outputs [][]float64) {
 	values := make([][]float64, 0, len(p.X)+len(p.Steps))
 	for _, x := range p.X {
 		v := make([]float64, len(x))
@@ -111,8 +131,9 @@ func (p *Problem) reference() {
 		values = append(values, y)
 	}
 	for _, v := range p.Outputs {
-		p.want = append(p.want, values[v])
+		outputs = append(outputs, values[v])
 	}
+	return outputs
 }
 
 // dense returns what a layer makes of one row.

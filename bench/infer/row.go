@@ -17,12 +17,16 @@ func (r Row) String() string {
 // Rows returns the rows for a number of threads. More than one pay only for the large network and batches of some size.
 func Rows(threads int) []Row {
 	var rows []Row
-	for _, n := range Networks {
-		for _, batch := range []int{1, 8, 32, 256} {
-			if threads == 1 || n.Name == "large" && batch >= 32 {
-				rows = append(rows, Row{n.Name, threads, batch})
+	add := func(networks []Network, batches ...int) {
+		for _, n := range networks {
+			for _, batch := range batches {
+				if threads == 1 || n.Name == "large" && batch >= 32 {
+					rows = append(rows, Row{n.Name, threads, batch})
+				}
 			}
 		}
 	}
+	add(Networks, 1, 8, 32, 256)
+	add(Towers, 1, 16, 128, 2048)
 	return rows
 }

@@ -77,7 +77,7 @@ func (l native) call(p *bench.Problem, way string) (bench.Call, bool) {
 	if p.Packed {
 		q.packed = 1
 	}
-	if p.ISA == "avx512" {
+	if bench.Level(p.ISA) == "avx512" {
 		q.avx512 = 1
 	}
 	if len(p.Labels) > 0 {

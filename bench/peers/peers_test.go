@@ -6,7 +6,6 @@ import (
 
 	"github.com/espalier-ml/espalier/bench"
 	"github.com/espalier-ml/espalier/bench/peers"
-	"github.com/espalier-ml/espalier/kernels"
 )
 
 // TestAgree demands that every library computes what float64 does, in each of its ways.
@@ -32,10 +31,10 @@ func TestAgree(t *testing.T) {
 func rows() []bench.Row {
 	var rows []bench.Row
 	shapes := [][3]int{{1, 10, 5}, {8, 5, 32}, {33, 20, 17}, {1, 128, 64}, {70, 130, 100}, {100, 784, 512}, {64, 64, 64}}
-	for _, table := range kernels.Tables()[1:] {
+	for _, isa := range append(bench.Levels(), bench.Auto) {
 		for _, threads := range []int{1, 2} {
 			for _, s := range shapes {
-				row := bench.Row{ISA: table.ISA.String(), Threads: threads, M: s[0], K: s[1], N: s[2]}
+				row := bench.Row{ISA: isa, Threads: threads, M: s[0], K: s[1], N: s[2]}
 				for _, op := range []bench.Op{bench.Forward, bench.InputGrad, bench.WeightGrad, bench.Dense} {
 					row.Op = op
 					rows = append(rows, row)
@@ -71,7 +70,9 @@ func TestEnvironment(t *testing.T) {
 			t.Errorf("%s is still there", gone)
 		}
 	}
-	if slices.Contains(peers.Environment("avx512", 1), "OPENBLAS_CORETYPE=Haswell") {
-		t.Error("AVX-512 is held to AVX2")
+	for _, isa := range []string{"avx512", bench.Auto} {
+		if slices.Contains(peers.Environment(isa, 1), "OPENBLAS_CORETYPE=Haswell") {
+			t.Errorf("%s is held to AVX2", isa)
+		}
 	}
 }

@@ -13,8 +13,8 @@ import (
 )
 
 // measures are the words that a bar may use: those of [result.value], and the peers of products, inference and training.
-var measures = []string{"peak", "best", "softmax", "openblas", "onednn", "libxsmm", "xnnpack", "eigen", "gonum",
-	"onnxruntime", "onnxruntime_go", "pytorch", "gomlx", "libtorch", "tfjs"}
+var measures = []string{"peak", "best", "forced", "softmax", "openblas", "onednn", "libxsmm", "xnnpack", "eigen", "gonum",
+	"onnxruntime", "onnxruntime_go", "pytorch", "gomlx", "gorgonia", "gonnx", "libtorch", "tfjs"}
 
 // A scored row has measures, by name, if they were taken.
 type scored interface {

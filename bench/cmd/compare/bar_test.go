@@ -11,12 +11,14 @@ import (
 	"github.com/espalier-ml/espalier/bench/infer"
 )
 
-// someProducts is Espalier at 80 and 90 ns with a peer at 100 ns, in two rows, and a softmax with its cross-entropy.
+// someProducts is Espalier at 80 and 90 ns with a peer at 100 ns, in two rows, a softmax with its cross-entropy, and a row in
+// which Espalier chooses.
 func someProducts() []*result {
 	fwd := func(m int) bench.Row {
 		return bench.Row{Op: bench.Forward, ISA: "avx2", Threads: 1, M: m, K: 20, N: 128}
 	}
 	softmax := bench.Row{Op: bench.Softmax, ISA: "avx2", Threads: 1, M: 32, N: 10}
+	auto := bench.Row{Op: bench.Dense, ISA: bench.Auto, Threads: 1, M: 8, K: 20, N: 128}
 	entropy := softmax
 	entropy.Op = bench.CrossEntropy
 	return resultsOf([]measurement{
@@ -29,6 +31,9 @@ func someProducts() []*result {
 		{Lib: "openblas", Row: fwd(16), NS: 100},
 		{Lib: ours, Row: softmax, NS: 80},
 		{Lib: ours, Row: entropy, NS: 100},
+		{Lib: ours, Way: "Gemm", Row: auto, NS: 100},
+		{Lib: ours, Way: "Gemm avx512", Row: auto, NS: 98},
+		{Lib: ours, Way: "Gemm avx2", Row: auto, NS: 120},
 	})
 }
 
@@ -42,6 +47,7 @@ func someResults() []scored {
 		{Lib: "onnxruntime", Way: "IoBinding", callRow: row, P50: 5},
 		{Lib: "eigen", callRow: row, P50: 3},
 		{Lib: reader, callRow: row, P50: 1},
+		{Lib: peak, callRow: row, P50: 1.6},
 		{Lib: ours, callRow: step, P50: 10},
 		{Lib: "libtorch", callRow: step, P50: 80},
 		{Lib: adam, callRow: step, P50: 1},
@@ -67,11 +73,16 @@ func TestBars(t *testing.T) {
 		{"op=dx best 1", 0, 0},
 		{"op=crossentropy softmax 0.8", 1, 0},
 		{"op=crossentropy softmax 0.81", 1, 1},
+		{".* forced 0.98", 1, 0},
+		{"op=dense/isa=auto/ forced 0.99", 1, 1},
 		{"op=infer/model=mt/ onnxruntime 2.5", 1, 0},
 		{"op=infer/model=mt/ onnxruntime 2.6", 1, 1},
 		{"op=infer best 1.5", 1, 0},
 		{"op=infer best 1.6", 1, 1},
-		{"op=infer peak 0.5", 0, 0},
+		{"op=infer peak 0.8", 1, 0},
+		{"op=infer peak 0.81", 1, 1},
+		{"op=train peak 0.1", 1, 0},
+		{"op=train peak 0.11", 1, 1},
 		{"op=train/model=mt/ libtorch 8", 1, 0},
 		{"op=train best 8.1", 1, 1},
 	} {
@@ -121,7 +132,7 @@ func TestBarsOfThisModule(t *testing.T) {
 		t.Fatal(err)
 	}
 	var rows []fmt.Stringer
-	for _, r := range append(bench.Rows("avx2", 1), bench.Rows("avx512", 1)...) {
+	for _, r := range slices.Concat(bench.Rows("avx2", 1), bench.Rows("avx512", 1), bench.Rows(bench.Auto, 1)) {
 		rows = append(rows, r)
 	}
 	for _, k := range kinds {
@@ -148,7 +159,7 @@ func TestTable(t *testing.T) {
 	if err := printAll(&text, []string{"openblas 1"}, someProducts(), nil); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"openblas 1\n", "op=fwd/isa=avx2/threads=1 packed=false\n", "1.25", "openblas fast\n", "1.11"} {
+	for _, want := range []string{"openblas 1\n", "op=fwd/isa=avx2/threads=1 packed=false\n", "1.25", "openblas fast\n", "1.11", "0.98"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("%q is missing from\n%s", want, text.String())
 		}
@@ -159,7 +170,7 @@ func TestMeasure(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a second")
 	}
-	isas := levels()
+	isas := bench.Levels()
 	if len(isas) == 0 {
 		t.Skip("no vector kernels in this build")
 	}
@@ -169,6 +180,7 @@ func TestMeasure(t *testing.T) {
 			rows = append(rows, r)
 		}
 	}
+	rows = append(rows, bench.Row{Op: bench.Forward, ISA: bench.Auto, Threads: 1, M: 32, K: 20, N: 128})
 	r, err := measure(rows, 2)
 	if err != nil {
 		t.Fatal(err)
@@ -187,6 +199,9 @@ func TestMeasure(t *testing.T) {
 	for _, result := range resultsOf(r.Measurements) {
 		if result.ours.NS <= 0 {
 			t.Errorf("%v took %v ns", result.Row, result.ours.NS)
+		}
+		if _, ok := result.value("forced"); ok != (result.ISA == bench.Auto) {
+			t.Errorf("%v has a forced level: %t", result.Row, ok)
 		}
 	}
 }
@@ -234,6 +249,7 @@ func TestLoops(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
+		"products: 49.4 GFLOP/s, 57 % of the peak of 86.4",
 		"Adam: 52.9 MB in 2000.0 µs, 26.5 GB/s, 50 % of the 52.9 GB/s",
 		"the step without Adam: 5000.0 µs, 69.1 GFLOP/s in products, 80 % of the peak of 86.4",
 	} {

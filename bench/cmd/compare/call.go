@@ -275,10 +275,14 @@ func callResultsOf(timings []timing) []*callResult {
 	return results
 }
 
-// value returns how many times faster Espalier's p50 is than that of the peer of that name, or of the fastest one for best.
+// value returns how many times faster Espalier's p50 is than that of the peer of that name, or of the fastest one for best,
+// and for peak what the row's products take at the machine's peak as a share of Espalier's p50.
 func (r *callResult) value(measure string) (float64, bool) {
 	m, ok := r.peers[measure]
-	if measure == "best" {
+	switch measure {
+	case "peak":
+		m, ok = r.loops[peak]
+	case "best":
 		for _, p := range r.peers {
 			if !ok || p.P50 < m.P50 {
 				m, ok = p, true
@@ -318,6 +322,14 @@ func printTimings(w io.Writer, results []*callResult) error {
 			bytes := float64(network.WeightBytes())
 			fmt.Fprintf(w, "weights: %.2f MB, read at %.1f GB/s by Espalier and at %.1f GB/s by a plain loop\n",
 				bytes/1e6, bytes/r.ours.P50/1e3, bytes/read.P50/1e3)
+		}
+		if share, ok := r.value("peak"); ok {
+			flops := network.FLOPs(r.Batch)
+			if r.Kind == training {
+				flops = train.FLOPs(network, r.Batch)
+			}
+			fmt.Fprintf(w, "products: %.1f GFLOP/s, %.0f %% of the peak of %.1f\n",
+				flops/r.ours.P50/1e3, 100*share, flops/r.loops[peak].P50/1e3)
 		}
 		if a, ok := r.loops[adam]; ok {
 			bytes, move := float64(train.OptimizerBytes(network)), r.loops[mover]

@@ -18,10 +18,12 @@ func inferRows(rows []callRow, rounds int) (report, error) {
 		libraries:  append([]infer.Library{infer.Espalier{}}, others...),
 		newProblem: infer.NewProblem,
 		loops: func(p *infer.Problem) map[string]infer.Call {
-			if p.Row != (infer.Row{Model: "large", Threads: 1, Batch: 1}) {
-				return nil
+			loops := map[string]infer.Call{}
+			if p.Row == (infer.Row{Model: "large", Threads: 1, Batch: 1}) {
+				loops[reader] = infer.Reader(p)
 			}
-			return map[string]infer.Call{reader: infer.Reader(p)}
+			addPeak(loops, p.Threads, p.FLOPs(p.Batch))
+			return loops
 		},
 	}
 	r, err := c.measure(rows, rounds)

@@ -5,6 +5,7 @@
 //	go run -tags peers ./cmd/compare            the native libraries of install-peers.sh, too
 //	    -rows 'op=fwd/isa=avx2/.*/m=32/'        only the rows whose names match
 //	    -isa avx2 -threads 1 -rounds 9
+//	    -isa auto                               by the tiles that Espalier chooses, beside those of each level
 //	    -json FILE                              one line for each library, way and row
 //	    -bar bars.txt                           exit with 1 if a row falls short of a bar
 //
@@ -29,7 +30,6 @@ import (
 	"github.com/espalier-ml/espalier/bench/infer"
 	"github.com/espalier-ml/espalier/bench/peers"
 	"github.com/espalier-ml/espalier/bench/train"
-	"github.com/espalier-ml/espalier/kernels"
 )
 
 func main() {
@@ -40,12 +40,12 @@ func main() {
 }
 
 func run() error {
-	available := levels()
+	choices := append(bench.Levels(), bench.Auto)
 	var (
 		pattern = flag.String("rows", "", "measure the rows whose `name` matches this regular expression")
 		out     = flag.String("json", "", "write each measurement as a line of JSON to this `file`")
 		rounds  = flag.Int("rounds", 5, "`number` of rounds over all rows")
-		isas    = flag.String("isa", strings.Join(available, ","), "instruction sets to hold the libraries to")
+		isas    = flag.String("isa", strings.Join(choices, ","), "instruction sets to hold the libraries to; auto holds none")
 		counts  = flag.String("threads", "1,2", "numbers of threads to hold the libraries to")
 		barFile = flag.String("bar", "", "hold the rows against the bars in this `file`")
 		child   = flag.String("child", "", "measure `products, infer or train` in this process, whose limits are set, and print JSON")
@@ -95,8 +95,8 @@ func run() error {
 		return err
 	}
 	for _, isa := range strings.Split(*isas, ",") {
-		if !slices.Contains(available, isa) {
-			return fmt.Errorf("-isa %q is not valid here: use %s", isa, strings.Join(available, " or "))
+		if !slices.Contains(choices, isa) {
+			return fmt.Errorf("-isa %q is not valid here: use %s", isa, strings.Join(choices, " or "))
 		}
 		for _, threads := range numbers {
 			rows := slices.DeleteFunc(bench.Rows(isa, threads), func(r bench.Row) bool { return !selected.MatchString(r.String()) })
@@ -112,7 +112,7 @@ func run() error {
 		for _, threads := range numbers {
 			rows := slices.DeleteFunc(k.rows(threads), func(r callRow) bool { return !selected.MatchString(r.String()) })
 			if len(rows) > 0 {
-				if err := apart(k.name, available[0], threads, func() (report, error) { return k.measure(rows, *rounds) }); err != nil {
+				if err := apart(k.name, bench.Auto, threads, func() (report, error) { return k.measure(rows, *rounds) }); err != nil {
 					return err
 				}
 			}
@@ -123,7 +123,7 @@ func run() error {
 	}
 	if len(all.Measurements)+len(all.Timings) == 0 {
 		return fmt.Errorf("no row matches %q; names are like %v, %v or %v", *pattern,
-			bench.Rows(available[0], 1)[0], infer.Rows(1)[0], train.Rows(1)[0])
+			bench.Rows(bench.Auto, 1)[0], infer.Rows(1)[0], train.Rows(1)[0])
 	}
 	if *out != "" {
 		if err := writeJSON(*out, all); err != nil {
@@ -186,17 +186,6 @@ func scoredRows(products []*result, calls []*callResult) []scored {
 		rows = append(rows, r)
 	}
 	return rows
-}
-
-// levels returns the instruction sets to compare on this machine: the best one, and AVX2 if that is another.
-func levels() []string {
-	var names []string
-	for _, t := range kernels.Tables() {
-		if t.ISA != kernels.Generic {
-			names = append([]string{t.ISA.String()}, names...)
-		}
-	}
-	return names
 }
 
 // measureApart measures in a process that is held to the limits.

@@ -18,6 +18,7 @@ const (
 	peak = "peak" // the register-only loop of multiply-adds
 
 	sample     = 300 * time.Microsecond // what one sample lasts
+	warmUp     = 6 * time.Millisecond   // what the same call runs before it
 	perRound   = 5                      // samples of each call, and of the peak, in a round
 	roundLimit = 20 * time.Millisecond  // no further samples of a call that took as long in a round
 	settle     = 2 * time.Millisecond   // what the last library's idle threads need to fall asleep
@@ -112,11 +113,10 @@ func (t *rowTimes) add(row bench.Row, libraries []bench.Library) (peaks []float6
 		}
 	}
 	for _, e := range entrants {
-		d, err := p.Verify(e.lib, e.Call)
-		if err == nil {
-			err = e.calibrate(d)
+		if _, err := p.Verify(e.lib, e.Call); err != nil {
+			return nil, err
 		}
-		if err != nil {
+		if err := e.calibrate(); err != nil {
 			return nil, err
 		}
 	}
@@ -154,24 +154,31 @@ func rest(threads int) {
 	}
 }
 
-// calibrate chooses the iterations of a sample, after a first call took d.
-func (e *entrant) calibrate(d time.Duration) error {
-	n := 1
-	for d < sample/4 {
-		n *= 2
-		var err error
-		if d, err = e.Run(n); err != nil {
+// calibrate chooses the iterations of a sample. The time of the call that was checked says nothing: it is the first, and
+// that of the first library finds nothing in the caches, so that it would be given shorter samples than the others.
+func (e *entrant) calibrate() error {
+	for n := 1; ; n *= 2 {
+		d, err := e.Run(n)
+		if err != nil {
 			return err
 		}
+		if d >= sample/4 {
+			e.iterations = max(1, int(int64(n)*int64(sample)/int64(d)))
+			return nil
+		}
 	}
-	e.iterations = max(1, int(int64(n)*int64(sample)/int64(d)))
-	return nil
 }
 
-// sample warms the operands up and times the call once.
+// sample warms up and times the call once. A few milliseconds do not only bring the operands into the caches: after a call
+// into C the monitor thread of Go's runtime wakes every 20 µs until it has found nothing to do for long enough, and takes up
+// to a third of the time from a loop in Go beside it, on a machine that has two threads. A loop in C lets it sleep.
 func (e *entrant) sample() error {
-	if _, err := e.Run(1 + e.iterations/4); err != nil {
-		return err
+	for warm := time.Duration(0); warm < warmUp; {
+		d, err := e.Run(e.iterations)
+		if err != nil {
+			return err
+		}
+		warm += d
 	}
 	d, err := e.Run(e.iterations)
 	e.spent += d

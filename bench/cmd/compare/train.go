@@ -1,6 +1,8 @@
 package main
 
 import (
+	"math"
+
 	"github.com/espalier-ml/espalier/bench"
 	"github.com/espalier-ml/espalier/bench/infer"
 	"github.com/espalier-ml/espalier/bench/train"
@@ -21,14 +23,14 @@ func trainRows(rows []callRow, rounds int) (report, error) {
 		libraries:  append([]train.Library{train.Espalier{}}, others...),
 		newProblem: func(r infer.Row) (*train.Problem, error) { return train.NewProblem(train.Row(r)) },
 		loops: func(p *train.Problem) map[string]infer.Call {
-			if p.Model != "large" || p.Threads > 1 {
+			if p.Threads > 1 { // which Espalier does not use
 				return nil
 			}
 			loops := map[string]infer.Call{}
-			loops[adam], loops[mover] = train.Optimizer(p)
-			if isa := levels()[0]; bench.Peak(isa, 1) > 0 {
-				loops[peak] = peakCall(isa, train.FLOPs(p.Network, p.Batch))
+			if p.Model == "large" {
+				loops[adam], loops[mover] = train.Optimizer(p)
 			}
+			addPeak(loops, 1, train.FLOPs(p.Network, p.Batch))
 			return loops
 		},
 	}
@@ -37,13 +39,16 @@ func trainRows(rows []callRow, rounds int) (report, error) {
 	return r, err
 }
 
-// peakCall returns a call whose times are what flops floating-point operations would take at the machine's peak.
-func peakCall(isa string, flops float64) infer.Call {
-	return infer.Call{
+// addPeak adds a call whose times are what flops floating-point operations would take at the machine's peak.
+func addPeak(loops map[string]infer.Call, threads int, flops float64) {
+	if bench.Peak(bench.Auto, threads) == 0 {
+		return
+	}
+	loops[peak] = infer.Call{
 		Way: "registers",
 		Run: func(ns []uint32) error {
 			for i := range ns {
-				ns[i] = uint32(flops / bench.Peak(isa, 1))
+				ns[i] = uint32(math.Round(flops / bench.Peak(bench.Auto, threads)))
 			}
 			return nil
 		},

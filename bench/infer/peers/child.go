@@ -42,6 +42,7 @@ type preparation struct {
 	infer.Network
 	// File has float32s: weights and biases of each layer in turn, then the inputs.
 	File string `json:"file"`
+	ONNX string `json:"onnx,omitempty"` // for gonnx, the file of the model
 }
 
 type answer struct {
@@ -54,13 +55,17 @@ type answer struct {
 // children starts the libraries that have processes of their own, and says why one cannot.
 func children() (libraries []infer.Library, missing []string, stop func()) {
 	_, here, _, _ := runtime.Caller(0)
-	gomlx := filepath.Join(filepath.Dir(here), "..", "..", ".peers", "gomlx")
+	built := func(name string) *exec.Cmd {
+		return exec.Command(filepath.Join(filepath.Dir(here), "..", "..", ".peers", name))
+	}
 	var started []*child.Process
 	for _, c := range []struct {
 		name, hint string
 		cmd        *exec.Cmd
 	}{
-		{"gomlx", "install-peers.sh builds it", exec.Command(gomlx)},
+		{"gomlx", "install-peers.sh builds it", built("gomlx")},
+		{"gorgonia", "install-peers.sh builds it", built("gorgonia")},
+		{"gonnx", "install-peers.sh builds it", built("gonnx")},
 		{"pytorch", "install-peers.sh installs python3-torch", exec.Command("/usr/bin/python3", "-c", torchProgram)},
 	} {
 		l, err := start(c.name, c.cmd)
@@ -95,14 +100,26 @@ func (l *apart) Name() string { return l.name }
 
 func (l *apart) Version() string { return l.version }
 
+// Prepare returns no call for the largest rows in GoMLX, whose calls of them would take up most of a run.
 func (l *apart) Prepare(p *infer.Problem) ([]infer.Call, error) {
-	file, err := writeOperands(p)
+	if l.name == "gomlx" && p.FLOPs(p.Batch) > 1e9 {
+		return nil, nil
+	}
+	dir, err := os.MkdirTemp("", "espalier-bench-*")
 	if err != nil {
 		return nil, err
 	}
+	q := preparation{Row: p.Row, Network: p.Network, File: filepath.Join(dir, "operands")}
+	err = writeOperands(p, q.File)
+	if l.name == "gonnx" {
+		q.ONNX = filepath.Join(dir, "model.onnx")
+		err = errors.Join(err, os.WriteFile(q.ONNX, p.ONNX(), 0o600))
+	}
 	var a answer
-	err = l.process.Ask(question{Prepare: &preparation{p.Row, p.Network, file}}, &a)
-	if err := errors.Join(err, os.Remove(file)); err != nil {
+	if err == nil {
+		err = l.process.Ask(question{Prepare: &q}, &a)
+	}
+	if err := errors.Join(err, os.RemoveAll(dir)); err != nil {
 		return nil, err
 	}
 	var calls []infer.Call
@@ -135,10 +152,10 @@ func (l *apart) Prepare(p *infer.Problem) ([]infer.Call, error) {
 }
 
 // writeOperands writes the float32s of a preparation into a file.
-func writeOperands(p *infer.Problem) (name string, err error) {
-	f, err := os.CreateTemp("", "espalier-bench-*")
+func writeOperands(p *infer.Problem, name string) error {
+	f, err := os.Create(name)
 	if err != nil {
-		return "", err
+		return err
 	}
 	w := bufio.NewWriter(f)
 	for i := range p.Layers {
@@ -147,5 +164,5 @@ func writeOperands(p *infer.Problem) (name string, err error) {
 	for _, x := range p.X {
 		err = errors.Join(err, binary.Write(w, binary.LittleEndian, x))
 	}
-	return f.Name(), errors.Join(err, w.Flush(), f.Close())
+	return errors.Join(err, w.Flush(), f.Close())
 }

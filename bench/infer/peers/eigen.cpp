@@ -126,6 +126,37 @@ struct large {
 	}
 };
 
+// tower is one layer after the other, all with ReLU but the last.
+template <int Batch, enum act Last, int In, int Out, int... More>
+struct tower {
+	buffer<Batch, Out> y;
+	tower<Batch, Last, Out, More...> rest;
+	void operator()(const problem &q) { (*this)(q, operand<Batch, In>(q.x[0], q.batch, In), 0); }
+	template <class X>
+	void operator()(const problem &q, const X &x, int layer) {
+		auto a = y.of(q);
+		dense<Batch, In, Out, ACT_RELU>(a, x, q, layer);
+		rest(q, a, layer + 1);
+	}
+};
+
+template <int Batch, enum act Last, int In, int Out>
+struct tower<Batch, Last, In, Out> {
+	template <class X>
+	void operator()(const problem &q, const X &x, int layer) {
+		dense<Batch, In, Out, Last>(result<Batch, Out>(q.y[0], q.batch, Out), x, q, layer);
+	}
+};
+
+template <int Batch>
+using dlrm_bottom = tower<Batch, ACT_RELU, 13, 512, 256, 128>;
+template <int Batch>
+using dlrm_top = tower<Batch, ACT_SIGMOID, 479, 1024, 1024, 512, 256, 1>;
+template <int Batch>
+using wide_deep = tower<Batch, ACT_SIGMOID, 845, 1024, 512, 256, 1>;
+template <int Batch>
+using ncf = tower<Batch, ACT_SIGMOID, 256, 256, 128, 64, 1>;
+
 template <class Network>
 struct eigen_call {
 	call base;
@@ -160,6 +191,10 @@ call *infer_eigen_prepare(const problem *q, const char *way) {
 	if (!strcmp(q->model, "mm")) return batched<mm>(q);
 	if (!strcmp(q->model, "mmmt")) return batched<mmmt>(q);
 	if (!strcmp(q->model, "large")) return batched<large>(q);
+	if (!strcmp(q->model, "dlrm-bottom")) return batched<dlrm_bottom>(q);
+	if (!strcmp(q->model, "dlrm-top")) return batched<dlrm_top>(q);
+	if (!strcmp(q->model, "wide-deep")) return batched<wide_deep>(q);
+	if (!strcmp(q->model, "ncf")) return batched<ncf>(q);
 	return nullptr;
 }
 

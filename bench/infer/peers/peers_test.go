@@ -15,6 +15,9 @@ func TestAgree(t *testing.T) {
 		t.Log(m)
 	}
 	for _, row := range append(infer.Rows(1), infer.Rows(2)...) {
+		if testing.Short() && row.Batch > 128 {
+			continue
+		}
 		p, err := infer.NewProblem(row)
 		if err != nil {
 			t.Fatal(err)
@@ -24,7 +27,7 @@ func TestAgree(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s, %v: %v", l.Name(), row, err)
 			}
-			if len(calls) == 0 {
+			if len(calls) == 0 && l.Name() != "gomlx" {
 				t.Errorf("%s has no call for %v", l.Name(), row)
 			}
 			for _, c := range calls {

@@ -72,6 +72,7 @@ func children() (libraries []train.Library, missing []string, stop func()) {
 	}{
 		{"pytorch", "install-peers.sh installs python3-torch", exec.Command("/usr/bin/python3", "-c", torchProgram)},
 		{"gomlx", "install-peers.sh builds it", exec.Command(filepath.Join(installed, "gomlx-train"))},
+		{"gorgonia", "install-peers.sh builds it", exec.Command(filepath.Join(installed, "gorgonia-train"))},
 		{"tfjs", "install-peers.sh installs it, next to node", tfjs},
 	} {
 		l, err := start(c.name, c.cmd)
@@ -106,7 +107,8 @@ func (l *apart) Name() string { return l.name }
 
 func (l *apart) Version() string { return l.version }
 
-// Prepare returns no call for the large network in the libraries whose steps of it would take up most of a run.
+// Prepare returns no call for the large network in the libraries whose steps of it would take up most of a run, and in
+// Gorgonia, whose gradient of its Concat is wrong: a part that begins at column 512 is taken for one that begins at 0.
 func (l *apart) Prepare(p *train.Problem) ([]infer.Call, error) {
 	if l.name != "pytorch" && p.Model == "large" {
 		return nil, nil
