@@ -8,13 +8,13 @@ import (
 // BoundDense is a dense layer whose operands stay, checked once: a call costs little more than the arithmetic. Make it
 // with [Table.Bind]. One goroutine may use it at a time.
 type BoundDense struct {
-	table  *Table
-	w      *PackedB
-	act    Activation
-	y, x   Matrix
-	call   tileCall
-	tiles  []gemmTile // tiles[i] computes i+1 rows
-	direct int        // the most rows that are one call
+	table   *Table
+	w       *PackedB
+	act     Activation
+	y, x    Matrix
+	product product
+	tiles   []gemmTile // tiles[i] computes i+1 rows
+	direct  int        // the most rows that are one call
 }
 
 // Bind makes d compute y = act(x·w + bias) as [Table.Dense] does, for any number of the first rows of x and y. w must not
@@ -31,7 +31,7 @@ func (t *Table) Bind(d *BoundDense, y, x Matrix, w *PackedB, act Activation) err
 	if v == nil {
 		return nil
 	}
-	v.prepare(&d.call, &y, &x, w, act)
+	v.prepare(&d.product, &y, &x, w, act)
 	d.tiles = v.of(w.cols)
 	for d.direct < y.Rows && v.isCall(d.direct+1, w.rows, w.cols) {
 		d.direct++
@@ -45,8 +45,8 @@ func (d *BoundDense) Run(s *Scratch, rows int) error {
 		y, x := d.y, d.x
 		y.Rows, x.Rows = rows, rows
 		raceProduct(y, x, vector(d.w.data), d.w.bias)
-		d.call.blocks = 1
-		d.tiles[rows-1](&d.call)
+		d.product.blocks = 1
+		d.tiles[rows-1](&d.product.tileCall)
 	} else if err := d.run(s, rows); err != nil {
 		return err
 	}
@@ -70,16 +70,17 @@ func (d *BoundDense) run(s *Scratch, rows int) error {
 		return d.table.Dense(s, y, x, d.w, d.act)
 	}
 	raceProduct(y, x, vector(d.w.data), d.w.bias)
-	p := product{tileCall: d.call, rows: rows, bCol: 4}
+	p := d.product
+	p.rows = rows
 	d.table.level.run(s, &p)
 	return nil
 }
 
-// prepare fills in the call for a packed layer.
-func (g *level) prepare(call *tileCall, y, x *Matrix, w *PackedB, act Activation) {
-	call.n, call.k = y.Cols, w.rows
-	call.a, call.aRow, call.aCol = unsafe.SliceData(x.Data), 4*x.Stride, 4
-	call.b, call.bRow, call.bPanel = unsafe.SliceData(w.data), 4*g.panel, 4*g.panel*w.rows
-	call.c, call.cRow = unsafe.SliceData(y.Data), 4*y.Stride
-	call.begin(w.bias, act, false)
+// prepare fills in the product of a packed layer.
+func (g *level) prepare(p *product, y, x *Matrix, w *PackedB, act Activation) {
+	p.rows, p.n, p.k = y.Rows, y.Cols, w.rows
+	p.a, p.aRow, p.aCol = unsafe.SliceData(x.Data), 4*x.Stride, 4
+	p.b, p.bRow, p.bCol, p.bPanel = unsafe.SliceData(w.data), 4*g.panel, 4, 4*g.panel*w.rows
+	p.c, p.cRow = unsafe.SliceData(y.Data), 4*y.Stride
+	p.begin(w.bias, act, false)
 }

@@ -65,21 +65,20 @@ type product struct {
 	copyB    bool // into panels first
 }
 
-// Calls and matrices are filled field by field: a composite literal is made elsewhere and copied by wider loads than the
+// Products and matrices are filled field by field: a composite literal is made elsewhere and copied by wider loads than the
 // stores it waits for, which costs as much as a small product.
 
 func (g *level) gemm(s *Scratch, c *Matrix, a *float32, aRow, aCol int, b *Matrix, e *Epilogue) {
-	var call tileCall
-	call.n, call.k = c.Cols, b.Rows
-	call.a, call.aRow, call.aCol = a, 4*aRow, 4*aCol
-	call.b, call.bRow, call.bPanel = unsafe.SliceData(b.Data), 4*b.Stride, 4*g.panel
-	call.c, call.cRow = unsafe.SliceData(c.Data), 4*c.Stride
-	call.begin(e.Bias, e.Act, e.Accumulate)
-	if g.isCall(c.Rows, call.k, call.n) {
-		call.blocks = 1
-		g.of(call.n)[c.Rows-1](noescape(&call))
+	var p product
+	p.rows, p.n, p.k = c.Rows, c.Cols, b.Rows
+	p.a, p.aRow, p.aCol = a, 4*aRow, 4*aCol
+	p.b, p.bRow, p.bCol, p.bPanel = unsafe.SliceData(b.Data), 4*b.Stride, 4, 4*g.panel
+	p.c, p.cRow = unsafe.SliceData(c.Data), 4*c.Stride
+	p.begin(e.Bias, e.Act, e.Accumulate)
+	if g.isCall(p.rows, p.k, p.n) {
+		p.blocks = 1
+		g.of(p.n)[p.rows-1](noescape(&p.tileCall))
 	} else {
-		p := product{tileCall: call, rows: c.Rows, bCol: 4}
 		// Rows that are a multiple of 2 KiB apart fall into so few sets of the first cache that eight of them fill it, of 4 KiB
 		// that they disturb each other all the time.
 		p.copyB = p.rows >= 48 && (p.k*p.n > inPlace || p.k > 8 && p.bRow%2048 == 0) || p.rows >= 16 && p.k > 8 && p.bRow%4096 == 0
@@ -102,13 +101,12 @@ func (g *level) gemmNT(s *Scratch, c, a, b *Matrix, e *Epilogue) {
 }
 
 func (g *level) dense(s *Scratch, y, x *Matrix, w *PackedB, act Activation) {
-	var call tileCall
-	g.prepare(&call, y, x, w, act)
-	if g.isCall(y.Rows, call.k, call.n) {
-		call.blocks = 1
-		g.of(call.n)[y.Rows-1](noescape(&call))
+	var p product
+	g.prepare(&p, y, x, w, act)
+	if g.isCall(p.rows, p.k, p.n) {
+		p.blocks = 1
+		g.of(p.n)[p.rows-1](noescape(&p.tileCall))
 	} else {
-		p := product{tileCall: call, rows: y.Rows, bCol: 4}
 		g.run(s, &p)
 	}
 	g.finish(y, y.Rows, act)

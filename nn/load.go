@@ -146,6 +146,11 @@ func read(r io.Reader, c loading) (*Model, error) {
 	}
 	if c.serves {
 		m.trainer = nil
+		for _, w := range m.weights {
+			w.param.place(w.Data)
+			w.Matrix = w.param.value
+		}
+		return m, nil
 	}
 	m.gather()
 	if m.trainer != nil {

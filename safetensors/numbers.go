@@ -84,16 +84,19 @@ func ReadFloats(r io.Reader, n int) ([]float32, error) {
 }
 
 func readNumbers(r io.Reader, n int64, d dtype) ([]float32, error) {
-	const step = 1 << 14
+	const (
+		first = 1 << 14 // numbers that there is memory for before any have been read: n may be a lie
+		step  = 1 << 11
+	)
 	buffer := make([]byte, d.size*min(n, step))
-	v := make([]float32, 0, min(n, step))
+	v := make([]float32, 0, min(n, first))
 	for int64(len(v)) < n {
-		b := buffer[:d.size*min(n-int64(len(v)), step)]
-		if _, err := io.ReadFull(r, b); err != nil {
-			return nil, unexpected(err)
-		}
 		if len(v) == cap(v) {
 			v = append(make([]float32, 0, min(n, 2*int64(len(v)))), v...)
+		}
+		b := buffer[:d.size*min(int64(cap(v)-len(v)), step)]
+		if _, err := io.ReadFull(r, b); err != nil {
+			return nil, unexpected(err)
 		}
 		v = d.decode(v, b)
 	}
