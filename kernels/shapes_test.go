@@ -11,15 +11,16 @@ import (
 // Every message about operands that do not fit, as the user reads it.
 func TestShapeErrors(t *testing.T) {
 	var (
-		mat   = kernels.NewMatrix
-		vec   = func(n int) []float32 { return make([]float32, n) }
-		short = kernels.MatrixOf(vec(5), 2, 3)
-		s     kernels.Scratch
-		e     kernels.Epilogue
-		x     = mat(2, 3)
-		v2    = vec(2)
-		v3    = vec(3)
-		l2    = make([]int32, 2)
+		mat    = kernels.NewMatrix
+		vec    = func(n int) []float32 { return make([]float32, n) }
+		short  = kernels.MatrixOf(vec(5), 2, 3)
+		lapped = kernels.Matrix{Data: vec(9), Rows: 2, Cols: 3, Stride: 2} // its rows overlap
+		s      kernels.Scratch
+		e      kernels.Epilogue
+		x      = mat(2, 3)
+		v2     = vec(2)
+		v3     = vec(3)
+		l2     = make([]int32, 2)
 	)
 	eachTable(t, func(t *testing.T, table *kernels.Table) {
 		cases := []struct {
@@ -32,6 +33,9 @@ func TestShapeErrors(t *testing.T) {
 			{table.Gemm(&s, mat(2, 7), short, mat(3, 7), e), "Gemm: a is 2x3 with stride 3 but holds 5 elements"},
 			{table.Gemm(&s, mat(7, 3), mat(7, 2), short, e), "Gemm: b is 2x3 with stride 3 but holds 5 elements"},
 			{table.Gemm(&s, short, mat(2, 1), mat(1, 3), e), "Gemm: c is 2x3 with stride 3 but holds 5 elements"},
+			{table.Gemm(&s, lapped, mat(2, 1), mat(1, 3), e), "Gemm: c is 2x3 with stride 2"},
+			{table.Gemm(&s, mat(2, 7), lapped, mat(3, 7), e), "Gemm: a is 2x3 with stride 2"},
+			{table.Gemm(&s, mat(7, 3), mat(7, 2), lapped, e), "Gemm: b is 2x3 with stride 2"},
 			{table.GemmNT(&s, mat(2, 7), mat(2, 6), mat(7, 5), e), "GemmNT: b is 7x5, a has 6 columns"},
 			{table.GemmNT(&s, mat(2, 8), mat(2, 6), mat(7, 6), e), "GemmNT: c is 2x8, a·bᵀ is 2x7"},
 			{table.GemmNT(&s, mat(2, 7), mat(2, 6), mat(7, 6), kernels.Epilogue{Bias: v3}), "GemmNT: bias has 3 elements, c has 7 columns"},
