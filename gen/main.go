@@ -31,6 +31,9 @@ func files() map[string]string {
 		for rows := range highest {
 			amd = append(amd, m.gemm(rows+1))
 		}
+		for rows := range m.dotRows() {
+			amd = append(amd, m.dots(rows+1))
+		}
 		for _, d := range descriptions() {
 			amd = append(amd, m.kernel(d))
 		}

@@ -33,7 +33,7 @@ func (t *Table) Bind(d *BoundDense, y, x Matrix, w *PackedB, act Activation) err
 	}
 	v.prepare(&d.product, &y, &x, w, act)
 	if n, k := w.cols, w.rows; n > 0 && k > 0 && k <= v.deepest {
-		d.tiles = v.of(n)
+		d.tiles, _ = v.of(&d.product)
 		d.direct = max(0, min(y.Rows, len(d.tiles), maxCall/(n*k), (maxMoved-n*k)/(2*n+k)))
 	}
 	return nil

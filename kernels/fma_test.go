@@ -18,3 +18,24 @@ func ExactFMA(a, b, c float32) float32 {
 	}
 	return float32(s)
 }
+
+// ExactSum is acc and the sum of a·b as the contract demands it of a SIMD level: for k ascending, or of an element of
+// GemmNT, whose B is [n, k], in lanes where dots says so.
+func ExactSum(transB bool, acc float32, n, k int, a, b func(p int) float32) float32 {
+	if !transB || !dots(n, k) {
+		for p := range k {
+			acc = ExactFMA(a(p), b(p), acc)
+		}
+		return acc
+	}
+	pieces := (k + 511) / 512
+	piece := ((k+pieces-1)/pieces + 15) / 16 * 16
+	for from := 0; from < k; from += piece {
+		var sum lanes
+		for p := from; p < min(k, from+piece); p++ {
+			sum[p%16] = ExactFMA(a(p), b(p), sum[p%16])
+		}
+		acc += sum.fold()
+	}
+	return acc
+}

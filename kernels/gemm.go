@@ -70,9 +70,6 @@ func (t *Table) GemmNT(s *Scratch, c, a, b Matrix, e Epilogue) error {
 		return e.check(kernel, operand{"c", c})
 	}
 	raceProduct(c, a, b, e.Bias)
-	if s == nil {
-		s = new(Scratch)
-	}
 	if t.level == nil {
 		gemmNTGeneric(s, c, a, b, e)
 	} else {
@@ -170,6 +167,9 @@ func gemmGeneric(c Matrix, a []float32, rowStride, colStride int, b Matrix, e Ep
 }
 
 func gemmNTGeneric(s *Scratch, c, a, b Matrix, e Epilogue) {
+	if s == nil {
+		s = new(Scratch)
+	}
 	s.b = grow(s.b, b.Rows*b.Cols)
 	bt := MatrixOf(s.b, b.Cols, b.Rows)
 	for j := range filled(&b) {

@@ -31,6 +31,7 @@ type tiles struct {
 	byRows    []gemmTile                                                               // byRows[i] computes i+1 rows
 	narrow    int                                                                      // columns of the products that ofNarrow serves
 	ofNarrow  []gemmTile                                                               // as byRows, with higher tiles after those
+	dots      []gemmTile                                                               // dots[i] computes i+1 rows of dot products
 	transpose func(rows, cols int, dst *float32, dstRow int, src *float32, srcRow int) // up to 16 rows to columns
 	deepest   int                                                                      // rows of B per pass: a panel of them stays in the first cache
 	block     int                                                                      // floats of A that stay in the second cache meanwhile
@@ -50,6 +51,7 @@ type product struct {
 	rows     int
 	bCol     int  // bytes, like the other strides; not 4 where B is to be transposed
 	copyB    bool // into panels first
+	dots     bool // of rows of A and columns of B that lie in memory as rows do
 }
 
 var minusInf32 = float32(math.Inf(-1))
@@ -82,13 +84,23 @@ func (g *level) gemm(s *Scratch, c *Matrix, a *float32, aRow, aCol int, b *Matri
 	g.finish(c, c.Rows, e.Act)
 }
 
-// gemmNT transposes B into panels: for the weights of a layer that costs less than a row or two of the product.
+// dots reports whether the elements of a product with the transpose of B[n,k] are dot products, the lanes of which are summed
+// one by one. It must not ask for the rows of the product, which would not have the same bits alone then. A short sum costs
+// less than its fold, and such a B next to nothing to transpose.
+func dots(_, k int) bool { return k >= 64 }
+
+// deepestDots is how many terms of a dot product the lanes sum at most: six rows of A, and as many of B, stay in the first
+// cache. It is part of the numeric contract.
+const deepestDots = 512
+
+// gemmNT multiplies by the rows of B as they are, or transposes B into panels.
 func (g *level) gemmNT(s *Scratch, c, a, b *Matrix, e *Epilogue) {
 	var p product
 	p.rows, p.n, p.k = c.Rows, c.Cols, b.Cols
 	p.a, p.aRow, p.aCol = unsafe.SliceData(a.Data), 4*a.Stride, 4
-	p.b, p.bRow, p.bCol = unsafe.SliceData(b.Data), 4, 4*b.Stride
-	p.copyB = true
+	p.b, p.bRow, p.bCol, p.bPanel = unsafe.SliceData(b.Data), 4, 4*b.Stride, 4*b.Stride
+	p.dots = g.dots != nil && dots(p.n, p.k)
+	p.copyB = !p.dots
 	p.c, p.cRow = unsafe.SliceData(c.Data), 4*c.Stride
 	p.begin(e.Bias, e.Act, e.Accumulate)
 	g.run(s, &p)
@@ -112,26 +124,30 @@ func (g *level) finish(c *Matrix, rows int, act Activation) {
 	}
 }
 
-// of returns the tiles for a product of n columns, by rows.
-func (g *level) of(n int) []gemmTile {
-	if n <= g.narrow {
-		return g.ofNarrow
+// of returns the tiles for a product, by rows, and how many rows of B they take at most.
+func (g *level) of(p *product) (tiles []gemmTile, deepest int) {
+	switch {
+	case p.dots:
+		return g.dots, deepestDots
+	case p.n <= g.narrow:
+		return g.ofNarrow, g.deepest
 	}
-	return g.byRows
+	return g.byRows, g.deepest
 }
 
 func (g *level) run(s *Scratch, p *product) {
 	if p.k == 0 { // A and B have no memory to point into
 		p.aRow, p.aCol, p.bRow, p.bCol, p.bPanel = 0, 0, 0, 0, 0
 	}
+	tiles, deepest := g.of(p)
 	switch {
 	case p.rows == 0 || p.n == 0:
-	case p.rows <= len(g.of(p.n)) && p.k <= g.deepest && p.rows*p.n*p.k <= maxCall && p.moved() <= maxMoved && !p.copyB:
+	case p.rows <= len(tiles) && p.k <= deepest && p.rows*p.n*p.k <= maxCall && p.moved() <= maxMoved && !p.copyB:
 		p.blocks = 1
-		g.of(p.n)[p.rows-1](noescape(&p.tileCall))
+		tiles[p.rows-1](noescape(&p.tileCall))
 	case s != nil && s.Pool != nil && p.rows*p.n*p.k >= shareFrom:
 		g.share(s, p)
-	case p.k <= g.deepest && p.rows*p.k <= inPlace/4 && (p.rows > 3 || p.k*g.wide <= maxMoved) && !p.copyB:
+	case p.k <= deepest && p.rows*p.k <= inPlace/4 && (p.rows > 3 || p.k*g.wide <= maxMoved) && !p.copyB:
 		g.allColumns(p)
 	default:
 		g.blocked(s, p)
@@ -165,7 +181,8 @@ func (g *level) share(s *Scratch, p *product) {
 		sh.cols = ((p.n+parts-1)/parts + g.panel - 1) / g.panel * g.panel
 		parts = (p.n + sh.cols - 1) / sh.cols
 	} else {
-		height := len(g.of(p.n))
+		tiles, _ := g.of(p)
+		height := len(tiles)
 		sh.rows = ((p.rows+parts-1)/parts + height - 1) / height * height
 		parts = (p.rows + sh.rows - 1) / sh.rows
 	}
@@ -204,12 +221,15 @@ func (g *level) blocked(s *Scratch, p *product) {
 		s = new(Scratch)
 	}
 	whole := *p
-	deepest := g.deepest
-	if p.rows <= 3 {
+	tiles, deepest := g.of(p)
+	if p.rows <= 3 && !p.dots {
 		deepest = min(deepest, maxMoved/g.wide)
 	}
 	passes := max(1, (p.k+deepest-1)/deepest)
 	deep := max(1, (p.k+passes-1)/passes)
+	if p.dots { // whole vectors
+		deep = (deep + 15) &^ 15
+	}
 	for from := 0; from == 0 || from < whole.k; from += deep {
 		p.k = min(deep, whole.k-from)
 		p.floor = minusInf32
@@ -220,7 +240,7 @@ func (g *level) blocked(s *Scratch, p *product) {
 		if p.copyB {
 			g.panels(s, p)
 		}
-		height, tall := len(g.of(p.n)), whole.rows
+		height, tall := len(tiles), whole.rows
 		if whole.rows*p.k > g.block {
 			tall = max(1, g.block/p.k/height) * height
 		}
@@ -241,11 +261,14 @@ func (g *level) blocked(s *Scratch, p *product) {
 // allColumns computes a block of rows.
 func (g *level) allColumns(p *product) {
 	a, b, c, init, n := p.a, p.b, p.c, p.init, p.n
-	tiles := g.of(n)
+	tiles, _ := g.of(p)
 	most := len(tiles)
 	blocks := (p.rows + most - 1) / most
 	tallest := (p.rows + blocks - 1) / blocks // even blocks are faster than full ones and a small rest
-	width := n
+	width, panel := n, g.panel
+	if p.dots {
+		panel = 1
+	}
 	switch {
 	case p.k > 32 && p.k*n > 1<<12 && p.rows > 3: // with few sums it is C that passes by, in the order of its memory
 		width = g.panel
@@ -255,7 +278,7 @@ func (g *level) allColumns(p *product) {
 	}
 	for j := 0; j < n; j += width {
 		p.n = min(width, n-j)
-		p.b = offset(b, j/g.panel*p.bPanel)
+		p.b = offset(b, j/panel*p.bPanel)
 		height := tallest
 		less := height*blocks - p.rows // blocks that have one row less
 		perCall := min(blocks, maxBlocks)

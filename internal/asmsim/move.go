@@ -13,6 +13,7 @@ var moves = map[string]decoder{
 
 	"VEXTRACTF128":  extract(4),
 	"VEXTRACTF64X4": extract(8),
+	"VEXTRACTF32X4": extract(4),
 	"VINSERTF128":   insert(4),
 
 	"KMOVW":      setMask,

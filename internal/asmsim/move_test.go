@@ -10,6 +10,7 @@ func TestMoves(t *testing.T) {
 		"VBLENDMPS Z0, Z1, K1, Z3":     lanes(100, 101, 202, 203, 104, 205, 106, 207, 208, 209, 210, 211, 212, 213, 214, 215),
 		"VBLENDMPS.Z Z0, Z1, K1, Z3":   lanes(100, 101, 0, 0, 104, 0, 106),
 		"VEXTRACTF128 $1, Y0, X3":      upFrom(104, 4),
+		"VEXTRACTF32X4 $2, Z0, X3":     upFrom(108, 4),
 		"VEXTRACTF64X4 $1, Z0, Y3":     upFrom(108, 8),
 		"VINSERTF128 $1, (AX), Y1, Y3": lanes(200, 201, 202, 203, 500, 501, 502, 503),
 	} {
