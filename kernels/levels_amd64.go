@@ -30,9 +30,7 @@ var avx512 = level{
 			gemm1x32AVX512, gemm2x32AVX512, gemm3x32AVX512, gemm4x32AVX512, gemm5x32AVX512, gemm6x32AVX512, gemm7x32AVX512,
 			gemm8x32AVX512, gemm9x32AVX512, gemm10x32AVX512, gemm11x32AVX512, gemm12x32AVX512, gemm13x32AVX512, gemm14x32AVX512,
 		},
-		dots: []gemmTile{
-			dots1x16AVX512, dots2x8AVX512, dots3x4AVX512, dots4x4AVX512, dots5x4AVX512, dots6x4AVX512,
-		},
+		dots:      []gemmTile{dots1x16AVX512, dots2x8AVX512, dots3x4AVX512, dots4x4AVX512},
 		transpose: transpose16AVX2,
 		deepest:   1024,
 		block:     128 << 10,

@@ -500,12 +500,6 @@ func dots3x4AVX512(call *tileCall)
 //go:noescape
 func dots4x4AVX512(call *tileCall)
 
-//go:noescape
-func dots5x4AVX512(call *tileCall)
-
-//go:noescape
-func dots6x4AVX512(call *tileCall)
-
 // fillAVX512: x[j] = v
 //
 //go:noescape

@@ -89,7 +89,7 @@ func (g *level) gemm(s *Scratch, c *Matrix, a *float32, aRow, aCol int, b *Matri
 // less than its fold, and such a B next to nothing to transpose.
 func dots(_, k int) bool { return k >= 64 }
 
-// deepestDots is how many terms of a dot product the lanes sum at most: six rows of A, and as many of B, stay in the first
+// deepestDots is how many terms of a dot product the lanes sum at most: four rows of A and eight of B then stay in the first
 // cache. It is part of the numeric contract.
 const deepestDots = 512
 
@@ -270,6 +270,8 @@ func (g *level) allColumns(p *product) {
 		panel = 1
 	}
 	switch {
+	case p.dots && blocks > 1: // B waits in the first cache while A passes by, eight rows of it if they are long
+		width = max(8, 1<<12/p.k&^7)
 	case p.k > 32 && p.k*n > 1<<12 && p.rows > 3: // with few sums it is C that passes by, in the order of its memory
 		width = g.panel
 	case tallest*n*p.k > maxCall || p.k*n+2*tallest*n > maxMoved:
