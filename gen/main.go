@@ -41,6 +41,9 @@ func files() map[string]string {
 	for rows := range neonRows {
 		arm = append(arm, neonGemm(rows+1))
 	}
+	for rows := range neonDotRows {
+		arm = append(arm, neonDotsOf(rows+1))
+	}
 	for _, d := range descriptions() {
 		arm = append(arm, neonKernel(d))
 	}

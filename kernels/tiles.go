@@ -99,7 +99,7 @@ func (g *level) gemmNT(s *Scratch, c, a, b *Matrix, e *Epilogue) {
 	p.rows, p.n, p.k = c.Rows, c.Cols, b.Cols
 	p.a, p.aRow, p.aCol = unsafe.SliceData(a.Data), 4*a.Stride, 4
 	p.b, p.bRow, p.bCol, p.bPanel = unsafe.SliceData(b.Data), 4, 4*b.Stride, 4*b.Stride
-	p.dots = g.dots != nil && dots(p.n, p.k)
+	p.dots = dots(p.n, p.k)
 	p.copyB = !p.dots
 	p.c, p.cRow = unsafe.SliceData(c.Data), 4*c.Stride
 	p.begin(e.Bias, e.Act, e.Accumulate)
