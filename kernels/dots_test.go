@@ -49,3 +49,45 @@ func TestDotsRowAlone(t *testing.T) {
 		}
 	})
 }
+
+// NaN and infinities get from every place of a row, in whole vectors and behind them, to all elements that it is part of and
+// to no others.
+func TestDotsSpecialValues(t *testing.T) {
+	eachTable(t, func(t *testing.T, table *kernels.Table) {
+		const m, n, k = 5, 13, 75
+		r := newRand(1)
+		a, b, c := r.matrix(m, k, 0), r.matrix(n, k, 0), kernels.NewMatrix(m, n)
+		for place := range k {
+			x, y := &a.Row(1)[place], &b.Row(11)[place]
+			beforeX, beforeY := *x, *y
+			*x, *y = nan, inf
+			require.NoError(t, table.GemmNT(nil, c, a, b, kernels.Epilogue{Act: kernels.ReLU}))
+			for i := range m {
+				for j, v := range c.Row(i) {
+					switch factor := a.Row(i)[place]; {
+					case i == 1:
+						require.True(t, isNaN(v), "c[%d,%d], NaN and infinity at %d", i, j, place)
+					case j == 11 && factor > 0:
+						require.Equal(t, inf, v, "c[%d,%d], NaN and infinity at %d", i, j, place)
+					case j == 11:
+						require.Zero(t, v, "c[%d,%d], NaN and infinity at %d", i, j, place)
+					default:
+						require.Less(t, v, inf, "c[%d,%d], NaN and infinity at %d", i, j, place)
+					}
+				}
+			}
+			*x, *y = beforeX, beforeY
+		}
+	})
+}
+
+// Nothing is copied, so there is no need of a Scratch.
+func TestDotsAllocateNothing(t *testing.T) {
+	for _, table := range kernels.Tables()[1:] {
+		for _, m := range []int{1, 40} {
+			r := newRand(1)
+			a, b, c := r.matrix(m, 600, 0), r.matrix(100, 600, 0), kernels.NewMatrix(m, 100)
+			requireNoAllocations(t, func() error { return table.GemmNT(nil, c, a, b, kernels.Epilogue{}) })
+		}
+	}
+}

@@ -19,6 +19,8 @@ func ExactFMA(a, b, c float32) float32 {
 	return float32(s)
 }
 
+var Dots = dots
+
 // ExactSum is acc and the sum of a·b as the contract demands it of a SIMD level: for k ascending, or of an element of
 // GemmNT, whose B is [n, k], in lanes where dots says so.
 func ExactSum(transB bool, acc float32, n, k int, a, b func(p int) float32) float32 {

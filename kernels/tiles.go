@@ -7,8 +7,9 @@ import (
 
 // A tileCall is what a gemmTile computes: n columns of C, in as many blocks of its rows as blocks says. Each sum starts from init, whose rows
 // are initRow apart, or from 0 if that is nil, adds a·b for k ascending with one rounding each, and ends as max(sum,
-// floor). Strides are in bytes, and aRow or aCol is 4; columns of B lie in panels, bPanel bytes apart. A tile may
-// change blocks, a, c and init. The generator knows the order of the fields.
+// floor). Strides are in bytes, and aRow or aCol is 4; columns of B lie in panels, bPanel bytes apart. A tile of dot products
+// adds them to init; it has an aCol and a bRow of 4, and panels of one column. A tile may change blocks, a, c and init. The
+// generator knows the order of the fields.
 type tileCall struct {
 	k, blocks, n int
 	a            *float32
@@ -84,9 +85,8 @@ func (g *level) gemm(s *Scratch, c *Matrix, a *float32, aRow, aCol int, b *Matri
 	g.finish(c, c.Rows, e.Act)
 }
 
-// dots reports whether the elements of a product with the transpose of B[n,k] are dot products, the lanes of which are summed
-// one by one. It must not ask for the rows of the product, which would not have the same bits alone then. A short sum costs
-// less than its fold, and such a B next to nothing to transpose.
+// dots reports whether a product with the transpose of B[n,k] is made of dot products, on every SIMD level. It must not depend
+// on the rows of the product: a row would not have the same bits alone then. The fold of a short sum costs more than the sum.
 func dots(_, k int) bool { return k >= 64 }
 
 // deepestDots is how many terms of a dot product the lanes sum at most: four rows of A and eight of B then stay in the first
