@@ -41,7 +41,7 @@ func (m amd64) afterSums() int { return 4 * m.dotRows() }
 
 // dots prints the function that computes blocks row blocks of the given number of rows and n columns each: for every
 // element acc[p%16] = fma(a[p], b[p], acc[p%16]) for p ascending; sum = the lanes of acc, folded 8, 4, 2, 1;
-// C = max(init + sum, floor), or max(sum, floor) without init.
+// C = max(init + sum, floor), or max(sum, floor) without init. There are 16 terms or more.
 func (m amd64) dots(rows int) *fn {
 	widths := m.dotColumns(rows)
 	f := &fn{name: fmt.Sprintf("dots%dx%d%s", rows, widths[0], m.suffix), proto: "call *tileCall", args: 8}
@@ -110,9 +110,6 @@ func (g amd64Dots) vectors() int { return (g.sums() + g.width - 1) / g.width }
 
 // multiply sums the lanes of a pass: the first one's wait in the frame to be added to the other's.
 func (g amd64Dots) multiply(pass int) {
-	for i := range g.sums() {
-		g.zero(g.fn, i)
-	}
 	g.op("MOVQ", field("a"), "AX")
 	g.op("MOVQ", "SI", panelBases[0])
 	for p := 1; p < g.columns/4; p++ {
@@ -120,15 +117,12 @@ func (g amd64Dots) multiply(pass int) {
 	}
 	again, tail, done := g.label("depth"), g.label("tail"), g.label("summed")
 	g.op("MOVQ", field("k"), "R12")
-	g.op("SUBQ", "$16", "R12")
+	g.op("SUBQ", "$32", "R12")
+	g.step("VMULPS", 32*pass)
 	g.op("JLT", tail)
 	g.op("PCALIGN", "$32")
 	g.at(again)
-	g.step(32 * pass)
-	g.op("ADDQ", "$64", "AX")
-	for j := 0; j < g.columns; j += 4 {
-		g.op("ADDQ", "$64", panelBases[j/4])
-	}
+	g.step("VFMADD231PS", 32*pass)
 	g.op("SUBQ", "$16", "R12")
 	g.op("JGE", again)
 	g.at(tail)
@@ -147,21 +141,25 @@ func (g amd64Dots) multiply(pass int) {
 	}
 }
 
-// step adds the products of one vector of each row, so many bytes from where the pointers are.
-func (g amd64Dots) step(at int) {
+// step adds the products of one vector of each row, so many bytes from where the pointers are, and moves these on. The first
+// one has nothing to add to.
+func (g amd64Dots) step(mnemonic string, at int) {
 	a, b := g.afterSums(), g.afterSums()+g.rows
 	for i := range g.rows {
 		g.load(g.fn, a+i, g.rowOfA(i, at), false)
 	}
 	for j := range g.columns {
 		if g.rows == 1 { // nobody else needs the load: one instruction instead of two
-			g.op("VFMADD231PS", g.rowOfB(j, at), g.v(a), g.v(j))
+			g.op(mnemonic, g.rowOfB(j, at), g.v(a), g.v(j))
 			continue
 		}
 		g.load(g.fn, b, g.rowOfB(j, at), false)
 		for i := range g.rows {
-			g.op("VFMADD231PS", g.v(b), g.v(a+i), g.v(i*g.columns+j))
+			g.op(mnemonic, g.v(b), g.v(a+i), g.v(i*g.columns+j))
 		}
+	}
+	for _, pointer := range append([]string{"AX"}, panelBases[:(g.columns+3)/4]...) {
+		g.op("LEAQ", fmt.Sprintf("64(%s)", pointer), pointer)
 	}
 }
 

@@ -25,12 +25,12 @@
 //   - Products: the accumulator starts from the bias, from zero, or from C; then
 //     acc = a·b + acc for k ascending; then the activation. Only GemmNT splits the
 //     sum over k.
-//   - From k = 64 on, GemmNT of the SIMD levels adds dot products of rows to the
-//     accumulator: of all k elements, or where that are more than 512 of as few
-//     pieces as possible, in ascending order, each of the same multiple of 16 but
-//     for the last one. Element p of a piece belongs to lane p mod 16, where
-//     lane = a·b + lane for p ascending, from zero. The lanes are folded as those of
-//     a row reduction.
+//   - From k = 64 on, GemmNT of the SIMD levels adds dot products to the
+//     accumulator: of whole rows, or of as few pieces of them as have at most 512
+//     elements, in ascending order. Piece i of n begins at the vector of 16 elements
+//     whose number is i·⌈k/16⌉/n, rounded down. Element p belongs to lane p mod 16,
+//     where lane = a·b + lane for p ascending, from zero. The lanes are folded as
+//     those of a row reduction.
 //   - Row reductions: element j belongs to lane j mod 16. The 16 lanes are summed
 //     in place and then folded: lane i takes lane i+8, then i+4, i+2 and i+1.
 //   - Column reductions add the rows in ascending order.

@@ -81,7 +81,7 @@ func TestDotsSpecialValues(t *testing.T) {
 	})
 }
 
-// Nothing is copied, so there is no need of a Scratch.
+// Nothing is transposed, so there is no need of a Scratch.
 func TestDotsAllocateNothing(t *testing.T) {
 	for _, table := range kernels.Tables()[1:] {
 		for _, m := range []int{1, 40} {

@@ -30,11 +30,10 @@ func ExactSum(transB bool, acc float32, n, k int, a, b func(p int) float32) floa
 		}
 		return acc
 	}
-	pieces := (k + 511) / 512
-	piece := ((k+pieces-1)/pieces + 15) / 16 * 16
-	for from := 0; from < k; from += piece {
+	pieces, vectors := (k+511)/512, (k+15)/16
+	for i := range pieces {
 		var sum lanes
-		for p := from; p < min(k, from+piece); p++ {
+		for p := i * vectors / pieces * 16; p < min(k, (i+1)*vectors/pieces*16); p++ {
 			sum[p%16] = ExactFMA(a(p), b(p), sum[p%16])
 		}
 		acc += sum.fold()

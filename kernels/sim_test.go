@@ -277,7 +277,7 @@ func TestSimulatedDotsBounds(t *testing.T) {
 		for i, original := range level.dots {
 			rows, name := i+1, symbol(reflect.ValueOf(original))
 			for try := range 400 {
-				k, blocks, n, gap := try%67, 1+try%2, 1+try%37, try%3
+				k, blocks, n, gap := 16+try%67, 1+try%2, 1+try%37, try%3
 				var mem asmsim.Memory
 				gapped := func(rows, cols int, allow func(any)) []float32 {
 					x := make([]float32, rows*(cols+gap)+1)

@@ -225,13 +225,10 @@ func (g *level) blocked(s *Scratch, p *product) {
 	if p.rows <= 3 && !p.dots {
 		deepest = min(deepest, maxMoved/g.wide)
 	}
-	passes := max(1, (p.k+deepest-1)/deepest)
-	deep := max(1, (p.k+passes-1)/passes)
-	if p.dots { // whole vectors
-		deep = (deep + 15) &^ 15
-	}
-	for from := 0; from == 0 || from < whole.k; from += deep {
-		p.k = min(deep, whole.k-from)
+	passes, vectors := max(1, (p.k+deepest-1)/deepest), (p.k+15)/16
+	for pass := range passes {
+		from, to := pass*vectors/passes*16, (pass+1)*vectors/passes*16
+		p.k = min(to, whole.k) - from
 		p.floor = minusInf32
 		if from+p.k == whole.k {
 			p.floor = whole.floor
