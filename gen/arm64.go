@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -109,22 +110,27 @@ func (f *fn) mulAddElement(d, n, m int) {
 	f.wordOf(encodeElement(d, n, m, 0), "FMLA V%d.4S, V%d.4S, V%d.S[0]", d, n, m)
 }
 
-// neonLaneNumbers is where the numbers of the lanes are among the numbers.
-const neonLaneNumbers = 128
+// neonLaneNumbers is where the numbers of the lanes are among the numbers, neonBytes where those of the bytes of a vector.
+const neonLaneNumbers, neonBytes = 128, 192
 
 // neonTable declares what the functions read besides their operands, all of it at one address: sixteen words of ones and
-// of zeros, of which those from 64-4n on select the first n lanes; the numbers of the lanes; then each constant in four
-// lanes, which costs nothing but a load to put into a register.
+// of zeros, of which those from 64-4n on select the first n lanes; the numbers of the lanes; the numbers of bytes, of which
+// those from 16-4n on select the last n lanes of a vector; then each constant in four lanes, which costs nothing but a load
+// to put into a register.
 func neonTable(fns []*fn) string {
 	var b strings.Builder
-	b.WriteString("// Ones and zeros: the words from 64-4n on select the first n lanes. The numbers of the lanes. Constants.\n")
+	b.WriteString("// Ones and zeros: the words from 64-4n on select the first n lanes. The numbers of the lanes. The numbers of bytes:\n")
+	b.WriteString("// those from 16-4n on make the last n lanes of a vector the first ones, and the others zero. Constants.\n")
 	for i := range 8 {
 		fmt.Fprintf(&b, "DATA numbers<>+%d(SB)/8, $0xffffffffffffffff\n", 8*i)
 	}
 	for i := range 16 {
 		fmt.Fprintf(&b, "DATA numbers<>+%d(SB)/4, $%d\n", neonLaneNumbers+4*i, i)
 	}
-	at := neonLaneNumbers + 64
+	for i, bytes := range []uint64{0x0706050403020100, 0x0f0e0d0c0b0a0908, math.MaxUint64, math.MaxUint64} {
+		fmt.Fprintf(&b, "DATA numbers<>+%d(SB)/8, $%#x\n", neonBytes+8*i, bytes)
+	}
+	at := neonBytes + 32
 	for _, c := range constants(fns) {
 		fmt.Fprintf(&b, "#define %s %d // %v\n", c.symbol(), at, c)
 		for i := range 2 {

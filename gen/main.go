@@ -31,12 +31,18 @@ func files() map[string]string {
 		for rows := range highest {
 			amd = append(amd, m.gemm(rows+1))
 		}
+		for rows := range m.dotRows() {
+			amd = append(amd, m.dots(rows+1))
+		}
 		for _, d := range descriptions() {
 			amd = append(amd, m.kernel(d))
 		}
 	}
 	for rows := range neonRows {
 		arm = append(arm, neonGemm(rows+1))
+	}
+	for rows := range neonDotRows {
+		arm = append(arm, neonDotsOf(rows+1))
 	}
 	for _, d := range descriptions() {
 		arm = append(arm, neonKernel(d))

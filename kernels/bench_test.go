@@ -9,7 +9,7 @@ import (
 
 // The three products of a dense layer with m rows, k inputs and n outputs.
 func BenchmarkGEMM(b *testing.B) {
-	shapes := []struct{ m, k, n int }{{1, 128, 64}, {32, 128, 64}, {32, 128, 1}, {256, 256, 256}}
+	shapes := []struct{ m, k, n int }{{1, 128, 64}, {4, 128, 64}, {32, 128, 64}, {256, 128, 64}, {32, 128, 1}, {256, 256, 256}}
 	for _, op := range []string{"fwd", "dx", "dw"} {
 		for _, t := range kernels.Tables() {
 			for _, sh := range shapes {

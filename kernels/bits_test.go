@@ -57,6 +57,7 @@ func shapeClasses() map[string][]shape {
 		"empty": {{rows: 0, depth: 3, cols: 5}, {rows: 3, depth: 0, cols: 5}, {rows: 3, depth: 5, cols: 0}},
 		"one":   {{rows: 1, depth: 1, cols: 1}, {rows: 9, depth: 1, cols: 1}, {rows: 1, depth: 9, cols: 40}, {rows: 40, depth: 9, cols: 1}},
 		"prime": {{rows: 7, depth: 13, cols: 37}, {rows: 13, depth: 61, cols: 131}, {rows: 61, depth: 307, cols: 131}},
+		"deep":  {{rows: 1, depth: 64, cols: 21}, {rows: 6, depth: 79, cols: 10}, {rows: 3, depth: 513, cols: 5}, {rows: 5, depth: 1100, cols: 7, gap: 3, special: true}},
 	}
 	for n := 2; n < 34; n++ {
 		classes["remainder"] = append(classes["remainder"], shape{rows: 1 + n%14, depth: 1 + n%5, cols: n})

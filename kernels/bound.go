@@ -33,7 +33,7 @@ func (t *Table) Bind(d *BoundDense, y, x Matrix, w *PackedB, act Activation) err
 	}
 	v.prepare(&d.product, &y, &x, w, act)
 	d.tiles = v.of(w.cols)
-	for d.direct < y.Rows && v.isCall(d.direct+1, w.rows, w.cols) {
+	for d.direct < y.Rows && isCall(len(d.tiles), v.deepest, d.direct+1, w.rows, w.cols) {
 		d.direct++
 	}
 	return nil

@@ -23,8 +23,14 @@
 // alone and inside any batch.
 //
 //   - Products: the accumulator starts from the bias, from zero, or from C; then
-//     acc = a·b + acc for k ascending; then the activation. The sum over k is
-//     never split.
+//     acc = a·b + acc for k ascending; then the activation. Only GemmNT splits the
+//     sum over k.
+//   - From k = 64 on, GemmNT of the SIMD levels adds dot products to the
+//     accumulator: of whole rows, or of as few pieces of them as have at most 512
+//     elements, in ascending order. Piece i of n begins at the vector of 16 elements
+//     whose number is i·⌈k/16⌉/n, rounded down. Element p belongs to lane p mod 16,
+//     where lane = a·b + lane for p ascending, from zero. The lanes are folded as
+//     those of a row reduction.
 //   - Row reductions: element j belongs to lane j mod 16. The 16 lanes are summed
 //     in place and then folded: lane i takes lane i+8, then i+4, i+2 and i+1.
 //   - Column reductions add the rows in ascending order.
@@ -46,8 +52,9 @@
 // rounds the product first, on every architecture (but for erf, whose bound that
 // would break), and so agrees with itself bit for bit everywhere. Generic and the others differ by rounding only: before the
 // activation an element of a product is within k·2⁻²³·Σ|a||b| of the exact value
-// on every level, with |bias| or |c| counted in the sum. The worst error on AVX2,
-// and so on every SIMD level, over all float32 (TestSweep with ESPALIER_SWEEP set)
+// on every level, with |bias| or |c| counted in the sum, and where it is made of
+// dot products within k·2⁻²⁶ of these. The worst error on AVX2, and so on every
+// SIMD level, over all float32 (TestSweep with ESPALIER_SWEEP set)
 // is 1.03 units in the last place for exp, 0.83 for log, 1.34 for tanh, 1.45 for
 // sigmoid and 1.08 for erf. That of log1p, which every level takes from portable
 // Go, is 1.44.

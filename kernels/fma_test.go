@@ -18,3 +18,25 @@ func ExactFMA(a, b, c float32) float32 {
 	}
 	return float32(s)
 }
+
+var Dots = dots
+
+// ExactSum is acc and the sum of a·b as the contract demands it of a SIMD level: for k ascending, or of an element of
+// GemmNT, whose B is [n, k], in lanes where dots says so.
+func ExactSum(transB bool, acc float32, n, k int, a, b func(p int) float32) float32 {
+	if !transB || !dots(n, k) {
+		for p := range k {
+			acc = ExactFMA(a(p), b(p), acc)
+		}
+		return acc
+	}
+	pieces, vectors := (k+511)/512, (k+15)/16
+	for i := range pieces {
+		var sum lanes
+		for p := i * vectors / pieces * 16; p < min(k, (i+1)*vectors/pieces*16); p++ {
+			sum[p%16] = ExactFMA(a(p), b(p), sum[p%16])
+		}
+		acc += sum.fold()
+	}
+	return acc
+}

@@ -56,8 +56,9 @@ func (t *Table) Gemm(s *Scratch, c, a, b Matrix, e Epilogue) error {
 }
 
 // GemmNT computes C = act(A·Bᵀ + bias) for A[m,k], B[n,k] and C[m,n]: with
-// A = dY and B = W it is the gradient dX. C must not share memory with A or B.
-// A nil Scratch is legal, but allocates.
+// A = dY and B = W it is the gradient dX. From k = 64 on the SIMD levels compute
+// it from dot products of rows, which adds in another order than [Table.Gemm]. C
+// must not share memory with A or B. A nil Scratch is legal, but may allocate.
 func (t *Table) GemmNT(s *Scratch, c, a, b Matrix, e Epilogue) error {
 	if t.err != nil {
 		return t.err
@@ -78,9 +79,6 @@ func (t *Table) GemmNT(s *Scratch, c, a, b Matrix, e Epilogue) error {
 		}
 	}
 	raceProduct(c, a, b, e.Bias)
-	if s == nil {
-		s = new(Scratch)
-	}
 	if t.level == nil {
 		gemmNTGeneric(s, c, a, b, e)
 	} else {
@@ -175,6 +173,9 @@ func gemmGeneric(c Matrix, a []float32, rowStride, colStride int, b Matrix, e Ep
 }
 
 func gemmNTGeneric(s *Scratch, c, a, b Matrix, e Epilogue) {
+	if s == nil {
+		s = new(Scratch)
+	}
 	s.b = grow(s.b, b.Rows*b.Cols)
 	bt := MatrixOf(s.b, b.Cols, b.Rows)
 	for j := range filled(&b) {

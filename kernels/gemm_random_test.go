@@ -96,26 +96,16 @@ func exactProduct(c, a, b kernels.Matrix, transA, transB bool, e kernels.Epilogu
 	if transA {
 		k = a.Rows
 	}
-	column := make([]float32, c.Cols)
 	for i := range y.Rows {
-		row := y.Row(i)
-		if e.Accumulate {
-			copy(row, c.Row(i))
-		} else {
-			copy(row, e.Bias)
-		}
-		for p := range k {
-			x, other := at(a, transA, i, p), column
-			if transB {
-				for j := range column {
-					column[j] = b.Data[j*b.Stride+p]
-				}
-			} else {
-				other = b.Row(p)
+		for j := range c.Cols {
+			start := float32(0)
+			if e.Accumulate {
+				start = c.Row(i)[j]
+			} else if e.Bias != nil {
+				start = e.Bias[j]
 			}
-			for j, v := range other {
-				row[j] = fma(x, v, row[j])
-			}
+			a, b := func(p int) float32 { return at(a, transA, i, p) }, func(p int) float32 { return at(b, transB, p, j) }
+			y.Row(i)[j] = kernels.ExactSum(transB, start, c.Cols, k, a, b)
 		}
 	}
 	return y

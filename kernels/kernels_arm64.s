@@ -4,7 +4,8 @@
 
 #include "textflag.h"
 
-// Ones and zeros: the words from 64-4n on select the first n lanes. The numbers of the lanes. Constants.
+// Ones and zeros: the words from 64-4n on select the first n lanes. The numbers of the lanes. The numbers of bytes:
+// those from 16-4n on make the last n lanes of a vector the first ones, and the others zero. Constants.
 DATA numbers<>+0(SB)/8, $0xffffffffffffffff
 DATA numbers<>+8(SB)/8, $0xffffffffffffffff
 DATA numbers<>+16(SB)/8, $0xffffffffffffffff
@@ -29,187 +30,191 @@ DATA numbers<>+176(SB)/4, $12
 DATA numbers<>+180(SB)/4, $13
 DATA numbers<>+184(SB)/4, $14
 DATA numbers<>+188(SB)/4, $15
-#define bits00000001 192 // 1e-45
-DATA numbers<>+192(SB)/8, $0x100000001
-DATA numbers<>+200(SB)/8, $0x100000001
-#define bits007fffff 208 // 1.1754942e-38
-DATA numbers<>+208(SB)/8, $0x7fffff007fffff
-DATA numbers<>+216(SB)/8, $0x7fffff007fffff
-#define bits00800000 224 // 1.1754944e-38
-DATA numbers<>+224(SB)/8, $0x80000000800000
-DATA numbers<>+232(SB)/8, $0x80000000800000
-#define bits38af889a 240 // 8.370094e-05
-DATA numbers<>+240(SB)/8, $0x38af889a38af889a
-DATA numbers<>+248(SB)/8, $0x38af889a38af889a
-#define bits39506967 256 // 0.00019875691
-DATA numbers<>+256(SB)/8, $0x3950696739506967
-DATA numbers<>+264(SB)/8, $0x3950696739506967
-#define bits39b8110d 272 // 0.0003510792
-DATA numbers<>+272(SB)/8, $0x39b8110d39b8110d
-DATA numbers<>+280(SB)/8, $0x39b8110d39b8110d
-#define bits3ab743ce 288 // 0.0013981999
-DATA numbers<>+288(SB)/8, $0x3ab743ce3ab743ce
-DATA numbers<>+296(SB)/8, $0x3ab743ce3ab743ce
-#define bits3baa6d6f 304 // 0.005201034
-DATA numbers<>+304(SB)/8, $0x3baa6d6f3baa6d6f
-DATA numbers<>+312(SB)/8, $0x3baa6d6f3baa6d6f
-#define bits3c088908 320 // 0.008333452
-DATA numbers<>+320(SB)/8, $0x3c0889083c088908
-DATA numbers<>+328(SB)/8, $0x3c0889083c088908
-#define bits3ca9134e 336 // 0.020639088
-DATA numbers<>+336(SB)/8, $0x3ca9134e3ca9134e
-DATA numbers<>+344(SB)/8, $0x3ca9134e3ca9134e
-#define bits3cc3f7da 352 // 0.023921896
-DATA numbers<>+352(SB)/8, $0x3cc3f7da3cc3f7da
-DATA numbers<>+360(SB)/8, $0x3cc3f7da3cc3f7da
-#define bits3d2aa9c1 368 // 0.041665796
-DATA numbers<>+368(SB)/8, $0x3d2aa9c13d2aa9c1
-DATA numbers<>+376(SB)/8, $0x3d2aa9c13d2aa9c1
-#define bits3d9021bb 384 // 0.070376836
-DATA numbers<>+384(SB)/8, $0x3d9021bb3d9021bb
-DATA numbers<>+392(SB)/8, $0x3d9021bb3d9021bb
-#define bits3de71710 400 // 0.11283696
-DATA numbers<>+400(SB)/8, $0x3de717103de71710
-DATA numbers<>+408(SB)/8, $0x3de717103de71710
-#define bits3def251a 416 // 0.116769984
-DATA numbers<>+416(SB)/8, $0x3def251a3def251a
-DATA numbers<>+424(SB)/8, $0x3def251a3def251a
-#define bits3e0375d4 432 // 0.12837917
-DATA numbers<>+432(SB)/8, $0x3e0375d43e0375d4
-DATA numbers<>+440(SB)/8, $0x3e0375d43e0375d4
-#define bits3e088393 448 // 0.13331442
-DATA numbers<>+448(SB)/8, $0x3e0883933e088393
-DATA numbers<>+456(SB)/8, $0x3e0883933e088393
-#define bits3e11e9bf 464 // 0.14249323
-DATA numbers<>+464(SB)/8, $0x3e11e9bf3e11e9bf
-DATA numbers<>+472(SB)/8, $0x3e11e9bf3e11e9bf
-#define bits3e2aaaaa 480 // 0.16666666
-DATA numbers<>+480(SB)/8, $0x3e2aaaaa3e2aaaaa
-DATA numbers<>+488(SB)/8, $0x3e2aaaaa3e2aaaaa
-#define bits3e4cceac 496 // 0.20000714
-DATA numbers<>+496(SB)/8, $0x3e4cceac3e4cceac
-DATA numbers<>+504(SB)/8, $0x3e4cceac3e4cceac
-#define bits3eaaaaaa 512 // 0.3333333
-DATA numbers<>+512(SB)/8, $0x3eaaaaaa3eaaaaaa
-DATA numbers<>+520(SB)/8, $0x3eaaaaaa3eaaaaaa
-#define bits3ecc422a 528 // 0.3989423
-DATA numbers<>+528(SB)/8, $0x3ecc422a3ecc422a
-DATA numbers<>+536(SB)/8, $0x3ecc422a3ecc422a
-#define bits3f000000 544 // 0.5
-DATA numbers<>+544(SB)/8, $0x3f0000003f000000
-DATA numbers<>+552(SB)/8, $0x3f0000003f000000
-#define bits3f200000 560 // 0.625
-DATA numbers<>+560(SB)/8, $0x3f2000003f200000
-DATA numbers<>+568(SB)/8, $0x3f2000003f200000
-#define bits3f318000 576 // 0.6933594
-DATA numbers<>+576(SB)/8, $0x3f3180003f318000
-DATA numbers<>+584(SB)/8, $0x3f3180003f318000
-#define bits3f3504f3 592 // 0.70710677
-DATA numbers<>+592(SB)/8, $0x3f3504f33f3504f3
-DATA numbers<>+600(SB)/8, $0x3f3504f33f3504f3
-#define bits3f6c0000 608 // 0.921875
-DATA numbers<>+608(SB)/8, $0x3f6c00003f6c0000
-DATA numbers<>+616(SB)/8, $0x3f6c00003f6c0000
-#define bits3f800000 624 // 1
-DATA numbers<>+624(SB)/8, $0x3f8000003f800000
-DATA numbers<>+632(SB)/8, $0x3f8000003f800000
-#define bits3fb8aa3b 640 // 1.442695
-DATA numbers<>+640(SB)/8, $0x3fb8aa3b3fb8aa3b
-DATA numbers<>+648(SB)/8, $0x3fb8aa3b3fb8aa3b
-#define bits40000000 656 // 2
-DATA numbers<>+656(SB)/8, $0x4000000040000000
-DATA numbers<>+664(SB)/8, $0x4000000040000000
-#define bits42200000 672 // 40
-DATA numbers<>+672(SB)/8, $0x4220000042200000
-DATA numbers<>+680(SB)/8, $0x4220000042200000
-#define bits42b00000 688 // 88
-DATA numbers<>+688(SB)/8, $0x42b0000042b00000
-DATA numbers<>+696(SB)/8, $0x42b0000042b00000
-#define bits42b20000 704 // 89
-DATA numbers<>+704(SB)/8, $0x42b2000042b20000
-DATA numbers<>+712(SB)/8, $0x42b2000042b20000
-#define bits4b000000 720 // 8.388608e+06
-DATA numbers<>+720(SB)/8, $0x4b0000004b000000
-DATA numbers<>+728(SB)/8, $0x4b0000004b000000
-#define bits4b40007f 736 // 1.2583039e+07
-DATA numbers<>+736(SB)/8, $0x4b40007f4b40007f
-DATA numbers<>+744(SB)/8, $0x4b40007f4b40007f
-#define bits7f7fffff 752 // 3.4028235e+38
-DATA numbers<>+752(SB)/8, $0x7f7fffff7f7fffff
-DATA numbers<>+760(SB)/8, $0x7f7fffff7f7fffff
-#define bits7fc00000 768 // NaN
-DATA numbers<>+768(SB)/8, $0x7fc000007fc00000
-DATA numbers<>+776(SB)/8, $0x7fc000007fc00000
-#define bits7fffffff 784 // NaN
-DATA numbers<>+784(SB)/8, $0x7fffffff7fffffff
-DATA numbers<>+792(SB)/8, $0x7fffffff7fffffff
-#define bits80000000 800 // -0
-DATA numbers<>+800(SB)/8, $0x8000000080000000
-DATA numbers<>+808(SB)/8, $0x8000000080000000
-#define bitsb7753882 816 // -1.4616295e-05
-DATA numbers<>+816(SB)/8, $0xb7753882b7753882
-DATA numbers<>+824(SB)/8, $0xb7753882b7753882
-#define bitsb95e8083 832 // -0.00021219444
-DATA numbers<>+832(SB)/8, $0xb95e8083b95e8083
-DATA numbers<>+840(SB)/8, $0xb95e8083b95e8083
-#define bitsba5574cd 848 // -0.000814271
-DATA numbers<>+848(SB)/8, $0xba5574cdba5574cd
-DATA numbers<>+856(SB)/8, $0xba5574cdba5574cd
-#define bitsbb74e39b 864 // -0.0037367109
-DATA numbers<>+864(SB)/8, $0xbb74e39bbb74e39b
-DATA numbers<>+872(SB)/8, $0xbb74e39bbb74e39b
-#define bitsbbbaf0ea 880 // -0.0057049887
-DATA numbers<>+880(SB)/8, $0xbbbaf0eabbbaf0ea
-DATA numbers<>+888(SB)/8, $0xbbbaf0eabbbaf0ea
-#define bitsbcdc083e 896 // -0.026859399
-DATA numbers<>+896(SB)/8, $0xbcdc083ebcdc083e
-DATA numbers<>+904(SB)/8, $0xbcdc083ebcdc083e
-#define bitsbd5c1e2d 912 // -0.053739715
-DATA numbers<>+912(SB)/8, $0xbd5c1e2dbd5c1e2d
-DATA numbers<>+920(SB)/8, $0xbd5c1e2dbd5c1e2d
-#define bitsbdd9de7e 928 // -0.1063814
-DATA numbers<>+928(SB)/8, $0xbdd9de7ebdd9de7e
-DATA numbers<>+936(SB)/8, $0xbdd9de7ebdd9de7e
-#define bitsbdebd1b8 944 // -0.1151461
-DATA numbers<>+944(SB)/8, $0xbdebd1b8bdebd1b8
-DATA numbers<>+952(SB)/8, $0xbdebd1b8bdebd1b8
-#define bitsbdfe5d4f 960 // -0.12420141
-DATA numbers<>+960(SB)/8, $0xbdfe5d4fbdfe5d4f
-DATA numbers<>+968(SB)/8, $0xbdfe5d4fbdfe5d4f
-#define bitsbe03bf66 976 // -0.12865981
-DATA numbers<>+976(SB)/8, $0xbe03bf66be03bf66
-DATA numbers<>+984(SB)/8, $0xbe03bf66be03bf66
-#define bitsbe2aae50 992 // -0.16668057
-DATA numbers<>+992(SB)/8, $0xbe2aae50be2aae50
-DATA numbers<>+1000(SB)/8, $0xbe2aae50be2aae50
-#define bitsbe7ffffc 1008 // -0.24999994
-DATA numbers<>+1008(SB)/8, $0xbe7ffffcbe7ffffc
-DATA numbers<>+1016(SB)/8, $0xbe7ffffcbe7ffffc
-#define bitsbeaaaa99 1024 // -0.3333328
-DATA numbers<>+1024(SB)/8, $0xbeaaaa99beaaaa99
-DATA numbers<>+1032(SB)/8, $0xbeaaaa99beaaaa99
-#define bitsbec093a2 1040 // -0.37612635
-DATA numbers<>+1040(SB)/8, $0xbec093a2bec093a2
-DATA numbers<>+1048(SB)/8, $0xbec093a2bec093a2
-#define bitsbf000000 1056 // -0.5
-DATA numbers<>+1056(SB)/8, $0xbf000000bf000000
-DATA numbers<>+1064(SB)/8, $0xbf000000bf000000
-#define bitsbf2294fe 1072 // -0.63508594
-DATA numbers<>+1072(SB)/8, $0xbf2294febf2294fe
-DATA numbers<>+1080(SB)/8, $0xbf2294febf2294fe
-#define bitsc1b80000 1088 // -23
-DATA numbers<>+1088(SB)/8, $0xc1b80000c1b80000
-DATA numbers<>+1096(SB)/8, $0xc1b80000c1b80000
-#define bitsc2200000 1104 // -40
-DATA numbers<>+1104(SB)/8, $0xc2200000c2200000
-DATA numbers<>+1112(SB)/8, $0xc2200000c2200000
-#define bitsc2b00000 1120 // -88
-DATA numbers<>+1120(SB)/8, $0xc2b00000c2b00000
-DATA numbers<>+1128(SB)/8, $0xc2b00000c2b00000
-#define bitsff800000 1136 // -Inf
-DATA numbers<>+1136(SB)/8, $0xff800000ff800000
-DATA numbers<>+1144(SB)/8, $0xff800000ff800000
-GLOBL numbers<>(SB), RODATA|NOPTR, $1152
+DATA numbers<>+192(SB)/8, $0x706050403020100
+DATA numbers<>+200(SB)/8, $0xf0e0d0c0b0a0908
+DATA numbers<>+208(SB)/8, $0xffffffffffffffff
+DATA numbers<>+216(SB)/8, $0xffffffffffffffff
+#define bits00000001 224 // 1e-45
+DATA numbers<>+224(SB)/8, $0x100000001
+DATA numbers<>+232(SB)/8, $0x100000001
+#define bits007fffff 240 // 1.1754942e-38
+DATA numbers<>+240(SB)/8, $0x7fffff007fffff
+DATA numbers<>+248(SB)/8, $0x7fffff007fffff
+#define bits00800000 256 // 1.1754944e-38
+DATA numbers<>+256(SB)/8, $0x80000000800000
+DATA numbers<>+264(SB)/8, $0x80000000800000
+#define bits38af889a 272 // 8.370094e-05
+DATA numbers<>+272(SB)/8, $0x38af889a38af889a
+DATA numbers<>+280(SB)/8, $0x38af889a38af889a
+#define bits39506967 288 // 0.00019875691
+DATA numbers<>+288(SB)/8, $0x3950696739506967
+DATA numbers<>+296(SB)/8, $0x3950696739506967
+#define bits39b8110d 304 // 0.0003510792
+DATA numbers<>+304(SB)/8, $0x39b8110d39b8110d
+DATA numbers<>+312(SB)/8, $0x39b8110d39b8110d
+#define bits3ab743ce 320 // 0.0013981999
+DATA numbers<>+320(SB)/8, $0x3ab743ce3ab743ce
+DATA numbers<>+328(SB)/8, $0x3ab743ce3ab743ce
+#define bits3baa6d6f 336 // 0.005201034
+DATA numbers<>+336(SB)/8, $0x3baa6d6f3baa6d6f
+DATA numbers<>+344(SB)/8, $0x3baa6d6f3baa6d6f
+#define bits3c088908 352 // 0.008333452
+DATA numbers<>+352(SB)/8, $0x3c0889083c088908
+DATA numbers<>+360(SB)/8, $0x3c0889083c088908
+#define bits3ca9134e 368 // 0.020639088
+DATA numbers<>+368(SB)/8, $0x3ca9134e3ca9134e
+DATA numbers<>+376(SB)/8, $0x3ca9134e3ca9134e
+#define bits3cc3f7da 384 // 0.023921896
+DATA numbers<>+384(SB)/8, $0x3cc3f7da3cc3f7da
+DATA numbers<>+392(SB)/8, $0x3cc3f7da3cc3f7da
+#define bits3d2aa9c1 400 // 0.041665796
+DATA numbers<>+400(SB)/8, $0x3d2aa9c13d2aa9c1
+DATA numbers<>+408(SB)/8, $0x3d2aa9c13d2aa9c1
+#define bits3d9021bb 416 // 0.070376836
+DATA numbers<>+416(SB)/8, $0x3d9021bb3d9021bb
+DATA numbers<>+424(SB)/8, $0x3d9021bb3d9021bb
+#define bits3de71710 432 // 0.11283696
+DATA numbers<>+432(SB)/8, $0x3de717103de71710
+DATA numbers<>+440(SB)/8, $0x3de717103de71710
+#define bits3def251a 448 // 0.116769984
+DATA numbers<>+448(SB)/8, $0x3def251a3def251a
+DATA numbers<>+456(SB)/8, $0x3def251a3def251a
+#define bits3e0375d4 464 // 0.12837917
+DATA numbers<>+464(SB)/8, $0x3e0375d43e0375d4
+DATA numbers<>+472(SB)/8, $0x3e0375d43e0375d4
+#define bits3e088393 480 // 0.13331442
+DATA numbers<>+480(SB)/8, $0x3e0883933e088393
+DATA numbers<>+488(SB)/8, $0x3e0883933e088393
+#define bits3e11e9bf 496 // 0.14249323
+DATA numbers<>+496(SB)/8, $0x3e11e9bf3e11e9bf
+DATA numbers<>+504(SB)/8, $0x3e11e9bf3e11e9bf
+#define bits3e2aaaaa 512 // 0.16666666
+DATA numbers<>+512(SB)/8, $0x3e2aaaaa3e2aaaaa
+DATA numbers<>+520(SB)/8, $0x3e2aaaaa3e2aaaaa
+#define bits3e4cceac 528 // 0.20000714
+DATA numbers<>+528(SB)/8, $0x3e4cceac3e4cceac
+DATA numbers<>+536(SB)/8, $0x3e4cceac3e4cceac
+#define bits3eaaaaaa 544 // 0.3333333
+DATA numbers<>+544(SB)/8, $0x3eaaaaaa3eaaaaaa
+DATA numbers<>+552(SB)/8, $0x3eaaaaaa3eaaaaaa
+#define bits3ecc422a 560 // 0.3989423
+DATA numbers<>+560(SB)/8, $0x3ecc422a3ecc422a
+DATA numbers<>+568(SB)/8, $0x3ecc422a3ecc422a
+#define bits3f000000 576 // 0.5
+DATA numbers<>+576(SB)/8, $0x3f0000003f000000
+DATA numbers<>+584(SB)/8, $0x3f0000003f000000
+#define bits3f200000 592 // 0.625
+DATA numbers<>+592(SB)/8, $0x3f2000003f200000
+DATA numbers<>+600(SB)/8, $0x3f2000003f200000
+#define bits3f318000 608 // 0.6933594
+DATA numbers<>+608(SB)/8, $0x3f3180003f318000
+DATA numbers<>+616(SB)/8, $0x3f3180003f318000
+#define bits3f3504f3 624 // 0.70710677
+DATA numbers<>+624(SB)/8, $0x3f3504f33f3504f3
+DATA numbers<>+632(SB)/8, $0x3f3504f33f3504f3
+#define bits3f6c0000 640 // 0.921875
+DATA numbers<>+640(SB)/8, $0x3f6c00003f6c0000
+DATA numbers<>+648(SB)/8, $0x3f6c00003f6c0000
+#define bits3f800000 656 // 1
+DATA numbers<>+656(SB)/8, $0x3f8000003f800000
+DATA numbers<>+664(SB)/8, $0x3f8000003f800000
+#define bits3fb8aa3b 672 // 1.442695
+DATA numbers<>+672(SB)/8, $0x3fb8aa3b3fb8aa3b
+DATA numbers<>+680(SB)/8, $0x3fb8aa3b3fb8aa3b
+#define bits40000000 688 // 2
+DATA numbers<>+688(SB)/8, $0x4000000040000000
+DATA numbers<>+696(SB)/8, $0x4000000040000000
+#define bits42200000 704 // 40
+DATA numbers<>+704(SB)/8, $0x4220000042200000
+DATA numbers<>+712(SB)/8, $0x4220000042200000
+#define bits42b00000 720 // 88
+DATA numbers<>+720(SB)/8, $0x42b0000042b00000
+DATA numbers<>+728(SB)/8, $0x42b0000042b00000
+#define bits42b20000 736 // 89
+DATA numbers<>+736(SB)/8, $0x42b2000042b20000
+DATA numbers<>+744(SB)/8, $0x42b2000042b20000
+#define bits4b000000 752 // 8.388608e+06
+DATA numbers<>+752(SB)/8, $0x4b0000004b000000
+DATA numbers<>+760(SB)/8, $0x4b0000004b000000
+#define bits4b40007f 768 // 1.2583039e+07
+DATA numbers<>+768(SB)/8, $0x4b40007f4b40007f
+DATA numbers<>+776(SB)/8, $0x4b40007f4b40007f
+#define bits7f7fffff 784 // 3.4028235e+38
+DATA numbers<>+784(SB)/8, $0x7f7fffff7f7fffff
+DATA numbers<>+792(SB)/8, $0x7f7fffff7f7fffff
+#define bits7fc00000 800 // NaN
+DATA numbers<>+800(SB)/8, $0x7fc000007fc00000
+DATA numbers<>+808(SB)/8, $0x7fc000007fc00000
+#define bits7fffffff 816 // NaN
+DATA numbers<>+816(SB)/8, $0x7fffffff7fffffff
+DATA numbers<>+824(SB)/8, $0x7fffffff7fffffff
+#define bits80000000 832 // -0
+DATA numbers<>+832(SB)/8, $0x8000000080000000
+DATA numbers<>+840(SB)/8, $0x8000000080000000
+#define bitsb7753882 848 // -1.4616295e-05
+DATA numbers<>+848(SB)/8, $0xb7753882b7753882
+DATA numbers<>+856(SB)/8, $0xb7753882b7753882
+#define bitsb95e8083 864 // -0.00021219444
+DATA numbers<>+864(SB)/8, $0xb95e8083b95e8083
+DATA numbers<>+872(SB)/8, $0xb95e8083b95e8083
+#define bitsba5574cd 880 // -0.000814271
+DATA numbers<>+880(SB)/8, $0xba5574cdba5574cd
+DATA numbers<>+888(SB)/8, $0xba5574cdba5574cd
+#define bitsbb74e39b 896 // -0.0037367109
+DATA numbers<>+896(SB)/8, $0xbb74e39bbb74e39b
+DATA numbers<>+904(SB)/8, $0xbb74e39bbb74e39b
+#define bitsbbbaf0ea 912 // -0.0057049887
+DATA numbers<>+912(SB)/8, $0xbbbaf0eabbbaf0ea
+DATA numbers<>+920(SB)/8, $0xbbbaf0eabbbaf0ea
+#define bitsbcdc083e 928 // -0.026859399
+DATA numbers<>+928(SB)/8, $0xbcdc083ebcdc083e
+DATA numbers<>+936(SB)/8, $0xbcdc083ebcdc083e
+#define bitsbd5c1e2d 944 // -0.053739715
+DATA numbers<>+944(SB)/8, $0xbd5c1e2dbd5c1e2d
+DATA numbers<>+952(SB)/8, $0xbd5c1e2dbd5c1e2d
+#define bitsbdd9de7e 960 // -0.1063814
+DATA numbers<>+960(SB)/8, $0xbdd9de7ebdd9de7e
+DATA numbers<>+968(SB)/8, $0xbdd9de7ebdd9de7e
+#define bitsbdebd1b8 976 // -0.1151461
+DATA numbers<>+976(SB)/8, $0xbdebd1b8bdebd1b8
+DATA numbers<>+984(SB)/8, $0xbdebd1b8bdebd1b8
+#define bitsbdfe5d4f 992 // -0.12420141
+DATA numbers<>+992(SB)/8, $0xbdfe5d4fbdfe5d4f
+DATA numbers<>+1000(SB)/8, $0xbdfe5d4fbdfe5d4f
+#define bitsbe03bf66 1008 // -0.12865981
+DATA numbers<>+1008(SB)/8, $0xbe03bf66be03bf66
+DATA numbers<>+1016(SB)/8, $0xbe03bf66be03bf66
+#define bitsbe2aae50 1024 // -0.16668057
+DATA numbers<>+1024(SB)/8, $0xbe2aae50be2aae50
+DATA numbers<>+1032(SB)/8, $0xbe2aae50be2aae50
+#define bitsbe7ffffc 1040 // -0.24999994
+DATA numbers<>+1040(SB)/8, $0xbe7ffffcbe7ffffc
+DATA numbers<>+1048(SB)/8, $0xbe7ffffcbe7ffffc
+#define bitsbeaaaa99 1056 // -0.3333328
+DATA numbers<>+1056(SB)/8, $0xbeaaaa99beaaaa99
+DATA numbers<>+1064(SB)/8, $0xbeaaaa99beaaaa99
+#define bitsbec093a2 1072 // -0.37612635
+DATA numbers<>+1072(SB)/8, $0xbec093a2bec093a2
+DATA numbers<>+1080(SB)/8, $0xbec093a2bec093a2
+#define bitsbf000000 1088 // -0.5
+DATA numbers<>+1088(SB)/8, $0xbf000000bf000000
+DATA numbers<>+1096(SB)/8, $0xbf000000bf000000
+#define bitsbf2294fe 1104 // -0.63508594
+DATA numbers<>+1104(SB)/8, $0xbf2294febf2294fe
+DATA numbers<>+1112(SB)/8, $0xbf2294febf2294fe
+#define bitsc1b80000 1120 // -23
+DATA numbers<>+1120(SB)/8, $0xc1b80000c1b80000
+DATA numbers<>+1128(SB)/8, $0xc1b80000c1b80000
+#define bitsc2200000 1136 // -40
+DATA numbers<>+1136(SB)/8, $0xc2200000c2200000
+DATA numbers<>+1144(SB)/8, $0xc2200000c2200000
+#define bitsc2b00000 1152 // -88
+DATA numbers<>+1152(SB)/8, $0xc2b00000c2b00000
+DATA numbers<>+1160(SB)/8, $0xc2b00000c2b00000
+#define bitsff800000 1168 // -Inf
+DATA numbers<>+1168(SB)/8, $0xff800000ff800000
+DATA numbers<>+1176(SB)/8, $0xff800000ff800000
+GLOBL numbers<>(SB), RODATA|NOPTR, $1184
 
 // func transpose16NEON(rows, cols int, dst *float32, dstRow int, src *float32, srcRow int)
 // Requires: ASIMD
@@ -3078,6 +3083,2084 @@ done2:
 	MOVD R16, 88(R6)
 	B block1
 last24:
+	RET
+
+// func dots1x8NEON(call *tileCall)
+// Requires: ASIMD
+//
+// Vectors: from V0 up two of the four registers of each sum, row by row; V24 to V26 A; V27 to V30 B; V31 the bytes of A and B
+// behind whole vectors, lanes that wait, init and floor.
+// General: R0 to R2 rows of A; R3 cRow; R4 initRow; R5 init; R7 aRow; R8 bPanel; R9 R10 R11 R12 R13 R14 R15 R19
+// rows of B; R20 k; R21 columns left; R22 blocks left; R23 C; R24 B of the tile; R25 A of the block; R26 the numbers;
+// R6 call; R16, R17 scratch. The fields of the call are
+// k, blocks, n, a, aRow, aCol, b, bRow, bPanel, c, cRow, init, initRow, floor.
+TEXT ·dots1x8NEON(SB), NOSPLIT, $128-8
+	MOVD call+0(FP), R6
+	MOVD 80(R6), R3
+	MOVD 96(R6), R4
+	MOVD 88(R6), R5
+	MOVD 32(R6), R7
+	MOVD 64(R6), R8
+	MOVD 8(R6), R22
+	MOVD 72(R6), R23
+	MOVD 24(R6), R25
+	MOVD $numbers<>(SB), R26
+block1:
+	MOVD 16(R6), R21
+	MOVD 48(R6), R24
+columns2:
+	CMP $8, R21
+	BLT narrower3
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	VMOVI $0, V2.B16
+	VMOVI $0, V3.B16
+	VMOVI $0, V4.B16
+	VMOVI $0, V5.B16
+	VMOVI $0, V6.B16
+	VMOVI $0, V7.B16
+	VMOVI $0, V8.B16
+	VMOVI $0, V9.B16
+	VMOVI $0, V10.B16
+	VMOVI $0, V11.B16
+	VMOVI $0, V12.B16
+	VMOVI $0, V13.B16
+	VMOVI $0, V14.B16
+	VMOVI $0, V15.B16
+	ADD $0, R25, R0
+	ADD $0, R24, R9
+	ADD R8, R9, R10
+	ADD R8, R10, R11
+	ADD R8, R11, R12
+	ADD R8, R12, R13
+	ADD R8, R13, R14
+	ADD R8, R14, R15
+	ADD R8, R15, R19
+	MOVD 0(R6), R20
+	SUBS $16, R20
+	BLT tail5
+	PCALIGN $16
+depth4:
+	FMOVQ 32(R0), F24
+	FMOVQ 32(R9), F27
+	VFMLA V27.S4, V24.S4, V1.S4
+	FMOVQ 32(R10), F28
+	VFMLA V28.S4, V24.S4, V3.S4
+	FMOVQ 32(R11), F29
+	VFMLA V29.S4, V24.S4, V5.S4
+	FMOVQ 32(R12), F30
+	VFMLA V30.S4, V24.S4, V7.S4
+	FMOVQ 32(R13), F27
+	VFMLA V27.S4, V24.S4, V9.S4
+	FMOVQ 32(R14), F28
+	VFMLA V28.S4, V24.S4, V11.S4
+	FMOVQ 32(R15), F29
+	VFMLA V29.S4, V24.S4, V13.S4
+	FMOVQ 32(R19), F30
+	VFMLA V30.S4, V24.S4, V15.S4
+	FMOVQ.P 64(R0), F24
+	FMOVQ.P 64(R9), F27
+	VFMLA V27.S4, V24.S4, V0.S4
+	FMOVQ.P 64(R10), F28
+	VFMLA V28.S4, V24.S4, V2.S4
+	FMOVQ.P 64(R11), F29
+	VFMLA V29.S4, V24.S4, V4.S4
+	FMOVQ.P 64(R12), F30
+	VFMLA V30.S4, V24.S4, V6.S4
+	FMOVQ.P 64(R13), F27
+	VFMLA V27.S4, V24.S4, V8.S4
+	FMOVQ.P 64(R14), F28
+	VFMLA V28.S4, V24.S4, V10.S4
+	FMOVQ.P 64(R15), F29
+	VFMLA V29.S4, V24.S4, V12.S4
+	FMOVQ.P 64(R19), F30
+	VFMLA V30.S4, V24.S4, V14.S4
+	SUBS $16, R20
+	BGE depth4
+tail5:
+	ADD $16, R20
+	SUB $0, R20, R17
+	CMP $0, R17
+	BLE summed6
+	MOVD $4, R16
+	CMP R16, R17
+	CSEL LT, R17, R16, R17
+	SUB R17<<2, R26, R16
+	FMOVQ 208(R16), F31
+	LSL $2, R17
+	SUB $16, R17
+	ADD R17, R0, R16
+	FMOVQ (R16), F24
+	VTBL V31.B16, [V24.B16], V24.B16
+	ADD R17, R9, R16
+	FMOVQ (R16), F27
+	VTBL V31.B16, [V27.B16], V27.B16
+	VFMLA V27.S4, V24.S4, V0.S4
+	ADD R17, R10, R16
+	FMOVQ (R16), F28
+	VTBL V31.B16, [V28.B16], V28.B16
+	VFMLA V28.S4, V24.S4, V2.S4
+	ADD R17, R11, R16
+	FMOVQ (R16), F29
+	VTBL V31.B16, [V29.B16], V29.B16
+	VFMLA V29.S4, V24.S4, V4.S4
+	ADD R17, R12, R16
+	FMOVQ (R16), F30
+	VTBL V31.B16, [V30.B16], V30.B16
+	VFMLA V30.S4, V24.S4, V6.S4
+	ADD R17, R13, R16
+	FMOVQ (R16), F27
+	VTBL V31.B16, [V27.B16], V27.B16
+	VFMLA V27.S4, V24.S4, V8.S4
+	ADD R17, R14, R16
+	FMOVQ (R16), F28
+	VTBL V31.B16, [V28.B16], V28.B16
+	VFMLA V28.S4, V24.S4, V10.S4
+	ADD R17, R15, R16
+	FMOVQ (R16), F29
+	VTBL V31.B16, [V29.B16], V29.B16
+	VFMLA V29.S4, V24.S4, V12.S4
+	ADD R17, R19, R16
+	FMOVQ (R16), F30
+	VTBL V31.B16, [V30.B16], V30.B16
+	VFMLA V30.S4, V24.S4, V14.S4
+	SUB $8, R20, R17
+	CMP $0, R17
+	BLE summed6
+	MOVD $4, R16
+	CMP R16, R17
+	CSEL LT, R17, R16, R17
+	SUB R17<<2, R26, R16
+	FMOVQ 208(R16), F31
+	LSL $2, R17
+	SUB $-16, R17
+	ADD R17, R0, R16
+	FMOVQ (R16), F24
+	VTBL V31.B16, [V24.B16], V24.B16
+	ADD R17, R9, R16
+	FMOVQ (R16), F27
+	VTBL V31.B16, [V27.B16], V27.B16
+	VFMLA V27.S4, V24.S4, V1.S4
+	ADD R17, R10, R16
+	FMOVQ (R16), F28
+	VTBL V31.B16, [V28.B16], V28.B16
+	VFMLA V28.S4, V24.S4, V3.S4
+	ADD R17, R11, R16
+	FMOVQ (R16), F29
+	VTBL V31.B16, [V29.B16], V29.B16
+	VFMLA V29.S4, V24.S4, V5.S4
+	ADD R17, R12, R16
+	FMOVQ (R16), F30
+	VTBL V31.B16, [V30.B16], V30.B16
+	VFMLA V30.S4, V24.S4, V7.S4
+	ADD R17, R13, R16
+	FMOVQ (R16), F27
+	VTBL V31.B16, [V27.B16], V27.B16
+	VFMLA V27.S4, V24.S4, V9.S4
+	ADD R17, R14, R16
+	FMOVQ (R16), F28
+	VTBL V31.B16, [V28.B16], V28.B16
+	VFMLA V28.S4, V24.S4, V11.S4
+	ADD R17, R15, R16
+	FMOVQ (R16), F29
+	VTBL V31.B16, [V29.B16], V29.B16
+	VFMLA V29.S4, V24.S4, V13.S4
+	ADD R17, R19, R16
+	FMOVQ (R16), F30
+	VTBL V31.B16, [V30.B16], V30.B16
+	VFMLA V30.S4, V24.S4, V15.S4
+summed6:
+	WORD $0x4e21d400 // FADD V0.4S, V0.4S, V1.4S
+	FMOVQ F0, lanes0-128(SP)
+	WORD $0x4e23d442 // FADD V2.4S, V2.4S, V3.4S
+	FMOVQ F2, lanes1-112(SP)
+	WORD $0x4e25d484 // FADD V4.4S, V4.4S, V5.4S
+	FMOVQ F4, lanes2-96(SP)
+	WORD $0x4e27d4c6 // FADD V6.4S, V6.4S, V7.4S
+	FMOVQ F6, lanes3-80(SP)
+	WORD $0x4e29d508 // FADD V8.4S, V8.4S, V9.4S
+	FMOVQ F8, lanes4-64(SP)
+	WORD $0x4e2bd54a // FADD V10.4S, V10.4S, V11.4S
+	FMOVQ F10, lanes5-48(SP)
+	WORD $0x4e2dd58c // FADD V12.4S, V12.4S, V13.4S
+	FMOVQ F12, lanes6-32(SP)
+	WORD $0x4e2fd5ce // FADD V14.4S, V14.4S, V15.4S
+	FMOVQ F14, lanes7-16(SP)
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	VMOVI $0, V2.B16
+	VMOVI $0, V3.B16
+	VMOVI $0, V4.B16
+	VMOVI $0, V5.B16
+	VMOVI $0, V6.B16
+	VMOVI $0, V7.B16
+	VMOVI $0, V8.B16
+	VMOVI $0, V9.B16
+	VMOVI $0, V10.B16
+	VMOVI $0, V11.B16
+	VMOVI $0, V12.B16
+	VMOVI $0, V13.B16
+	VMOVI $0, V14.B16
+	VMOVI $0, V15.B16
+	ADD $16, R25, R0
+	ADD $16, R24, R9
+	ADD R8, R9, R10
+	ADD R8, R10, R11
+	ADD R8, R11, R12
+	ADD R8, R12, R13
+	ADD R8, R13, R14
+	ADD R8, R14, R15
+	ADD R8, R15, R19
+	MOVD 0(R6), R20
+	SUBS $16, R20
+	BLT tail8
+	PCALIGN $16
+depth7:
+	FMOVQ 32(R0), F24
+	FMOVQ 32(R9), F27
+	VFMLA V27.S4, V24.S4, V1.S4
+	FMOVQ 32(R10), F28
+	VFMLA V28.S4, V24.S4, V3.S4
+	FMOVQ 32(R11), F29
+	VFMLA V29.S4, V24.S4, V5.S4
+	FMOVQ 32(R12), F30
+	VFMLA V30.S4, V24.S4, V7.S4
+	FMOVQ 32(R13), F27
+	VFMLA V27.S4, V24.S4, V9.S4
+	FMOVQ 32(R14), F28
+	VFMLA V28.S4, V24.S4, V11.S4
+	FMOVQ 32(R15), F29
+	VFMLA V29.S4, V24.S4, V13.S4
+	FMOVQ 32(R19), F30
+	VFMLA V30.S4, V24.S4, V15.S4
+	FMOVQ.P 64(R0), F24
+	FMOVQ.P 64(R9), F27
+	VFMLA V27.S4, V24.S4, V0.S4
+	FMOVQ.P 64(R10), F28
+	VFMLA V28.S4, V24.S4, V2.S4
+	FMOVQ.P 64(R11), F29
+	VFMLA V29.S4, V24.S4, V4.S4
+	FMOVQ.P 64(R12), F30
+	VFMLA V30.S4, V24.S4, V6.S4
+	FMOVQ.P 64(R13), F27
+	VFMLA V27.S4, V24.S4, V8.S4
+	FMOVQ.P 64(R14), F28
+	VFMLA V28.S4, V24.S4, V10.S4
+	FMOVQ.P 64(R15), F29
+	VFMLA V29.S4, V24.S4, V12.S4
+	FMOVQ.P 64(R19), F30
+	VFMLA V30.S4, V24.S4, V14.S4
+	SUBS $16, R20
+	BGE depth7
+tail8:
+	ADD $16, R20
+	SUB $4, R20, R17
+	CMP $0, R17
+	BLE summed9
+	MOVD $4, R16
+	CMP R16, R17
+	CSEL LT, R17, R16, R17
+	SUB R17<<2, R26, R16
+	FMOVQ 208(R16), F31
+	LSL $2, R17
+	SUB $16, R17
+	ADD R17, R0, R16
+	FMOVQ (R16), F24
+	VTBL V31.B16, [V24.B16], V24.B16
+	ADD R17, R9, R16
+	FMOVQ (R16), F27
+	VTBL V31.B16, [V27.B16], V27.B16
+	VFMLA V27.S4, V24.S4, V0.S4
+	ADD R17, R10, R16
+	FMOVQ (R16), F28
+	VTBL V31.B16, [V28.B16], V28.B16
+	VFMLA V28.S4, V24.S4, V2.S4
+	ADD R17, R11, R16
+	FMOVQ (R16), F29
+	VTBL V31.B16, [V29.B16], V29.B16
+	VFMLA V29.S4, V24.S4, V4.S4
+	ADD R17, R12, R16
+	FMOVQ (R16), F30
+	VTBL V31.B16, [V30.B16], V30.B16
+	VFMLA V30.S4, V24.S4, V6.S4
+	ADD R17, R13, R16
+	FMOVQ (R16), F27
+	VTBL V31.B16, [V27.B16], V27.B16
+	VFMLA V27.S4, V24.S4, V8.S4
+	ADD R17, R14, R16
+	FMOVQ (R16), F28
+	VTBL V31.B16, [V28.B16], V28.B16
+	VFMLA V28.S4, V24.S4, V10.S4
+	ADD R17, R15, R16
+	FMOVQ (R16), F29
+	VTBL V31.B16, [V29.B16], V29.B16
+	VFMLA V29.S4, V24.S4, V12.S4
+	ADD R17, R19, R16
+	FMOVQ (R16), F30
+	VTBL V31.B16, [V30.B16], V30.B16
+	VFMLA V30.S4, V24.S4, V14.S4
+	SUB $12, R20, R17
+	CMP $0, R17
+	BLE summed9
+	MOVD $4, R16
+	CMP R16, R17
+	CSEL LT, R17, R16, R17
+	SUB R17<<2, R26, R16
+	FMOVQ 208(R16), F31
+	LSL $2, R17
+	SUB $-16, R17
+	ADD R17, R0, R16
+	FMOVQ (R16), F24
+	VTBL V31.B16, [V24.B16], V24.B16
+	ADD R17, R9, R16
+	FMOVQ (R16), F27
+	VTBL V31.B16, [V27.B16], V27.B16
+	VFMLA V27.S4, V24.S4, V1.S4
+	ADD R17, R10, R16
+	FMOVQ (R16), F28
+	VTBL V31.B16, [V28.B16], V28.B16
+	VFMLA V28.S4, V24.S4, V3.S4
+	ADD R17, R11, R16
+	FMOVQ (R16), F29
+	VTBL V31.B16, [V29.B16], V29.B16
+	VFMLA V29.S4, V24.S4, V5.S4
+	ADD R17, R12, R16
+	FMOVQ (R16), F30
+	VTBL V31.B16, [V30.B16], V30.B16
+	VFMLA V30.S4, V24.S4, V7.S4
+	ADD R17, R13, R16
+	FMOVQ (R16), F27
+	VTBL V31.B16, [V27.B16], V27.B16
+	VFMLA V27.S4, V24.S4, V9.S4
+	ADD R17, R14, R16
+	FMOVQ (R16), F28
+	VTBL V31.B16, [V28.B16], V28.B16
+	VFMLA V28.S4, V24.S4, V11.S4
+	ADD R17, R15, R16
+	FMOVQ (R16), F29
+	VTBL V31.B16, [V29.B16], V29.B16
+	VFMLA V29.S4, V24.S4, V13.S4
+	ADD R17, R19, R16
+	FMOVQ (R16), F30
+	VTBL V31.B16, [V30.B16], V30.B16
+	VFMLA V30.S4, V24.S4, V15.S4
+summed9:
+	WORD $0x4e21d400 // FADD V0.4S, V0.4S, V1.4S
+	FMOVQ lanes0-128(SP), F31
+	WORD $0x4e3fd400 // FADD V0.4S, V0.4S, V31.4S
+	WORD $0x4e23d442 // FADD V2.4S, V2.4S, V3.4S
+	FMOVQ lanes1-112(SP), F31
+	WORD $0x4e3fd442 // FADD V2.4S, V2.4S, V31.4S
+	WORD $0x4e25d484 // FADD V4.4S, V4.4S, V5.4S
+	FMOVQ lanes2-96(SP), F31
+	WORD $0x4e3fd484 // FADD V4.4S, V4.4S, V31.4S
+	WORD $0x4e27d4c6 // FADD V6.4S, V6.4S, V7.4S
+	FMOVQ lanes3-80(SP), F31
+	WORD $0x4e3fd4c6 // FADD V6.4S, V6.4S, V31.4S
+	WORD $0x4e29d508 // FADD V8.4S, V8.4S, V9.4S
+	FMOVQ lanes4-64(SP), F31
+	WORD $0x4e3fd508 // FADD V8.4S, V8.4S, V31.4S
+	WORD $0x4e2bd54a // FADD V10.4S, V10.4S, V11.4S
+	FMOVQ lanes5-48(SP), F31
+	WORD $0x4e3fd54a // FADD V10.4S, V10.4S, V31.4S
+	WORD $0x4e2dd58c // FADD V12.4S, V12.4S, V13.4S
+	FMOVQ lanes6-32(SP), F31
+	WORD $0x4e3fd58c // FADD V12.4S, V12.4S, V31.4S
+	WORD $0x4e2fd5ce // FADD V14.4S, V14.4S, V15.4S
+	FMOVQ lanes7-16(SP), F31
+	WORD $0x4e3fd5ce // FADD V14.4S, V14.4S, V31.4S
+	VZIP1 V2.D2, V0.D2, V24.D2
+	VZIP2 V2.D2, V0.D2, V25.D2
+	WORD $0x4e39d718 // FADD V24.4S, V24.4S, V25.4S
+	VZIP1 V6.D2, V4.D2, V26.D2
+	VZIP2 V6.D2, V4.D2, V27.D2
+	WORD $0x4e3bd75a // FADD V26.4S, V26.4S, V27.4S
+	WORD $0x6e3ad700 // FADDP V0.4S, V24.4S, V26.4S
+	VZIP1 V10.D2, V8.D2, V24.D2
+	VZIP2 V10.D2, V8.D2, V25.D2
+	WORD $0x4e39d718 // FADD V24.4S, V24.4S, V25.4S
+	VZIP1 V14.D2, V12.D2, V26.D2
+	VZIP2 V14.D2, V12.D2, V27.D2
+	WORD $0x4e3bd75a // FADD V26.4S, V26.4S, V27.4S
+	WORD $0x6e3ad708 // FADDP V8.4S, V24.4S, V26.4S
+	CBZ R5, store10
+	MOVD R5, R16
+	FMOVQ 0(R16), F31
+	WORD $0x4e3fd400 // FADD V0.4S, V0.4S, V31.4S
+	FMOVQ 16(R16), F31
+	WORD $0x4e3fd508 // FADD V8.4S, V8.4S, V31.4S
+	ADD $32, R5
+store10:
+	FMOVS 104(R6), F31
+	VDUP V31.S[0], V31.S4
+	WORD $0x4e3ff400 // FMAX V0.4S, V0.4S, V31.4S
+	WORD $0x4e3ff508 // FMAX V8.4S, V8.4S, V31.4S
+	MOVD R23, R16
+	FMOVQ F0, 0(R16)
+	FMOVQ F8, 16(R16)
+	ADD $32, R23
+	ADD R8<<3, R24
+	SUB $8, R21
+	B columns2
+narrower3:
+columns11:
+	CMP $4, R21
+	BLT narrower12
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	VMOVI $0, V2.B16
+	VMOVI $0, V3.B16
+	VMOVI $0, V4.B16
+	VMOVI $0, V5.B16
+	VMOVI $0, V6.B16
+	VMOVI $0, V7.B16
+	ADD $0, R25, R0
+	ADD $0, R24, R9
+	ADD R8, R9, R10
+	ADD R8, R10, R11
+	ADD R8, R11, R12
+	MOVD 0(R6), R20
+	SUBS $16, R20
+	BLT tail14
+	PCALIGN $16
+depth13:
+	FMOVQ 32(R0), F24
+	FMOVQ 32(R9), F27
+	VFMLA V27.S4, V24.S4, V1.S4
+	FMOVQ 32(R10), F28
+	VFMLA V28.S4, V24.S4, V3.S4
+	FMOVQ 32(R11), F29
+	VFMLA V29.S4, V24.S4, V5.S4
+	FMOVQ 32(R12), F30
+	VFMLA V30.S4, V24.S4, V7.S4
+	FMOVQ.P 64(R0), F24
+	FMOVQ.P 64(R9), F27
+	VFMLA V27.S4, V24.S4, V0.S4
+	FMOVQ.P 64(R10), F28
+	VFMLA V28.S4, V24.S4, V2.S4
+	FMOVQ.P 64(R11), F29
+	VFMLA V29.S4, V24.S4, V4.S4
+	FMOVQ.P 64(R12), F30
+	VFMLA V30.S4, V24.S4, V6.S4
+	SUBS $16, R20
+	BGE depth13
+tail14:
+	ADD $16, R20
+	SUB $0, R20, R17
+	CMP $0, R17
+	BLE summed15
+	MOVD $4, R16
+	CMP R16, R17
+	CSEL LT, R17, R16, R17
+	SUB R17<<2, R26, R16
+	FMOVQ 208(R16), F31
+	LSL $2, R17
+	SUB $16, R17
+	ADD R17, R0, R16
+	FMOVQ (R16), F24
+	VTBL V31.B16, [V24.B16], V24.B16
+	ADD R17, R9, R16
+	FMOVQ (R16), F27
+	VTBL V31.B16, [V27.B16], V27.B16
+	VFMLA V27.S4, V24.S4, V0.S4
+	ADD R17, R10, R16
+	FMOVQ (R16), F28
+	VTBL V31.B16, [V28.B16], V28.B16
+	VFMLA V28.S4, V24.S4, V2.S4
+	ADD R17, R11, R16
+	FMOVQ (R16), F29
+	VTBL V31.B16, [V29.B16], V29.B16
+	VFMLA V29.S4, V24.S4, V4.S4
+	ADD R17, R12, R16
+	FMOVQ (R16), F30
+	VTBL V31.B16, [V30.B16], V30.B16
+	VFMLA V30.S4, V24.S4, V6.S4
+	SUB $8, R20, R17
+	CMP $0, R17
+	BLE summed15
+	MOVD $4, R16
+	CMP R16, R17
+	CSEL LT, R17, R16, R17
+	SUB R17<<2, R26, R16
+	FMOVQ 208(R16), F31
+	LSL $2, R17
+	SUB $-16, R17
+	ADD R17, R0, R16
+	FMOVQ (R16), F24
+	VTBL V31.B16, [V24.B16], V24.B16
+	ADD R17, R9, R16
+	FMOVQ (R16), F27
+	VTBL V31.B16, [V27.B16], V27.B16
+	VFMLA V27.S4, V24.S4, V1.S4
+	ADD R17, R10, R16
+	FMOVQ (R16), F28
+	VTBL V31.B16, [V28.B16], V28.B16
+	VFMLA V28.S4, V24.S4, V3.S4
+	ADD R17, R11, R16
+	FMOVQ (R16), F29
+	VTBL V31.B16, [V29.B16], V29.B16
+	VFMLA V29.S4, V24.S4, V5.S4
+	ADD R17, R12, R16
+	FMOVQ (R16), F30
+	VTBL V31.B16, [V30.B16], V30.B16
+	VFMLA V30.S4, V24.S4, V7.S4
+summed15:
+	WORD $0x4e21d400 // FADD V0.4S, V0.4S, V1.4S
+	FMOVQ F0, lanes0-128(SP)
+	WORD $0x4e23d442 // FADD V2.4S, V2.4S, V3.4S
+	FMOVQ F2, lanes1-112(SP)
+	WORD $0x4e25d484 // FADD V4.4S, V4.4S, V5.4S
+	FMOVQ F4, lanes2-96(SP)
+	WORD $0x4e27d4c6 // FADD V6.4S, V6.4S, V7.4S
+	FMOVQ F6, lanes3-80(SP)
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	VMOVI $0, V2.B16
+	VMOVI $0, V3.B16
+	VMOVI $0, V4.B16
+	VMOVI $0, V5.B16
+	VMOVI $0, V6.B16
+	VMOVI $0, V7.B16
+	ADD $16, R25, R0
+	ADD $16, R24, R9
+	ADD R8, R9, R10
+	ADD R8, R10, R11
+	ADD R8, R11, R12
+	MOVD 0(R6), R20
+	SUBS $16, R20
+	BLT tail17
+	PCALIGN $16
+depth16:
+	FMOVQ 32(R0), F24
+	FMOVQ 32(R9), F27
+	VFMLA V27.S4, V24.S4, V1.S4
+	FMOVQ 32(R10), F28
+	VFMLA V28.S4, V24.S4, V3.S4
+	FMOVQ 32(R11), F29
+	VFMLA V29.S4, V24.S4, V5.S4
+	FMOVQ 32(R12), F30
+	VFMLA V30.S4, V24.S4, V7.S4
+	FMOVQ.P 64(R0), F24
+	FMOVQ.P 64(R9), F27
+	VFMLA V27.S4, V24.S4, V0.S4
+	FMOVQ.P 64(R10), F28
+	VFMLA V28.S4, V24.S4, V2.S4
+	FMOVQ.P 64(R11), F29
+	VFMLA V29.S4, V24.S4, V4.S4
+	FMOVQ.P 64(R12), F30
+	VFMLA V30.S4, V24.S4, V6.S4
+	SUBS $16, R20
+	BGE depth16
+tail17:
+	ADD $16, R20
+	SUB $4, R20, R17
+	CMP $0, R17
+	BLE summed18
+	MOVD $4, R16
+	CMP R16, R17
+	CSEL LT, R17, R16, R17
+	SUB R17<<2, R26, R16
+	FMOVQ 208(R16), F31
+	LSL $2, R17
+	SUB $16, R17
+	ADD R17, R0, R16
+	FMOVQ (R16), F24
+	VTBL V31.B16, [V24.B16], V24.B16
+	ADD R17, R9, R16
+	FMOVQ (R16), F27
+	VTBL V31.B16, [V27.B16], V27.B16
+	VFMLA V27.S4, V24.S4, V0.S4
+	ADD R17, R10, R16
+	FMOVQ (R16), F28
+	VTBL V31.B16, [V28.B16], V28.B16
+	VFMLA V28.S4, V24.S4, V2.S4
+	ADD R17, R11, R16
+	FMOVQ (R16), F29
+	VTBL V31.B16, [V29.B16], V29.B16
+	VFMLA V29.S4, V24.S4, V4.S4
+	ADD R17, R12, R16
+	FMOVQ (R16), F30
+	VTBL V31.B16, [V30.B16], V30.B16
+	VFMLA V30.S4, V24.S4, V6.S4
+	SUB $12, R20, R17
+	CMP $0, R17
+	BLE summed18
+	MOVD $4, R16
+	CMP R16, R17
+	CSEL LT, R17, R16, R17
+	SUB R17<<2, R26, R16
+	FMOVQ 208(R16), F31
+	LSL $2, R17
+	SUB $-16, R17
+	ADD R17, R0, R16
+	FMOVQ (R16), F24
+	VTBL V31.B16, [V24.B16], V24.B16
+	ADD R17, R9, R16
+	FMOVQ (R16), F27
+	VTBL V31.B16, [V27.B16], V27.B16
+	VFMLA V27.S4, V24.S4, V1.S4
+	ADD R17, R10, R16
+	FMOVQ (R16), F28
+	VTBL V31.B16, [V28.B16], V28.B16
+	VFMLA V28.S4, V24.S4, V3.S4
+	ADD R17, R11, R16
+	FMOVQ (R16), F29
+	VTBL V31.B16, [V29.B16], V29.B16
+	VFMLA V29.S4, V24.S4, V5.S4
+	ADD R17, R12, R16
+	FMOVQ (R16), F30
+	VTBL V31.B16, [V30.B16], V30.B16
+	VFMLA V30.S4, V24.S4, V7.S4
+summed18:
+	WORD $0x4e21d400 // FADD V0.4S, V0.4S, V1.4S
+	FMOVQ lanes0-128(SP), F31
+	WORD $0x4e3fd400 // FADD V0.4S, V0.4S, V31.4S
+	WORD $0x4e23d442 // FADD V2.4S, V2.4S, V3.4S
+	FMOVQ lanes1-112(SP), F31
+	WORD $0x4e3fd442 // FADD V2.4S, V2.4S, V31.4S
+	WORD $0x4e25d484 // FADD V4.4S, V4.4S, V5.4S
+	FMOVQ lanes2-96(SP), F31
+	WORD $0x4e3fd484 // FADD V4.4S, V4.4S, V31.4S
+	WORD $0x4e27d4c6 // FADD V6.4S, V6.4S, V7.4S
+	FMOVQ lanes3-80(SP), F31
+	WORD $0x4e3fd4c6 // FADD V6.4S, V6.4S, V31.4S
+	VZIP1 V2.D2, V0.D2, V24.D2
+	VZIP2 V2.D2, V0.D2, V25.D2
+	WORD $0x4e39d718 // FADD V24.4S, V24.4S, V25.4S
+	VZIP1 V6.D2, V4.D2, V26.D2
+	VZIP2 V6.D2, V4.D2, V27.D2
+	WORD $0x4e3bd75a // FADD V26.4S, V26.4S, V27.4S
+	WORD $0x6e3ad700 // FADDP V0.4S, V24.4S, V26.4S
+	CBZ R5, store19
+	MOVD R5, R16
+	FMOVQ 0(R16), F31
+	WORD $0x4e3fd400 // FADD V0.4S, V0.4S, V31.4S
+	ADD $16, R5
+store19:
+	FMOVS 104(R6), F31
+	VDUP V31.S[0], V31.S4
+	WORD $0x4e3ff400 // FMAX V0.4S, V0.4S, V31.4S
+	MOVD R23, R16
+	FMOVQ F0, 0(R16)
+	ADD $16, R23
+	ADD R8<<2, R24
+	SUB $4, R21
+	B columns11
+narrower12:
+columns20:
+	CMP $1, R21
+	BLT narrower21
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	ADD $0, R25, R0
+	ADD $0, R24, R9
+	MOVD 0(R6), R20
+	SUBS $16, R20
+	BLT tail23
+	PCALIGN $16
+depth22:
+	FMOVQ 32(R0), F24
+	FMOVQ 32(R9), F27
+	VFMLA V27.S4, V24.S4, V1.S4
+	FMOVQ.P 64(R0), F24
+	FMOVQ.P 64(R9), F27
+	VFMLA V27.S4, V24.S4, V0.S4
+	SUBS $16, R20
+	BGE depth22
+tail23:
+	ADD $16, R20
+	SUB $0, R20, R17
+	CMP $0, R17
+	BLE summed24
+	MOVD $4, R16
+	CMP R16, R17
+	CSEL LT, R17, R16, R17
+	SUB R17<<2, R26, R16
+	FMOVQ 208(R16), F31
+	LSL $2, R17
+	SUB $16, R17
+	ADD R17, R0, R16
+	FMOVQ (R16), F24
+	VTBL V31.B16, [V24.B16], V24.B16
+	ADD R17, R9, R16
+	FMOVQ (R16), F27
+	VTBL V31.B16, [V27.B16], V27.B16
+	VFMLA V27.S4, V24.S4, V0.S4
+	SUB $8, R20, R17
+	CMP $0, R17
+	BLE summed24
+	MOVD $4, R16
+	CMP R16, R17
+	CSEL LT, R17, R16, R17
+	SUB R17<<2, R26, R16
+	FMOVQ 208(R16), F31
+	LSL $2, R17
+	SUB $-16, R17
+	ADD R17, R0, R16
+	FMOVQ (R16), F24
+	VTBL V31.B16, [V24.B16], V24.B16
+	ADD R17, R9, R16
+	FMOVQ (R16), F27
+	VTBL V31.B16, [V27.B16], V27.B16
+	VFMLA V27.S4, V24.S4, V1.S4
+summed24:
+	WORD $0x4e21d400 // FADD V0.4S, V0.4S, V1.4S
+	FMOVQ F0, lanes0-128(SP)
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	ADD $16, R25, R0
+	ADD $16, R24, R9
+	MOVD 0(R6), R20
+	SUBS $16, R20
+	BLT tail26
+	PCALIGN $16
+depth25:
+	FMOVQ 32(R0), F24
+	FMOVQ 32(R9), F27
+	VFMLA V27.S4, V24.S4, V1.S4
+	FMOVQ.P 64(R0), F24
+	FMOVQ.P 64(R9), F27
+	VFMLA V27.S4, V24.S4, V0.S4
+	SUBS $16, R20
+	BGE depth25
+tail26:
+	ADD $16, R20
+	SUB $4, R20, R17
+	CMP $0, R17
+	BLE summed27
+	MOVD $4, R16
+	CMP R16, R17
+	CSEL LT, R17, R16, R17
+	SUB R17<<2, R26, R16
+	FMOVQ 208(R16), F31
+	LSL $2, R17
+	SUB $16, R17
+	ADD R17, R0, R16
+	FMOVQ (R16), F24
+	VTBL V31.B16, [V24.B16], V24.B16
+	ADD R17, R9, R16
+	FMOVQ (R16), F27
+	VTBL V31.B16, [V27.B16], V27.B16
+	VFMLA V27.S4, V24.S4, V0.S4
+	SUB $12, R20, R17
+	CMP $0, R17
+	BLE summed27
+	MOVD $4, R16
+	CMP R16, R17
+	CSEL LT, R17, R16, R17
+	SUB R17<<2, R26, R16
+	FMOVQ 208(R16), F31
+	LSL $2, R17
+	SUB $-16, R17
+	ADD R17, R0, R16
+	FMOVQ (R16), F24
+	VTBL V31.B16, [V24.B16], V24.B16
+	ADD R17, R9, R16
+	FMOVQ (R16), F27
+	VTBL V31.B16, [V27.B16], V27.B16
+	VFMLA V27.S4, V24.S4, V1.S4
+summed27:
+	WORD $0x4e21d400 // FADD V0.4S, V0.4S, V1.4S
+	FMOVQ lanes0-128(SP), F31
+	WORD $0x4e3fd400 // FADD V0.4S, V0.4S, V31.4S
+	VZIP1 V0.D2, V0.D2, V24.D2
+	VZIP2 V0.D2, V0.D2, V25.D2
+	WORD $0x4e39d718 // FADD V24.4S, V24.4S, V25.4S
+	VZIP1 V0.D2, V0.D2, V26.D2
+	VZIP2 V0.D2, V0.D2, V27.D2
+	WORD $0x4e3bd75a // FADD V26.4S, V26.4S, V27.4S
+	WORD $0x6e3ad700 // FADDP V0.4S, V24.4S, V26.4S
+	CBZ R5, store28
+	MOVD R5, R16
+	VLD1 (R16), V31.S[0]
+	WORD $0x4e3fd400 // FADD V0.4S, V0.4S, V31.4S
+	ADD $4, R5
+store28:
+	FMOVS 104(R6), F31
+	VDUP V31.S[0], V31.S4
+	WORD $0x4e3ff400 // FMAX V0.4S, V0.4S, V31.4S
+	MOVD R23, R16
+	VST1 V0.S[0], (R16)
+	ADD $4, R23
+	ADD R8<<0, R24
+	SUB $1, R21
+	B columns20
+narrower21:
+	SUBS $1, R22
+	BLE done29
+	MOVD 16(R6), R16
+	ADD R7, R25
+	ADD R3, R23
+	SUB R16<<2, R23
+	CBZ R5, moved30
+	ADD R4, R5
+	SUB R16<<2, R5
+moved30:
+	B block1
+done29:
+	RET
+
+// func dots2x4NEON(call *tileCall)
+// Requires: ASIMD
+//
+// Vectors: from V0 up two of the four registers of each sum, row by row; V24 to V26 A; V27 to V30 B; V31 the bytes of A and B
+// behind whole vectors, lanes that wait, init and floor.
+// General: R0 to R2 rows of A; R3 cRow; R4 initRow; R5 init; R7 aRow; R8 bPanel; R9 R10 R11 R12 R13 R14 R15 R19
+// rows of B; R20 k; R21 columns left; R22 blocks left; R23 C; R24 B of the tile; R25 A of the block; R26 the numbers;
+// R6 call; R16, R17 scratch. The fields of the call are
+// k, blocks, n, a, aRow, aCol, b, bRow, bPanel, c, cRow, init, initRow, floor.
+TEXT ·dots2x4NEON(SB), NOSPLIT, $128-8
+	MOVD call+0(FP), R6
+	MOVD 80(R6), R3
+	MOVD 96(R6), R4
+	MOVD 88(R6), R5
+	MOVD 32(R6), R7
+	MOVD 64(R6), R8
+	MOVD 8(R6), R22
+	MOVD 72(R6), R23
+	MOVD 24(R6), R25
+	MOVD $numbers<>(SB), R26
+block1:
+	MOVD 16(R6), R21
+	MOVD 48(R6), R24
+columns2:
+	CMP $4, R21
+	BLT narrower3
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	VMOVI $0, V2.B16
+	VMOVI $0, V3.B16
+	VMOVI $0, V4.B16
+	VMOVI $0, V5.B16
+	VMOVI $0, V6.B16
+	VMOVI $0, V7.B16
+	VMOVI $0, V8.B16
+	VMOVI $0, V9.B16
+	VMOVI $0, V10.B16
+	VMOVI $0, V11.B16
+	VMOVI $0, V12.B16
+	VMOVI $0, V13.B16
+	VMOVI $0, V14.B16
+	VMOVI $0, V15.B16
+	ADD $0, R25, R0
+	ADD R7, R0, R1
+	ADD $0, R24, R9
+	ADD R8, R9, R10
+	ADD R8, R10, R11
+	ADD R8, R11, R12
+	MOVD 0(R6), R20
+	SUBS $16, R20
+	BLT tail5
+	PCALIGN $16
+depth4:
+	FMOVQ 32(R0), F24
+	FMOVQ 32(R1), F25
+	FMOVQ 32(R9), F27
+	VFMLA V27.S4, V24.S4, V1.S4
+	VFMLA V27.S4, V25.S4, V9.S4
+	FMOVQ 32(R10), F28
+	VFMLA V28.S4, V24.S4, V3.S4
+	VFMLA V28.S4, V25.S4, V11.S4
+	FMOVQ 32(R11), F29
+	VFMLA V29.S4, V24.S4, V5.S4
+	VFMLA V29.S4, V25.S4, V13.S4
+	FMOVQ 32(R12), F30
+	VFMLA V30.S4, V24.S4, V7.S4
+	VFMLA V30.S4, V25.S4, V15.S4
+	FMOVQ.P 64(R0), F24
+	FMOVQ.P 64(R1), F25
+	FMOVQ.P 64(R9), F27
+	VFMLA V27.S4, V24.S4, V0.S4
+	VFMLA V27.S4, V25.S4, V8.S4
+	FMOVQ.P 64(R10), F28
+	VFMLA V28.S4, V24.S4, V2.S4
+	VFMLA V28.S4, V25.S4, V10.S4
+	FMOVQ.P 64(R11), F29
+	VFMLA V29.S4, V24.S4, V4.S4
+	VFMLA V29.S4, V25.S4, V12.S4
+	FMOVQ.P 64(R12), F30
+	VFMLA V30.S4, V24.S4, V6.S4
+	VFMLA V30.S4, V25.S4, V14.S4
+	SUBS $16, R20
+	BGE depth4
+tail5:
+	ADD $16, R20
+	SUB $0, R20, R17
+	CMP $0, R17
+	BLE summed6
+	MOVD $4, R16
+	CMP R16, R17
+	CSEL LT, R17, R16, R17
+	SUB R17<<2, R26, R16
+	FMOVQ 208(R16), F31
+	LSL $2, R17
+	SUB $16, R17
+	ADD R17, R0, R16
+	FMOVQ (R16), F24
+	VTBL V31.B16, [V24.B16], V24.B16
+	ADD R17, R1, R16
+	FMOVQ (R16), F25
+	VTBL V31.B16, [V25.B16], V25.B16
+	ADD R17, R9, R16
+	FMOVQ (R16), F27
+	VTBL V31.B16, [V27.B16], V27.B16
+	VFMLA V27.S4, V24.S4, V0.S4
+	VFMLA V27.S4, V25.S4, V8.S4
+	ADD R17, R10, R16
+	FMOVQ (R16), F28
+	VTBL V31.B16, [V28.B16], V28.B16
+	VFMLA V28.S4, V24.S4, V2.S4
+	VFMLA V28.S4, V25.S4, V10.S4
+	ADD R17, R11, R16
+	FMOVQ (R16), F29
+	VTBL V31.B16, [V29.B16], V29.B16
+	VFMLA V29.S4, V24.S4, V4.S4
+	VFMLA V29.S4, V25.S4, V12.S4
+	ADD R17, R12, R16
+	FMOVQ (R16), F30
+	VTBL V31.B16, [V30.B16], V30.B16
+	VFMLA V30.S4, V24.S4, V6.S4
+	VFMLA V30.S4, V25.S4, V14.S4
+	SUB $8, R20, R17
+	CMP $0, R17
+	BLE summed6
+	MOVD $4, R16
+	CMP R16, R17
+	CSEL LT, R17, R16, R17
+	SUB R17<<2, R26, R16
+	FMOVQ 208(R16), F31
+	LSL $2, R17
+	SUB $-16, R17
+	ADD R17, R0, R16
+	FMOVQ (R16), F24
+	VTBL V31.B16, [V24.B16], V24.B16
+	ADD R17, R1, R16
+	FMOVQ (R16), F25
+	VTBL V31.B16, [V25.B16], V25.B16
+	ADD R17, R9, R16
+	FMOVQ (R16), F27
+	VTBL V31.B16, [V27.B16], V27.B16
+	VFMLA V27.S4, V24.S4, V1.S4
+	VFMLA V27.S4, V25.S4, V9.S4
+	ADD R17, R10, R16
+	FMOVQ (R16), F28
+	VTBL V31.B16, [V28.B16], V28.B16
+	VFMLA V28.S4, V24.S4, V3.S4
+	VFMLA V28.S4, V25.S4, V11.S4
+	ADD R17, R11, R16
+	FMOVQ (R16), F29
+	VTBL V31.B16, [V29.B16], V29.B16
+	VFMLA V29.S4, V24.S4, V5.S4
+	VFMLA V29.S4, V25.S4, V13.S4
+	ADD R17, R12, R16
+	FMOVQ (R16), F30
+	VTBL V31.B16, [V30.B16], V30.B16
+	VFMLA V30.S4, V24.S4, V7.S4
+	VFMLA V30.S4, V25.S4, V15.S4
+summed6:
+	WORD $0x4e21d400 // FADD V0.4S, V0.4S, V1.4S
+	FMOVQ F0, lanes0-128(SP)
+	WORD $0x4e23d442 // FADD V2.4S, V2.4S, V3.4S
+	FMOVQ F2, lanes1-112(SP)
+	WORD $0x4e25d484 // FADD V4.4S, V4.4S, V5.4S
+	FMOVQ F4, lanes2-96(SP)
+	WORD $0x4e27d4c6 // FADD V6.4S, V6.4S, V7.4S
+	FMOVQ F6, lanes3-80(SP)
+	WORD $0x4e29d508 // FADD V8.4S, V8.4S, V9.4S
+	FMOVQ F8, lanes4-64(SP)
+	WORD $0x4e2bd54a // FADD V10.4S, V10.4S, V11.4S
+	FMOVQ F10, lanes5-48(SP)
+	WORD $0x4e2dd58c // FADD V12.4S, V12.4S, V13.4S
+	FMOVQ F12, lanes6-32(SP)
+	WORD $0x4e2fd5ce // FADD V14.4S, V14.4S, V15.4S
+	FMOVQ F14, lanes7-16(SP)
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	VMOVI $0, V2.B16
+	VMOVI $0, V3.B16
+	VMOVI $0, V4.B16
+	VMOVI $0, V5.B16
+	VMOVI $0, V6.B16
+	VMOVI $0, V7.B16
+	VMOVI $0, V8.B16
+	VMOVI $0, V9.B16
+	VMOVI $0, V10.B16
+	VMOVI $0, V11.B16
+	VMOVI $0, V12.B16
+	VMOVI $0, V13.B16
+	VMOVI $0, V14.B16
+	VMOVI $0, V15.B16
+	ADD $16, R25, R0
+	ADD R7, R0, R1
+	ADD $16, R24, R9
+	ADD R8, R9, R10
+	ADD R8, R10, R11
+	ADD R8, R11, R12
+	MOVD 0(R6), R20
+	SUBS $16, R20
+	BLT tail8
+	PCALIGN $16
+depth7:
+	FMOVQ 32(R0), F24
+	FMOVQ 32(R1), F25
+	FMOVQ 32(R9), F27
+	VFMLA V27.S4, V24.S4, V1.S4
+	VFMLA V27.S4, V25.S4, V9.S4
+	FMOVQ 32(R10), F28
+	VFMLA V28.S4, V24.S4, V3.S4
+	VFMLA V28.S4, V25.S4, V11.S4
+	FMOVQ 32(R11), F29
+	VFMLA V29.S4, V24.S4, V5.S4
+	VFMLA V29.S4, V25.S4, V13.S4
+	FMOVQ 32(R12), F30
+	VFMLA V30.S4, V24.S4, V7.S4
+	VFMLA V30.S4, V25.S4, V15.S4
+	FMOVQ.P 64(R0), F24
+	FMOVQ.P 64(R1), F25
+	FMOVQ.P 64(R9), F27
+	VFMLA V27.S4, V24.S4, V0.S4
+	VFMLA V27.S4, V25.S4, V8.S4
+	FMOVQ.P 64(R10), F28
+	VFMLA V28.S4, V24.S4, V2.S4
+	VFMLA V28.S4, V25.S4, V10.S4
+	FMOVQ.P 64(R11), F29
+	VFMLA V29.S4, V24.S4, V4.S4
+	VFMLA V29.S4, V25.S4, V12.S4
+	FMOVQ.P 64(R12), F30
+	VFMLA V30.S4, V24.S4, V6.S4
+	VFMLA V30.S4, V25.S4, V14.S4
+	SUBS $16, R20
+	BGE depth7
+tail8:
+	ADD $16, R20
+	SUB $4, R20, R17
+	CMP $0, R17
+	BLE summed9
+	MOVD $4, R16
+	CMP R16, R17
+	CSEL LT, R17, R16, R17
+	SUB R17<<2, R26, R16
+	FMOVQ 208(R16), F31
+	LSL $2, R17
+	SUB $16, R17
+	ADD R17, R0, R16
+	FMOVQ (R16), F24
+	VTBL V31.B16, [V24.B16], V24.B16
+	ADD R17, R1, R16
+	FMOVQ (R16), F25
+	VTBL V31.B16, [V25.B16], V25.B16
+	ADD R17, R9, R16
+	FMOVQ (R16), F27
+	VTBL V31.B16, [V27.B16], V27.B16
+	VFMLA V27.S4, V24.S4, V0.S4
+	VFMLA V27.S4, V25.S4, V8.S4
+	ADD R17, R10, R16
+	FMOVQ (R16), F28
+	VTBL V31.B16, [V28.B16], V28.B16
+	VFMLA V28.S4, V24.S4, V2.S4
+	VFMLA V28.S4, V25.S4, V10.S4
+	ADD R17, R11, R16
+	FMOVQ (R16), F29
+	VTBL V31.B16, [V29.B16], V29.B16
+	VFMLA V29.S4, V24.S4, V4.S4
+	VFMLA V29.S4, V25.S4, V12.S4
+	ADD R17, R12, R16
+	FMOVQ (R16), F30
+	VTBL V31.B16, [V30.B16], V30.B16
+	VFMLA V30.S4, V24.S4, V6.S4
+	VFMLA V30.S4, V25.S4, V14.S4
+	SUB $12, R20, R17
+	CMP $0, R17
+	BLE summed9
+	MOVD $4, R16
+	CMP R16, R17
+	CSEL LT, R17, R16, R17
+	SUB R17<<2, R26, R16
+	FMOVQ 208(R16), F31
+	LSL $2, R17
+	SUB $-16, R17
+	ADD R17, R0, R16
+	FMOVQ (R16), F24
+	VTBL V31.B16, [V24.B16], V24.B16
+	ADD R17, R1, R16
+	FMOVQ (R16), F25
+	VTBL V31.B16, [V25.B16], V25.B16
+	ADD R17, R9, R16
+	FMOVQ (R16), F27
+	VTBL V31.B16, [V27.B16], V27.B16
+	VFMLA V27.S4, V24.S4, V1.S4
+	VFMLA V27.S4, V25.S4, V9.S4
+	ADD R17, R10, R16
+	FMOVQ (R16), F28
+	VTBL V31.B16, [V28.B16], V28.B16
+	VFMLA V28.S4, V24.S4, V3.S4
+	VFMLA V28.S4, V25.S4, V11.S4
+	ADD R17, R11, R16
+	FMOVQ (R16), F29
+	VTBL V31.B16, [V29.B16], V29.B16
+	VFMLA V29.S4, V24.S4, V5.S4
+	VFMLA V29.S4, V25.S4, V13.S4
+	ADD R17, R12, R16
+	FMOVQ (R16), F30
+	VTBL V31.B16, [V30.B16], V30.B16
+	VFMLA V30.S4, V24.S4, V7.S4
+	VFMLA V30.S4, V25.S4, V15.S4
+summed9:
+	WORD $0x4e21d400 // FADD V0.4S, V0.4S, V1.4S
+	FMOVQ lanes0-128(SP), F31
+	WORD $0x4e3fd400 // FADD V0.4S, V0.4S, V31.4S
+	WORD $0x4e23d442 // FADD V2.4S, V2.4S, V3.4S
+	FMOVQ lanes1-112(SP), F31
+	WORD $0x4e3fd442 // FADD V2.4S, V2.4S, V31.4S
+	WORD $0x4e25d484 // FADD V4.4S, V4.4S, V5.4S
+	FMOVQ lanes2-96(SP), F31
+	WORD $0x4e3fd484 // FADD V4.4S, V4.4S, V31.4S
+	WORD $0x4e27d4c6 // FADD V6.4S, V6.4S, V7.4S
+	FMOVQ lanes3-80(SP), F31
+	WORD $0x4e3fd4c6 // FADD V6.4S, V6.4S, V31.4S
+	WORD $0x4e29d508 // FADD V8.4S, V8.4S, V9.4S
+	FMOVQ lanes4-64(SP), F31
+	WORD $0x4e3fd508 // FADD V8.4S, V8.4S, V31.4S
+	WORD $0x4e2bd54a // FADD V10.4S, V10.4S, V11.4S
+	FMOVQ lanes5-48(SP), F31
+	WORD $0x4e3fd54a // FADD V10.4S, V10.4S, V31.4S
+	WORD $0x4e2dd58c // FADD V12.4S, V12.4S, V13.4S
+	FMOVQ lanes6-32(SP), F31
+	WORD $0x4e3fd58c // FADD V12.4S, V12.4S, V31.4S
+	WORD $0x4e2fd5ce // FADD V14.4S, V14.4S, V15.4S
+	FMOVQ lanes7-16(SP), F31
+	WORD $0x4e3fd5ce // FADD V14.4S, V14.4S, V31.4S
+	VZIP1 V2.D2, V0.D2, V24.D2
+	VZIP2 V2.D2, V0.D2, V25.D2
+	WORD $0x4e39d718 // FADD V24.4S, V24.4S, V25.4S
+	VZIP1 V6.D2, V4.D2, V26.D2
+	VZIP2 V6.D2, V4.D2, V27.D2
+	WORD $0x4e3bd75a // FADD V26.4S, V26.4S, V27.4S
+	WORD $0x6e3ad700 // FADDP V0.4S, V24.4S, V26.4S
+	VZIP1 V10.D2, V8.D2, V24.D2
+	VZIP2 V10.D2, V8.D2, V25.D2
+	WORD $0x4e39d718 // FADD V24.4S, V24.4S, V25.4S
+	VZIP1 V14.D2, V12.D2, V26.D2
+	VZIP2 V14.D2, V12.D2, V27.D2
+	WORD $0x4e3bd75a // FADD V26.4S, V26.4S, V27.4S
+	WORD $0x6e3ad708 // FADDP V8.4S, V24.4S, V26.4S
+	CBZ R5, store10
+	MOVD R5, R16
+	FMOVQ 0(R16), F31
+	WORD $0x4e3fd400 // FADD V0.4S, V0.4S, V31.4S
+	ADD R4, R16
+	FMOVQ 0(R16), F31
+	WORD $0x4e3fd508 // FADD V8.4S, V8.4S, V31.4S
+	ADD $16, R5
+store10:
+	FMOVS 104(R6), F31
+	VDUP V31.S[0], V31.S4
+	WORD $0x4e3ff400 // FMAX V0.4S, V0.4S, V31.4S
+	WORD $0x4e3ff508 // FMAX V8.4S, V8.4S, V31.4S
+	MOVD R23, R16
+	FMOVQ F0, 0(R16)
+	ADD R3, R16
+	FMOVQ F8, 0(R16)
+	ADD $16, R23
+	ADD R8<<2, R24
+	SUB $4, R21
+	B columns2
+narrower3:
+columns11:
+	CMP $1, R21
+	BLT narrower12
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	VMOVI $0, V2.B16
+	VMOVI $0, V3.B16
+	ADD $0, R25, R0
+	ADD R7, R0, R1
+	ADD $0, R24, R9
+	MOVD 0(R6), R20
+	SUBS $16, R20
+	BLT tail14
+	PCALIGN $16
+depth13:
+	FMOVQ 32(R0), F24
+	FMOVQ 32(R1), F25
+	FMOVQ 32(R9), F27
+	VFMLA V27.S4, V24.S4, V1.S4
+	VFMLA V27.S4, V25.S4, V3.S4
+	FMOVQ.P 64(R0), F24
+	FMOVQ.P 64(R1), F25
+	FMOVQ.P 64(R9), F27
+	VFMLA V27.S4, V24.S4, V0.S4
+	VFMLA V27.S4, V25.S4, V2.S4
+	SUBS $16, R20
+	BGE depth13
+tail14:
+	ADD $16, R20
+	SUB $0, R20, R17
+	CMP $0, R17
+	BLE summed15
+	MOVD $4, R16
+	CMP R16, R17
+	CSEL LT, R17, R16, R17
+	SUB R17<<2, R26, R16
+	FMOVQ 208(R16), F31
+	LSL $2, R17
+	SUB $16, R17
+	ADD R17, R0, R16
+	FMOVQ (R16), F24
+	VTBL V31.B16, [V24.B16], V24.B16
+	ADD R17, R1, R16
+	FMOVQ (R16), F25
+	VTBL V31.B16, [V25.B16], V25.B16
+	ADD R17, R9, R16
+	FMOVQ (R16), F27
+	VTBL V31.B16, [V27.B16], V27.B16
+	VFMLA V27.S4, V24.S4, V0.S4
+	VFMLA V27.S4, V25.S4, V2.S4
+	SUB $8, R20, R17
+	CMP $0, R17
+	BLE summed15
+	MOVD $4, R16
+	CMP R16, R17
+	CSEL LT, R17, R16, R17
+	SUB R17<<2, R26, R16
+	FMOVQ 208(R16), F31
+	LSL $2, R17
+	SUB $-16, R17
+	ADD R17, R0, R16
+	FMOVQ (R16), F24
+	VTBL V31.B16, [V24.B16], V24.B16
+	ADD R17, R1, R16
+	FMOVQ (R16), F25
+	VTBL V31.B16, [V25.B16], V25.B16
+	ADD R17, R9, R16
+	FMOVQ (R16), F27
+	VTBL V31.B16, [V27.B16], V27.B16
+	VFMLA V27.S4, V24.S4, V1.S4
+	VFMLA V27.S4, V25.S4, V3.S4
+summed15:
+	WORD $0x4e21d400 // FADD V0.4S, V0.4S, V1.4S
+	FMOVQ F0, lanes0-128(SP)
+	WORD $0x4e23d442 // FADD V2.4S, V2.4S, V3.4S
+	FMOVQ F2, lanes1-112(SP)
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	VMOVI $0, V2.B16
+	VMOVI $0, V3.B16
+	ADD $16, R25, R0
+	ADD R7, R0, R1
+	ADD $16, R24, R9
+	MOVD 0(R6), R20
+	SUBS $16, R20
+	BLT tail17
+	PCALIGN $16
+depth16:
+	FMOVQ 32(R0), F24
+	FMOVQ 32(R1), F25
+	FMOVQ 32(R9), F27
+	VFMLA V27.S4, V24.S4, V1.S4
+	VFMLA V27.S4, V25.S4, V3.S4
+	FMOVQ.P 64(R0), F24
+	FMOVQ.P 64(R1), F25
+	FMOVQ.P 64(R9), F27
+	VFMLA V27.S4, V24.S4, V0.S4
+	VFMLA V27.S4, V25.S4, V2.S4
+	SUBS $16, R20
+	BGE depth16
+tail17:
+	ADD $16, R20
+	SUB $4, R20, R17
+	CMP $0, R17
+	BLE summed18
+	MOVD $4, R16
+	CMP R16, R17
+	CSEL LT, R17, R16, R17
+	SUB R17<<2, R26, R16
+	FMOVQ 208(R16), F31
+	LSL $2, R17
+	SUB $16, R17
+	ADD R17, R0, R16
+	FMOVQ (R16), F24
+	VTBL V31.B16, [V24.B16], V24.B16
+	ADD R17, R1, R16
+	FMOVQ (R16), F25
+	VTBL V31.B16, [V25.B16], V25.B16
+	ADD R17, R9, R16
+	FMOVQ (R16), F27
+	VTBL V31.B16, [V27.B16], V27.B16
+	VFMLA V27.S4, V24.S4, V0.S4
+	VFMLA V27.S4, V25.S4, V2.S4
+	SUB $12, R20, R17
+	CMP $0, R17
+	BLE summed18
+	MOVD $4, R16
+	CMP R16, R17
+	CSEL LT, R17, R16, R17
+	SUB R17<<2, R26, R16
+	FMOVQ 208(R16), F31
+	LSL $2, R17
+	SUB $-16, R17
+	ADD R17, R0, R16
+	FMOVQ (R16), F24
+	VTBL V31.B16, [V24.B16], V24.B16
+	ADD R17, R1, R16
+	FMOVQ (R16), F25
+	VTBL V31.B16, [V25.B16], V25.B16
+	ADD R17, R9, R16
+	FMOVQ (R16), F27
+	VTBL V31.B16, [V27.B16], V27.B16
+	VFMLA V27.S4, V24.S4, V1.S4
+	VFMLA V27.S4, V25.S4, V3.S4
+summed18:
+	WORD $0x4e21d400 // FADD V0.4S, V0.4S, V1.4S
+	FMOVQ lanes0-128(SP), F31
+	WORD $0x4e3fd400 // FADD V0.4S, V0.4S, V31.4S
+	WORD $0x4e23d442 // FADD V2.4S, V2.4S, V3.4S
+	FMOVQ lanes1-112(SP), F31
+	WORD $0x4e3fd442 // FADD V2.4S, V2.4S, V31.4S
+	VZIP1 V2.D2, V0.D2, V24.D2
+	VZIP2 V2.D2, V0.D2, V25.D2
+	WORD $0x4e39d718 // FADD V24.4S, V24.4S, V25.4S
+	VZIP1 V2.D2, V2.D2, V26.D2
+	VZIP2 V2.D2, V2.D2, V27.D2
+	WORD $0x4e3bd75a // FADD V26.4S, V26.4S, V27.4S
+	WORD $0x6e3ad700 // FADDP V0.4S, V24.4S, V26.4S
+	CBZ R5, store19
+	MOVD R5, R16
+	VLD1 (R16), V31.S[0]
+	ADD R4, R16
+	VLD1 (R16), V31.S[1]
+	WORD $0x4e3fd400 // FADD V0.4S, V0.4S, V31.4S
+	ADD $4, R5
+store19:
+	FMOVS 104(R6), F31
+	VDUP V31.S[0], V31.S4
+	WORD $0x4e3ff400 // FMAX V0.4S, V0.4S, V31.4S
+	MOVD R23, R16
+	VST1 V0.S[0], (R16)
+	ADD R3, R16
+	VST1 V0.S[1], (R16)
+	ADD $4, R23
+	ADD R8<<0, R24
+	SUB $1, R21
+	B columns11
+narrower12:
+	SUBS $1, R22
+	BLE done20
+	MOVD 16(R6), R16
+	ADD R7, R25
+	ADD R3, R23
+	ADD R7, R25
+	ADD R3, R23
+	SUB R16<<2, R23
+	CBZ R5, moved21
+	ADD R4, R5
+	ADD R4, R5
+	SUB R16<<2, R5
+moved21:
+	B block1
+done20:
+	RET
+
+// func dots3x4NEON(call *tileCall)
+// Requires: ASIMD
+//
+// Vectors: from V0 up two of the four registers of each sum, row by row; V24 to V26 A; V27 to V30 B; V31 the bytes of A and B
+// behind whole vectors, lanes that wait, init and floor.
+// General: R0 to R2 rows of A; R3 cRow; R4 initRow; R5 init; R7 aRow; R8 bPanel; R9 R10 R11 R12 R13 R14 R15 R19
+// rows of B; R20 k; R21 columns left; R22 blocks left; R23 C; R24 B of the tile; R25 A of the block; R26 the numbers;
+// R6 call; R16, R17 scratch. The fields of the call are
+// k, blocks, n, a, aRow, aCol, b, bRow, bPanel, c, cRow, init, initRow, floor.
+TEXT ·dots3x4NEON(SB), NOSPLIT, $192-8
+	MOVD call+0(FP), R6
+	MOVD 80(R6), R3
+	MOVD 96(R6), R4
+	MOVD 88(R6), R5
+	MOVD 32(R6), R7
+	MOVD 64(R6), R8
+	MOVD 8(R6), R22
+	MOVD 72(R6), R23
+	MOVD 24(R6), R25
+	MOVD $numbers<>(SB), R26
+block1:
+	MOVD 16(R6), R21
+	MOVD 48(R6), R24
+columns2:
+	CMP $4, R21
+	BLT narrower3
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	VMOVI $0, V2.B16
+	VMOVI $0, V3.B16
+	VMOVI $0, V4.B16
+	VMOVI $0, V5.B16
+	VMOVI $0, V6.B16
+	VMOVI $0, V7.B16
+	VMOVI $0, V8.B16
+	VMOVI $0, V9.B16
+	VMOVI $0, V10.B16
+	VMOVI $0, V11.B16
+	VMOVI $0, V12.B16
+	VMOVI $0, V13.B16
+	VMOVI $0, V14.B16
+	VMOVI $0, V15.B16
+	VMOVI $0, V16.B16
+	VMOVI $0, V17.B16
+	VMOVI $0, V18.B16
+	VMOVI $0, V19.B16
+	VMOVI $0, V20.B16
+	VMOVI $0, V21.B16
+	VMOVI $0, V22.B16
+	VMOVI $0, V23.B16
+	ADD $0, R25, R0
+	ADD R7, R0, R1
+	ADD R7, R1, R2
+	ADD $0, R24, R9
+	ADD R8, R9, R10
+	ADD R8, R10, R11
+	ADD R8, R11, R12
+	MOVD 0(R6), R20
+	SUBS $16, R20
+	BLT tail5
+	PCALIGN $16
+depth4:
+	FMOVQ 32(R0), F24
+	FMOVQ 32(R1), F25
+	FMOVQ 32(R2), F26
+	FMOVQ 32(R9), F27
+	VFMLA V27.S4, V24.S4, V1.S4
+	VFMLA V27.S4, V25.S4, V9.S4
+	VFMLA V27.S4, V26.S4, V17.S4
+	FMOVQ 32(R10), F28
+	VFMLA V28.S4, V24.S4, V3.S4
+	VFMLA V28.S4, V25.S4, V11.S4
+	VFMLA V28.S4, V26.S4, V19.S4
+	FMOVQ 32(R11), F29
+	VFMLA V29.S4, V24.S4, V5.S4
+	VFMLA V29.S4, V25.S4, V13.S4
+	VFMLA V29.S4, V26.S4, V21.S4
+	FMOVQ 32(R12), F30
+	VFMLA V30.S4, V24.S4, V7.S4
+	VFMLA V30.S4, V25.S4, V15.S4
+	VFMLA V30.S4, V26.S4, V23.S4
+	FMOVQ.P 64(R0), F24
+	FMOVQ.P 64(R1), F25
+	FMOVQ.P 64(R2), F26
+	FMOVQ.P 64(R9), F27
+	VFMLA V27.S4, V24.S4, V0.S4
+	VFMLA V27.S4, V25.S4, V8.S4
+	VFMLA V27.S4, V26.S4, V16.S4
+	FMOVQ.P 64(R10), F28
+	VFMLA V28.S4, V24.S4, V2.S4
+	VFMLA V28.S4, V25.S4, V10.S4
+	VFMLA V28.S4, V26.S4, V18.S4
+	FMOVQ.P 64(R11), F29
+	VFMLA V29.S4, V24.S4, V4.S4
+	VFMLA V29.S4, V25.S4, V12.S4
+	VFMLA V29.S4, V26.S4, V20.S4
+	FMOVQ.P 64(R12), F30
+	VFMLA V30.S4, V24.S4, V6.S4
+	VFMLA V30.S4, V25.S4, V14.S4
+	VFMLA V30.S4, V26.S4, V22.S4
+	SUBS $16, R20
+	BGE depth4
+tail5:
+	ADD $16, R20
+	SUB $0, R20, R17
+	CMP $0, R17
+	BLE summed6
+	MOVD $4, R16
+	CMP R16, R17
+	CSEL LT, R17, R16, R17
+	SUB R17<<2, R26, R16
+	FMOVQ 208(R16), F31
+	LSL $2, R17
+	SUB $16, R17
+	ADD R17, R0, R16
+	FMOVQ (R16), F24
+	VTBL V31.B16, [V24.B16], V24.B16
+	ADD R17, R1, R16
+	FMOVQ (R16), F25
+	VTBL V31.B16, [V25.B16], V25.B16
+	ADD R17, R2, R16
+	FMOVQ (R16), F26
+	VTBL V31.B16, [V26.B16], V26.B16
+	ADD R17, R9, R16
+	FMOVQ (R16), F27
+	VTBL V31.B16, [V27.B16], V27.B16
+	VFMLA V27.S4, V24.S4, V0.S4
+	VFMLA V27.S4, V25.S4, V8.S4
+	VFMLA V27.S4, V26.S4, V16.S4
+	ADD R17, R10, R16
+	FMOVQ (R16), F28
+	VTBL V31.B16, [V28.B16], V28.B16
+	VFMLA V28.S4, V24.S4, V2.S4
+	VFMLA V28.S4, V25.S4, V10.S4
+	VFMLA V28.S4, V26.S4, V18.S4
+	ADD R17, R11, R16
+	FMOVQ (R16), F29
+	VTBL V31.B16, [V29.B16], V29.B16
+	VFMLA V29.S4, V24.S4, V4.S4
+	VFMLA V29.S4, V25.S4, V12.S4
+	VFMLA V29.S4, V26.S4, V20.S4
+	ADD R17, R12, R16
+	FMOVQ (R16), F30
+	VTBL V31.B16, [V30.B16], V30.B16
+	VFMLA V30.S4, V24.S4, V6.S4
+	VFMLA V30.S4, V25.S4, V14.S4
+	VFMLA V30.S4, V26.S4, V22.S4
+	SUB $8, R20, R17
+	CMP $0, R17
+	BLE summed6
+	MOVD $4, R16
+	CMP R16, R17
+	CSEL LT, R17, R16, R17
+	SUB R17<<2, R26, R16
+	FMOVQ 208(R16), F31
+	LSL $2, R17
+	SUB $-16, R17
+	ADD R17, R0, R16
+	FMOVQ (R16), F24
+	VTBL V31.B16, [V24.B16], V24.B16
+	ADD R17, R1, R16
+	FMOVQ (R16), F25
+	VTBL V31.B16, [V25.B16], V25.B16
+	ADD R17, R2, R16
+	FMOVQ (R16), F26
+	VTBL V31.B16, [V26.B16], V26.B16
+	ADD R17, R9, R16
+	FMOVQ (R16), F27
+	VTBL V31.B16, [V27.B16], V27.B16
+	VFMLA V27.S4, V24.S4, V1.S4
+	VFMLA V27.S4, V25.S4, V9.S4
+	VFMLA V27.S4, V26.S4, V17.S4
+	ADD R17, R10, R16
+	FMOVQ (R16), F28
+	VTBL V31.B16, [V28.B16], V28.B16
+	VFMLA V28.S4, V24.S4, V3.S4
+	VFMLA V28.S4, V25.S4, V11.S4
+	VFMLA V28.S4, V26.S4, V19.S4
+	ADD R17, R11, R16
+	FMOVQ (R16), F29
+	VTBL V31.B16, [V29.B16], V29.B16
+	VFMLA V29.S4, V24.S4, V5.S4
+	VFMLA V29.S4, V25.S4, V13.S4
+	VFMLA V29.S4, V26.S4, V21.S4
+	ADD R17, R12, R16
+	FMOVQ (R16), F30
+	VTBL V31.B16, [V30.B16], V30.B16
+	VFMLA V30.S4, V24.S4, V7.S4
+	VFMLA V30.S4, V25.S4, V15.S4
+	VFMLA V30.S4, V26.S4, V23.S4
+summed6:
+	WORD $0x4e21d400 // FADD V0.4S, V0.4S, V1.4S
+	FMOVQ F0, lanes0-192(SP)
+	WORD $0x4e23d442 // FADD V2.4S, V2.4S, V3.4S
+	FMOVQ F2, lanes1-176(SP)
+	WORD $0x4e25d484 // FADD V4.4S, V4.4S, V5.4S
+	FMOVQ F4, lanes2-160(SP)
+	WORD $0x4e27d4c6 // FADD V6.4S, V6.4S, V7.4S
+	FMOVQ F6, lanes3-144(SP)
+	WORD $0x4e29d508 // FADD V8.4S, V8.4S, V9.4S
+	FMOVQ F8, lanes4-128(SP)
+	WORD $0x4e2bd54a // FADD V10.4S, V10.4S, V11.4S
+	FMOVQ F10, lanes5-112(SP)
+	WORD $0x4e2dd58c // FADD V12.4S, V12.4S, V13.4S
+	FMOVQ F12, lanes6-96(SP)
+	WORD $0x4e2fd5ce // FADD V14.4S, V14.4S, V15.4S
+	FMOVQ F14, lanes7-80(SP)
+	WORD $0x4e31d610 // FADD V16.4S, V16.4S, V17.4S
+	FMOVQ F16, lanes8-64(SP)
+	WORD $0x4e33d652 // FADD V18.4S, V18.4S, V19.4S
+	FMOVQ F18, lanes9-48(SP)
+	WORD $0x4e35d694 // FADD V20.4S, V20.4S, V21.4S
+	FMOVQ F20, lanes10-32(SP)
+	WORD $0x4e37d6d6 // FADD V22.4S, V22.4S, V23.4S
+	FMOVQ F22, lanes11-16(SP)
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	VMOVI $0, V2.B16
+	VMOVI $0, V3.B16
+	VMOVI $0, V4.B16
+	VMOVI $0, V5.B16
+	VMOVI $0, V6.B16
+	VMOVI $0, V7.B16
+	VMOVI $0, V8.B16
+	VMOVI $0, V9.B16
+	VMOVI $0, V10.B16
+	VMOVI $0, V11.B16
+	VMOVI $0, V12.B16
+	VMOVI $0, V13.B16
+	VMOVI $0, V14.B16
+	VMOVI $0, V15.B16
+	VMOVI $0, V16.B16
+	VMOVI $0, V17.B16
+	VMOVI $0, V18.B16
+	VMOVI $0, V19.B16
+	VMOVI $0, V20.B16
+	VMOVI $0, V21.B16
+	VMOVI $0, V22.B16
+	VMOVI $0, V23.B16
+	ADD $16, R25, R0
+	ADD R7, R0, R1
+	ADD R7, R1, R2
+	ADD $16, R24, R9
+	ADD R8, R9, R10
+	ADD R8, R10, R11
+	ADD R8, R11, R12
+	MOVD 0(R6), R20
+	SUBS $16, R20
+	BLT tail8
+	PCALIGN $16
+depth7:
+	FMOVQ 32(R0), F24
+	FMOVQ 32(R1), F25
+	FMOVQ 32(R2), F26
+	FMOVQ 32(R9), F27
+	VFMLA V27.S4, V24.S4, V1.S4
+	VFMLA V27.S4, V25.S4, V9.S4
+	VFMLA V27.S4, V26.S4, V17.S4
+	FMOVQ 32(R10), F28
+	VFMLA V28.S4, V24.S4, V3.S4
+	VFMLA V28.S4, V25.S4, V11.S4
+	VFMLA V28.S4, V26.S4, V19.S4
+	FMOVQ 32(R11), F29
+	VFMLA V29.S4, V24.S4, V5.S4
+	VFMLA V29.S4, V25.S4, V13.S4
+	VFMLA V29.S4, V26.S4, V21.S4
+	FMOVQ 32(R12), F30
+	VFMLA V30.S4, V24.S4, V7.S4
+	VFMLA V30.S4, V25.S4, V15.S4
+	VFMLA V30.S4, V26.S4, V23.S4
+	FMOVQ.P 64(R0), F24
+	FMOVQ.P 64(R1), F25
+	FMOVQ.P 64(R2), F26
+	FMOVQ.P 64(R9), F27
+	VFMLA V27.S4, V24.S4, V0.S4
+	VFMLA V27.S4, V25.S4, V8.S4
+	VFMLA V27.S4, V26.S4, V16.S4
+	FMOVQ.P 64(R10), F28
+	VFMLA V28.S4, V24.S4, V2.S4
+	VFMLA V28.S4, V25.S4, V10.S4
+	VFMLA V28.S4, V26.S4, V18.S4
+	FMOVQ.P 64(R11), F29
+	VFMLA V29.S4, V24.S4, V4.S4
+	VFMLA V29.S4, V25.S4, V12.S4
+	VFMLA V29.S4, V26.S4, V20.S4
+	FMOVQ.P 64(R12), F30
+	VFMLA V30.S4, V24.S4, V6.S4
+	VFMLA V30.S4, V25.S4, V14.S4
+	VFMLA V30.S4, V26.S4, V22.S4
+	SUBS $16, R20
+	BGE depth7
+tail8:
+	ADD $16, R20
+	SUB $4, R20, R17
+	CMP $0, R17
+	BLE summed9
+	MOVD $4, R16
+	CMP R16, R17
+	CSEL LT, R17, R16, R17
+	SUB R17<<2, R26, R16
+	FMOVQ 208(R16), F31
+	LSL $2, R17
+	SUB $16, R17
+	ADD R17, R0, R16
+	FMOVQ (R16), F24
+	VTBL V31.B16, [V24.B16], V24.B16
+	ADD R17, R1, R16
+	FMOVQ (R16), F25
+	VTBL V31.B16, [V25.B16], V25.B16
+	ADD R17, R2, R16
+	FMOVQ (R16), F26
+	VTBL V31.B16, [V26.B16], V26.B16
+	ADD R17, R9, R16
+	FMOVQ (R16), F27
+	VTBL V31.B16, [V27.B16], V27.B16
+	VFMLA V27.S4, V24.S4, V0.S4
+	VFMLA V27.S4, V25.S4, V8.S4
+	VFMLA V27.S4, V26.S4, V16.S4
+	ADD R17, R10, R16
+	FMOVQ (R16), F28
+	VTBL V31.B16, [V28.B16], V28.B16
+	VFMLA V28.S4, V24.S4, V2.S4
+	VFMLA V28.S4, V25.S4, V10.S4
+	VFMLA V28.S4, V26.S4, V18.S4
+	ADD R17, R11, R16
+	FMOVQ (R16), F29
+	VTBL V31.B16, [V29.B16], V29.B16
+	VFMLA V29.S4, V24.S4, V4.S4
+	VFMLA V29.S4, V25.S4, V12.S4
+	VFMLA V29.S4, V26.S4, V20.S4
+	ADD R17, R12, R16
+	FMOVQ (R16), F30
+	VTBL V31.B16, [V30.B16], V30.B16
+	VFMLA V30.S4, V24.S4, V6.S4
+	VFMLA V30.S4, V25.S4, V14.S4
+	VFMLA V30.S4, V26.S4, V22.S4
+	SUB $12, R20, R17
+	CMP $0, R17
+	BLE summed9
+	MOVD $4, R16
+	CMP R16, R17
+	CSEL LT, R17, R16, R17
+	SUB R17<<2, R26, R16
+	FMOVQ 208(R16), F31
+	LSL $2, R17
+	SUB $-16, R17
+	ADD R17, R0, R16
+	FMOVQ (R16), F24
+	VTBL V31.B16, [V24.B16], V24.B16
+	ADD R17, R1, R16
+	FMOVQ (R16), F25
+	VTBL V31.B16, [V25.B16], V25.B16
+	ADD R17, R2, R16
+	FMOVQ (R16), F26
+	VTBL V31.B16, [V26.B16], V26.B16
+	ADD R17, R9, R16
+	FMOVQ (R16), F27
+	VTBL V31.B16, [V27.B16], V27.B16
+	VFMLA V27.S4, V24.S4, V1.S4
+	VFMLA V27.S4, V25.S4, V9.S4
+	VFMLA V27.S4, V26.S4, V17.S4
+	ADD R17, R10, R16
+	FMOVQ (R16), F28
+	VTBL V31.B16, [V28.B16], V28.B16
+	VFMLA V28.S4, V24.S4, V3.S4
+	VFMLA V28.S4, V25.S4, V11.S4
+	VFMLA V28.S4, V26.S4, V19.S4
+	ADD R17, R11, R16
+	FMOVQ (R16), F29
+	VTBL V31.B16, [V29.B16], V29.B16
+	VFMLA V29.S4, V24.S4, V5.S4
+	VFMLA V29.S4, V25.S4, V13.S4
+	VFMLA V29.S4, V26.S4, V21.S4
+	ADD R17, R12, R16
+	FMOVQ (R16), F30
+	VTBL V31.B16, [V30.B16], V30.B16
+	VFMLA V30.S4, V24.S4, V7.S4
+	VFMLA V30.S4, V25.S4, V15.S4
+	VFMLA V30.S4, V26.S4, V23.S4
+summed9:
+	WORD $0x4e21d400 // FADD V0.4S, V0.4S, V1.4S
+	FMOVQ lanes0-192(SP), F31
+	WORD $0x4e3fd400 // FADD V0.4S, V0.4S, V31.4S
+	WORD $0x4e23d442 // FADD V2.4S, V2.4S, V3.4S
+	FMOVQ lanes1-176(SP), F31
+	WORD $0x4e3fd442 // FADD V2.4S, V2.4S, V31.4S
+	WORD $0x4e25d484 // FADD V4.4S, V4.4S, V5.4S
+	FMOVQ lanes2-160(SP), F31
+	WORD $0x4e3fd484 // FADD V4.4S, V4.4S, V31.4S
+	WORD $0x4e27d4c6 // FADD V6.4S, V6.4S, V7.4S
+	FMOVQ lanes3-144(SP), F31
+	WORD $0x4e3fd4c6 // FADD V6.4S, V6.4S, V31.4S
+	WORD $0x4e29d508 // FADD V8.4S, V8.4S, V9.4S
+	FMOVQ lanes4-128(SP), F31
+	WORD $0x4e3fd508 // FADD V8.4S, V8.4S, V31.4S
+	WORD $0x4e2bd54a // FADD V10.4S, V10.4S, V11.4S
+	FMOVQ lanes5-112(SP), F31
+	WORD $0x4e3fd54a // FADD V10.4S, V10.4S, V31.4S
+	WORD $0x4e2dd58c // FADD V12.4S, V12.4S, V13.4S
+	FMOVQ lanes6-96(SP), F31
+	WORD $0x4e3fd58c // FADD V12.4S, V12.4S, V31.4S
+	WORD $0x4e2fd5ce // FADD V14.4S, V14.4S, V15.4S
+	FMOVQ lanes7-80(SP), F31
+	WORD $0x4e3fd5ce // FADD V14.4S, V14.4S, V31.4S
+	WORD $0x4e31d610 // FADD V16.4S, V16.4S, V17.4S
+	FMOVQ lanes8-64(SP), F31
+	WORD $0x4e3fd610 // FADD V16.4S, V16.4S, V31.4S
+	WORD $0x4e33d652 // FADD V18.4S, V18.4S, V19.4S
+	FMOVQ lanes9-48(SP), F31
+	WORD $0x4e3fd652 // FADD V18.4S, V18.4S, V31.4S
+	WORD $0x4e35d694 // FADD V20.4S, V20.4S, V21.4S
+	FMOVQ lanes10-32(SP), F31
+	WORD $0x4e3fd694 // FADD V20.4S, V20.4S, V31.4S
+	WORD $0x4e37d6d6 // FADD V22.4S, V22.4S, V23.4S
+	FMOVQ lanes11-16(SP), F31
+	WORD $0x4e3fd6d6 // FADD V22.4S, V22.4S, V31.4S
+	VZIP1 V2.D2, V0.D2, V24.D2
+	VZIP2 V2.D2, V0.D2, V25.D2
+	WORD $0x4e39d718 // FADD V24.4S, V24.4S, V25.4S
+	VZIP1 V6.D2, V4.D2, V26.D2
+	VZIP2 V6.D2, V4.D2, V27.D2
+	WORD $0x4e3bd75a // FADD V26.4S, V26.4S, V27.4S
+	WORD $0x6e3ad700 // FADDP V0.4S, V24.4S, V26.4S
+	VZIP1 V10.D2, V8.D2, V24.D2
+	VZIP2 V10.D2, V8.D2, V25.D2
+	WORD $0x4e39d718 // FADD V24.4S, V24.4S, V25.4S
+	VZIP1 V14.D2, V12.D2, V26.D2
+	VZIP2 V14.D2, V12.D2, V27.D2
+	WORD $0x4e3bd75a // FADD V26.4S, V26.4S, V27.4S
+	WORD $0x6e3ad708 // FADDP V8.4S, V24.4S, V26.4S
+	VZIP1 V18.D2, V16.D2, V24.D2
+	VZIP2 V18.D2, V16.D2, V25.D2
+	WORD $0x4e39d718 // FADD V24.4S, V24.4S, V25.4S
+	VZIP1 V22.D2, V20.D2, V26.D2
+	VZIP2 V22.D2, V20.D2, V27.D2
+	WORD $0x4e3bd75a // FADD V26.4S, V26.4S, V27.4S
+	WORD $0x6e3ad710 // FADDP V16.4S, V24.4S, V26.4S
+	CBZ R5, store10
+	MOVD R5, R16
+	FMOVQ 0(R16), F31
+	WORD $0x4e3fd400 // FADD V0.4S, V0.4S, V31.4S
+	ADD R4, R16
+	FMOVQ 0(R16), F31
+	WORD $0x4e3fd508 // FADD V8.4S, V8.4S, V31.4S
+	ADD R4, R16
+	FMOVQ 0(R16), F31
+	WORD $0x4e3fd610 // FADD V16.4S, V16.4S, V31.4S
+	ADD $16, R5
+store10:
+	FMOVS 104(R6), F31
+	VDUP V31.S[0], V31.S4
+	WORD $0x4e3ff400 // FMAX V0.4S, V0.4S, V31.4S
+	WORD $0x4e3ff508 // FMAX V8.4S, V8.4S, V31.4S
+	WORD $0x4e3ff610 // FMAX V16.4S, V16.4S, V31.4S
+	MOVD R23, R16
+	FMOVQ F0, 0(R16)
+	ADD R3, R16
+	FMOVQ F8, 0(R16)
+	ADD R3, R16
+	FMOVQ F16, 0(R16)
+	ADD $16, R23
+	ADD R8<<2, R24
+	SUB $4, R21
+	B columns2
+narrower3:
+columns11:
+	CMP $1, R21
+	BLT narrower12
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	VMOVI $0, V2.B16
+	VMOVI $0, V3.B16
+	VMOVI $0, V4.B16
+	VMOVI $0, V5.B16
+	ADD $0, R25, R0
+	ADD R7, R0, R1
+	ADD R7, R1, R2
+	ADD $0, R24, R9
+	MOVD 0(R6), R20
+	SUBS $16, R20
+	BLT tail14
+	PCALIGN $16
+depth13:
+	FMOVQ 32(R0), F24
+	FMOVQ 32(R1), F25
+	FMOVQ 32(R2), F26
+	FMOVQ 32(R9), F27
+	VFMLA V27.S4, V24.S4, V1.S4
+	VFMLA V27.S4, V25.S4, V3.S4
+	VFMLA V27.S4, V26.S4, V5.S4
+	FMOVQ.P 64(R0), F24
+	FMOVQ.P 64(R1), F25
+	FMOVQ.P 64(R2), F26
+	FMOVQ.P 64(R9), F27
+	VFMLA V27.S4, V24.S4, V0.S4
+	VFMLA V27.S4, V25.S4, V2.S4
+	VFMLA V27.S4, V26.S4, V4.S4
+	SUBS $16, R20
+	BGE depth13
+tail14:
+	ADD $16, R20
+	SUB $0, R20, R17
+	CMP $0, R17
+	BLE summed15
+	MOVD $4, R16
+	CMP R16, R17
+	CSEL LT, R17, R16, R17
+	SUB R17<<2, R26, R16
+	FMOVQ 208(R16), F31
+	LSL $2, R17
+	SUB $16, R17
+	ADD R17, R0, R16
+	FMOVQ (R16), F24
+	VTBL V31.B16, [V24.B16], V24.B16
+	ADD R17, R1, R16
+	FMOVQ (R16), F25
+	VTBL V31.B16, [V25.B16], V25.B16
+	ADD R17, R2, R16
+	FMOVQ (R16), F26
+	VTBL V31.B16, [V26.B16], V26.B16
+	ADD R17, R9, R16
+	FMOVQ (R16), F27
+	VTBL V31.B16, [V27.B16], V27.B16
+	VFMLA V27.S4, V24.S4, V0.S4
+	VFMLA V27.S4, V25.S4, V2.S4
+	VFMLA V27.S4, V26.S4, V4.S4
+	SUB $8, R20, R17
+	CMP $0, R17
+	BLE summed15
+	MOVD $4, R16
+	CMP R16, R17
+	CSEL LT, R17, R16, R17
+	SUB R17<<2, R26, R16
+	FMOVQ 208(R16), F31
+	LSL $2, R17
+	SUB $-16, R17
+	ADD R17, R0, R16
+	FMOVQ (R16), F24
+	VTBL V31.B16, [V24.B16], V24.B16
+	ADD R17, R1, R16
+	FMOVQ (R16), F25
+	VTBL V31.B16, [V25.B16], V25.B16
+	ADD R17, R2, R16
+	FMOVQ (R16), F26
+	VTBL V31.B16, [V26.B16], V26.B16
+	ADD R17, R9, R16
+	FMOVQ (R16), F27
+	VTBL V31.B16, [V27.B16], V27.B16
+	VFMLA V27.S4, V24.S4, V1.S4
+	VFMLA V27.S4, V25.S4, V3.S4
+	VFMLA V27.S4, V26.S4, V5.S4
+summed15:
+	WORD $0x4e21d400 // FADD V0.4S, V0.4S, V1.4S
+	FMOVQ F0, lanes0-192(SP)
+	WORD $0x4e23d442 // FADD V2.4S, V2.4S, V3.4S
+	FMOVQ F2, lanes1-176(SP)
+	WORD $0x4e25d484 // FADD V4.4S, V4.4S, V5.4S
+	FMOVQ F4, lanes2-160(SP)
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	VMOVI $0, V2.B16
+	VMOVI $0, V3.B16
+	VMOVI $0, V4.B16
+	VMOVI $0, V5.B16
+	ADD $16, R25, R0
+	ADD R7, R0, R1
+	ADD R7, R1, R2
+	ADD $16, R24, R9
+	MOVD 0(R6), R20
+	SUBS $16, R20
+	BLT tail17
+	PCALIGN $16
+depth16:
+	FMOVQ 32(R0), F24
+	FMOVQ 32(R1), F25
+	FMOVQ 32(R2), F26
+	FMOVQ 32(R9), F27
+	VFMLA V27.S4, V24.S4, V1.S4
+	VFMLA V27.S4, V25.S4, V3.S4
+	VFMLA V27.S4, V26.S4, V5.S4
+	FMOVQ.P 64(R0), F24
+	FMOVQ.P 64(R1), F25
+	FMOVQ.P 64(R2), F26
+	FMOVQ.P 64(R9), F27
+	VFMLA V27.S4, V24.S4, V0.S4
+	VFMLA V27.S4, V25.S4, V2.S4
+	VFMLA V27.S4, V26.S4, V4.S4
+	SUBS $16, R20
+	BGE depth16
+tail17:
+	ADD $16, R20
+	SUB $4, R20, R17
+	CMP $0, R17
+	BLE summed18
+	MOVD $4, R16
+	CMP R16, R17
+	CSEL LT, R17, R16, R17
+	SUB R17<<2, R26, R16
+	FMOVQ 208(R16), F31
+	LSL $2, R17
+	SUB $16, R17
+	ADD R17, R0, R16
+	FMOVQ (R16), F24
+	VTBL V31.B16, [V24.B16], V24.B16
+	ADD R17, R1, R16
+	FMOVQ (R16), F25
+	VTBL V31.B16, [V25.B16], V25.B16
+	ADD R17, R2, R16
+	FMOVQ (R16), F26
+	VTBL V31.B16, [V26.B16], V26.B16
+	ADD R17, R9, R16
+	FMOVQ (R16), F27
+	VTBL V31.B16, [V27.B16], V27.B16
+	VFMLA V27.S4, V24.S4, V0.S4
+	VFMLA V27.S4, V25.S4, V2.S4
+	VFMLA V27.S4, V26.S4, V4.S4
+	SUB $12, R20, R17
+	CMP $0, R17
+	BLE summed18
+	MOVD $4, R16
+	CMP R16, R17
+	CSEL LT, R17, R16, R17
+	SUB R17<<2, R26, R16
+	FMOVQ 208(R16), F31
+	LSL $2, R17
+	SUB $-16, R17
+	ADD R17, R0, R16
+	FMOVQ (R16), F24
+	VTBL V31.B16, [V24.B16], V24.B16
+	ADD R17, R1, R16
+	FMOVQ (R16), F25
+	VTBL V31.B16, [V25.B16], V25.B16
+	ADD R17, R2, R16
+	FMOVQ (R16), F26
+	VTBL V31.B16, [V26.B16], V26.B16
+	ADD R17, R9, R16
+	FMOVQ (R16), F27
+	VTBL V31.B16, [V27.B16], V27.B16
+	VFMLA V27.S4, V24.S4, V1.S4
+	VFMLA V27.S4, V25.S4, V3.S4
+	VFMLA V27.S4, V26.S4, V5.S4
+summed18:
+	WORD $0x4e21d400 // FADD V0.4S, V0.4S, V1.4S
+	FMOVQ lanes0-192(SP), F31
+	WORD $0x4e3fd400 // FADD V0.4S, V0.4S, V31.4S
+	WORD $0x4e23d442 // FADD V2.4S, V2.4S, V3.4S
+	FMOVQ lanes1-176(SP), F31
+	WORD $0x4e3fd442 // FADD V2.4S, V2.4S, V31.4S
+	WORD $0x4e25d484 // FADD V4.4S, V4.4S, V5.4S
+	FMOVQ lanes2-160(SP), F31
+	WORD $0x4e3fd484 // FADD V4.4S, V4.4S, V31.4S
+	VZIP1 V2.D2, V0.D2, V24.D2
+	VZIP2 V2.D2, V0.D2, V25.D2
+	WORD $0x4e39d718 // FADD V24.4S, V24.4S, V25.4S
+	VZIP1 V4.D2, V4.D2, V26.D2
+	VZIP2 V4.D2, V4.D2, V27.D2
+	WORD $0x4e3bd75a // FADD V26.4S, V26.4S, V27.4S
+	WORD $0x6e3ad700 // FADDP V0.4S, V24.4S, V26.4S
+	CBZ R5, store19
+	MOVD R5, R16
+	VLD1 (R16), V31.S[0]
+	ADD R4, R16
+	VLD1 (R16), V31.S[1]
+	ADD R4, R16
+	VLD1 (R16), V31.S[2]
+	WORD $0x4e3fd400 // FADD V0.4S, V0.4S, V31.4S
+	ADD $4, R5
+store19:
+	FMOVS 104(R6), F31
+	VDUP V31.S[0], V31.S4
+	WORD $0x4e3ff400 // FMAX V0.4S, V0.4S, V31.4S
+	MOVD R23, R16
+	VST1 V0.S[0], (R16)
+	ADD R3, R16
+	VST1 V0.S[1], (R16)
+	ADD R3, R16
+	VST1 V0.S[2], (R16)
+	ADD $4, R23
+	ADD R8<<0, R24
+	SUB $1, R21
+	B columns11
+narrower12:
+	SUBS $1, R22
+	BLE done20
+	MOVD 16(R6), R16
+	ADD R7, R25
+	ADD R3, R23
+	ADD R7, R25
+	ADD R3, R23
+	ADD R7, R25
+	ADD R3, R23
+	SUB R16<<2, R23
+	CBZ R5, moved21
+	ADD R4, R5
+	ADD R4, R5
+	ADD R4, R5
+	SUB R16<<2, R5
+moved21:
+	B block1
+done20:
 	RET
 
 // func fillNEON(n int, x *float32, v float32)

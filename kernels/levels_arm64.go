@@ -10,6 +10,7 @@ var neon = level{
 		panel:     16,
 		wide:      64,
 		byRows:    []gemmTile{gemm1x16NEON, gemm2x16NEON, gemm3x16NEON, gemm4x16NEON, gemm5x16NEON, gemm6x16NEON},
+		dots:      []gemmTile{dots1x8NEON, dots2x4NEON, dots3x4NEON},
 		transpose: transpose16NEON,
 		deepest:   256,
 		block:     32 << 10,

@@ -3,6 +3,7 @@
 package kernels
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -42,12 +43,12 @@ func TestBlocksThatPassedZero(t *testing.T) {
 		if table.ISA == NEON { // counts in a register, which no other goroutine changes
 			continue
 		}
-		for _, tile := range append(table.level.byRows, table.level.ofNarrow...) {
+		for _, tile := range slices.Concat(table.level.byRows, table.level.ofNarrow, table.level.dots) {
 			a, b, c := make([]float32, 64), make([]float32, 64), make([]float32, 64)
 			for i := range c {
 				a[i], b[i], c[i] = 1, 1, canary
 			}
-			call := tileCall{k: 1, blocks: 0, n: 1, a: &a[0], aRow: 4, aCol: 4, b: &b[0], bRow: 4, bPanel: 4, c: &c[0], cRow: 4, floor: minusInf32}
+			call := tileCall{k: 16, blocks: 0, n: 1, a: &a[0], aRow: 4, aCol: 4, b: &b[0], bRow: 4, bPanel: 4, c: &c[0], cRow: 4, floor: minusInf32}
 			tile(&call)
 			require.Equal(t, canary, c[32], "one block and no more")
 		}

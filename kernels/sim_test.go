@@ -124,6 +124,13 @@ func TestSimulatedGemm(t *testing.T) {
 				}
 				testSimulatedGemm(t, table, native, r, m, 9*level.panel+1, 6, false) // two of the widest tiles
 			}
+			for m := 1; m <= 5; m++ { // dot products
+				for n := 1; n <= 21; n += 1 + n/3 {
+					for _, k := range []int{64, 69, 90, 525} {
+						testSimulatedGemm(t, table, native, r, m, n, k, (m+n)%2 == 0)
+					}
+				}
+			}
 		})
 	}
 }
@@ -152,26 +159,23 @@ func testSimulatedGemm(t *testing.T, table, native *Table, r *rand.Rand, m, n, k
 		"GemmTN": func(t *Table, c Matrix, e Epilogue) error { return t.GemmTN(nil, c, at, b, e) },
 	}
 	for _, e := range []Epilogue{{}, {Bias: bias, Act: ReLU}, {Accumulate: true}} {
-		exact := start
-		exact.Data = slices.Clone(start.Data)
-		for i := range m {
-			for j := range n {
-				sum := float32(0)
-				if e.Bias != nil {
-					sum = bias[j]
-				} else if e.Accumulate {
-					sum = exact.Row(i)[j]
-				}
-				for p := range k {
-					sum = ExactFMA(a.Row(i)[p], b.Row(p)[j], sum)
-				}
-				if e.Act == ReLU {
-					sum = max(sum, 0)
-				}
-				exact.Row(i)[j] = sum
-			}
-		}
 		for name, product := range products {
+			exact := start
+			exact.Data = slices.Clone(start.Data)
+			for i := range m {
+				for j, sum := range exact.Row(i) {
+					if e.Bias != nil {
+						sum = bias[j]
+					} else if !e.Accumulate {
+						sum = 0
+					}
+					sum = ExactSum(name == "GemmNT", sum, n, k, func(p int) float32 { return a.Row(i)[p] }, func(p int) float32 { return b.Row(p)[j] })
+					if e.Act == ReLU {
+						sum = max(sum, 0)
+					}
+					exact.Row(i)[j] = sum
+				}
+			}
 			got, want := start, start
 			got.Data, want.Data = slices.Clone(start.Data), slices.Clone(start.Data)
 			require.NoError(t, product(table, got, e))
@@ -261,6 +265,42 @@ func TestSimulatedGemmBounds(t *testing.T) {
 			// The masked tile of two vectors never ends with a whole one: a row's store may have two instructions for that.
 			unreached := program.Unreached(name)
 			require.LessOrEqual(t, len(unreached), 2*rows, "%s: nothing tests %q", name, unreached)
+		}
+	}
+}
+
+// So does a tile of dot products.
+func TestSimulatedDotsBounds(t *testing.T) {
+	program, err := assembly()
+	require.NoError(t, err)
+	for _, level := range []level{avx2, avx512} {
+		for i, original := range level.dots {
+			rows, name := i+1, symbol(reflect.ValueOf(original))
+			for try := range 400 {
+				k, blocks, n, gap := 16+try%67, 1+try%2, 1+try%37, try%3
+				var mem asmsim.Memory
+				gapped := func(rows, cols int, allow func(any)) []float32 {
+					x := make([]float32, rows*(cols+gap)+1)
+					for i := range rows {
+						allow(x[i*(cols+gap):][:cols])
+					}
+					return x
+				}
+				a, b := gapped(rows*blocks, k, mem.AllowRead), gapped(n, k, mem.AllowRead)
+				c, bias := gapped(rows*blocks, n, mem.Allow), gapped(1, n, mem.AllowRead)
+				var tile gemmTile
+				program.CheckedFunc(name, &tile, &mem)
+				for start, init := range []*float32{nil, &bias[0], &c[0]} {
+					call := tileCall{k: k, blocks: blocks, n: n, a: &a[0], aRow: 4 * (k + gap), aCol: 4, b: &b[0], bRow: 4, bPanel: 4 * (k + gap),
+						c: &c[0], cRow: 4 * (n + gap), init: init}
+					if start == 2 {
+						call.initRow = call.cRow
+					}
+					mem.Allow(unsafe.Slice((*float32)(unsafe.Pointer(&call)), unsafe.Sizeof(call)/4))
+					require.NotPanics(t, func() { tile(&call) }, "k=%d blocks=%d n=%d gap=%d start=%d", k, blocks, n, gap, start)
+				}
+			}
+			require.Empty(t, program.Unreached(name), name)
 		}
 	}
 }

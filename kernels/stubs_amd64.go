@@ -147,6 +147,15 @@ func gemm11x8AVX2(call *tileCall)
 //go:noescape
 func gemm12x8AVX2(call *tileCall)
 
+//go:noescape
+func dots1x8AVX2(call *tileCall)
+
+//go:noescape
+func dots2x4AVX2(call *tileCall)
+
+//go:noescape
+func dots3x4AVX2(call *tileCall)
+
 // fillAVX2: x[j] = v
 //
 //go:noescape
@@ -478,6 +487,18 @@ func gemm13x32AVX512(call *tileCall)
 
 //go:noescape
 func gemm14x32AVX512(call *tileCall)
+
+//go:noescape
+func dots1x16AVX512(call *tileCall)
+
+//go:noescape
+func dots2x8AVX512(call *tileCall)
+
+//go:noescape
+func dots3x4AVX512(call *tileCall)
+
+//go:noescape
+func dots4x4AVX512(call *tileCall)
 
 // fillAVX512: x[j] = v
 //

@@ -77,6 +77,15 @@ func gemm5x16NEON(call *tileCall)
 //go:noescape
 func gemm6x16NEON(call *tileCall)
 
+//go:noescape
+func dots1x8NEON(call *tileCall)
+
+//go:noescape
+func dots2x4NEON(call *tileCall)
+
+//go:noescape
+func dots3x4NEON(call *tileCall)
+
 // fillNEON: x[j] = v
 //
 //go:noescape

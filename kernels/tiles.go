@@ -7,8 +7,9 @@ import (
 
 // A tileCall is what a gemmTile computes: n columns of C, in as many blocks of its rows as blocks says. Each sum starts from init, whose rows
 // are initRow apart, or from 0 if that is nil, adds a·b for k ascending with one rounding each, and ends as max(sum,
-// floor). Strides are in bytes, and aRow or aCol is 4; columns of B lie in panels, bPanel bytes apart. A tile may
-// change blocks, a, c and init. The generator knows the order of the fields.
+// floor). Strides are in bytes, and aRow or aCol is 4; columns of B lie in panels, bPanel bytes apart. A tile of dot products
+// adds them to init; it has an aCol and a bRow of 4, and panels of one column. A tile may change blocks, a, c and init. The
+// generator knows the order of the fields.
 type tileCall struct {
 	k, blocks, n int
 	a            *float32
@@ -31,6 +32,7 @@ type tiles struct {
 	byRows    []gemmTile                                                               // byRows[i] computes i+1 rows
 	narrow    int                                                                      // columns of the products that ofNarrow serves
 	ofNarrow  []gemmTile                                                               // as byRows, with higher tiles after those
+	dots      []gemmTile                                                               // dots[i] computes i+1 rows of dot products
 	transpose func(rows, cols int, dst *float32, dstRow int, src *float32, srcRow int) // up to 16 rows to columns
 	deepest   int                                                                      // rows of B per pass: a panel of them stays in the first cache
 	block     int                                                                      // floats of A that stay in the second cache meanwhile
@@ -63,6 +65,7 @@ type product struct {
 	rows     int
 	bCol     int  // bytes, like the other strides; not 4 where B is to be transposed
 	copyB    bool // into panels first
+	dots     bool // of rows of A and columns of B that lie in memory as rows do
 }
 
 // Products and matrices are filled field by field: a composite literal is made elsewhere and copied by wider loads than the
@@ -75,9 +78,9 @@ func (g *level) gemm(s *Scratch, c *Matrix, a *float32, aRow, aCol int, b *Matri
 	p.b, p.bRow, p.bCol, p.bPanel = unsafe.SliceData(b.Data), 4*b.Stride, 4, 4*g.panel
 	p.c, p.cRow = unsafe.SliceData(c.Data), 4*c.Stride
 	p.begin(e.Bias, e.Act, e.Accumulate)
-	if g.isCall(p.rows, p.k, p.n) {
+	if tiles := g.of(p.n); isCall(len(tiles), g.deepest, p.rows, p.k, p.n) {
 		p.blocks = 1
-		g.of(p.n)[p.rows-1](noescape(&p.tileCall))
+		tiles[p.rows-1](noescape(&p.tileCall))
 	} else {
 		// Rows that are a multiple of 2 KiB apart fall into so few sets of the first cache that eight of them fill it, of 4 KiB
 		// that they disturb each other all the time.
@@ -87,25 +90,39 @@ func (g *level) gemm(s *Scratch, c *Matrix, a *float32, aRow, aCol int, b *Matri
 	g.finish(c, c.Rows, e.Act)
 }
 
-// gemmNT transposes B into panels: for the weights of a layer that costs less than a row or two of the product.
+// dots reports whether a product with the transpose of B[n,k] is made of dot products, on every SIMD level. It must not depend
+// on the rows of the product: a row would not have the same bits alone then. The fold of a short sum costs more than the sum.
+func dots(_, k int) bool { return k >= 64 }
+
+// deepestDots is how many terms of a dot product the lanes sum at most: four rows of A and eight of B then stay in the first
+// cache. It is part of the numeric contract.
+const deepestDots = 512
+
+// gemmNT multiplies by the rows of B as they are, or transposes B into panels.
 func (g *level) gemmNT(s *Scratch, c, a, b *Matrix, e *Epilogue) {
 	var p product
 	p.rows, p.n, p.k = c.Rows, c.Cols, b.Cols
 	p.a, p.aRow, p.aCol = unsafe.SliceData(a.Data), 4*a.Stride, 4
-	p.b, p.bRow, p.bCol = unsafe.SliceData(b.Data), 4, 4*b.Stride
-	p.copyB = true
+	p.b, p.bRow, p.bCol, p.bPanel = unsafe.SliceData(b.Data), 4, 4*b.Stride, 4*b.Stride
+	p.dots = dots(p.n, p.k)
+	p.copyB = !p.dots
 	p.c, p.cRow = unsafe.SliceData(c.Data), 4*c.Stride
 	p.begin(e.Bias, e.Act, e.Accumulate)
-	g.run(s, &p)
+	if p.dots && isCall(len(g.dots), deepestDots, p.rows, p.k, p.n) {
+		p.blocks = 1
+		g.dots[p.rows-1](noescape(&p.tileCall))
+	} else {
+		g.run(s, &p)
+	}
 	g.finish(c, c.Rows, e.Act)
 }
 
 func (g *level) dense(s *Scratch, y, x *Matrix, w *PackedB, act Activation) {
 	var p product
 	g.prepare(&p, y, x, w, act)
-	if g.isCall(p.rows, p.k, p.n) {
+	if tiles := g.of(p.n); isCall(len(tiles), g.deepest, p.rows, p.k, p.n) {
 		p.blocks = 1
-		g.of(p.n)[p.rows-1](noescape(&p.tileCall))
+		tiles[p.rows-1](noescape(&p.tileCall))
 	} else {
 		g.run(s, &p)
 	}
@@ -134,9 +151,17 @@ func (g *level) of(n int) []gemmTile {
 	return g.byRows
 }
 
-// isCall reports whether one call of a tile may compute a product.
-func (g *level) isCall(rows, k, n int) bool {
-	return uint(rows-1) < uint(len(g.of(n))) && k > 0 && n > 0 && k <= g.deepest && rows*k*n <= maxCall && k*n+rows*(2*n+k) <= maxMoved
+// tilesOf returns the tiles for a product, by rows, and how many rows of B they take at most.
+func (g *level) tilesOf(p *product) (tiles []gemmTile, deepest int) {
+	if p.dots {
+		return g.dots, deepestDots
+	}
+	return g.of(p.n), g.deepest
+}
+
+// isCall reports whether one call computes a product, given the rows and the depth of the largest tile.
+func isCall(highest, deepest, rows, k, n int) bool {
+	return uint(rows-1) < uint(highest) && k > 0 && n > 0 && k <= deepest && rows*k*n <= maxCall && k*n+rows*(2*n+k) <= maxMoved
 }
 
 // run computes a product that is more.
@@ -144,11 +169,12 @@ func (g *level) run(s *Scratch, p *product) {
 	if p.k == 0 { // A and B have no memory to point into
 		p.aRow, p.aCol, p.bRow, p.bCol, p.bPanel = 0, 0, 0, 0, 0
 	}
+	_, deepest := g.tilesOf(p)
 	switch {
 	case p.rows == 0 || p.n == 0:
 	case s != nil && s.Pool != nil && p.rows*p.n*p.k >= shareFrom:
 		g.share(s, p)
-	case p.k <= g.deepest && p.rows*p.k <= inPlace/4 && (p.rows > 3 || p.k*g.wide <= maxMoved) && !p.copyB:
+	case p.k <= deepest && p.rows*p.k <= inPlace/4 && (p.rows > 3 || p.k*g.wide <= maxMoved) && !p.copyB:
 		g.allColumns(p)
 	default:
 		g.blocked(s, p)
@@ -179,7 +205,8 @@ func (g *level) share(s *Scratch, p *product) {
 		sh.cols = ((p.n+parts-1)/parts + g.panel - 1) / g.panel * g.panel
 		parts = (p.n + sh.cols - 1) / sh.cols
 	} else {
-		height := len(g.of(p.n))
+		tiles, _ := g.tilesOf(p)
+		height := len(tiles)
 		sh.rows = ((p.rows+parts-1)/parts + height - 1) / height * height
 		parts = (p.rows + sh.rows - 1) / sh.rows
 	}
@@ -218,14 +245,14 @@ func (g *level) blocked(s *Scratch, p *product) {
 		s = new(Scratch)
 	}
 	whole := *p
-	deepest := g.deepest
-	if p.rows <= 3 {
+	tiles, deepest := g.tilesOf(p)
+	if p.rows <= 3 && !p.dots {
 		deepest = min(deepest, maxMoved/g.wide)
 	}
-	passes := max(1, (p.k+deepest-1)/deepest)
-	deep := max(1, (p.k+passes-1)/passes)
-	for from := 0; from == 0 || from < whole.k; from += deep {
-		p.k = min(deep, whole.k-from)
+	passes, vectors := max(1, (p.k+deepest-1)/deepest), (p.k+15)/16
+	for pass := range passes {
+		from, to := pass*vectors/passes*16, (pass+1)*vectors/passes*16
+		p.k = min(to, whole.k) - from
 		p.floor = minusInf32
 		if from+p.k == whole.k {
 			p.floor = whole.floor
@@ -234,7 +261,7 @@ func (g *level) blocked(s *Scratch, p *product) {
 		if p.copyB {
 			g.panels(s, p)
 		}
-		height, tall := len(g.of(p.n)), whole.rows
+		height, tall := len(tiles), whole.rows
 		if whole.rows*p.k > g.block {
 			tall = max(1, g.block/p.k/height) * height
 		}
@@ -255,12 +282,17 @@ func (g *level) blocked(s *Scratch, p *product) {
 // allColumns computes a block of rows.
 func (g *level) allColumns(p *product) {
 	a, b, c, init, n := p.a, p.b, p.c, p.init, p.n
-	tiles := g.of(n)
+	tiles, _ := g.tilesOf(p)
 	most := len(tiles)
 	blocks := (p.rows + most - 1) / most
 	tallest := (p.rows + blocks - 1) / blocks // even blocks are faster than full ones and a small rest
-	width := n
+	width, panel := n, g.panel
+	if p.dots {
+		panel = 1
+	}
 	switch {
+	case p.dots && blocks > 1: // B waits in the first cache while A passes by, eight rows of it if they are long
+		width = max(8, 1<<12/p.k&^7)
 	case p.k > 32 && p.k*n > 1<<12 && p.rows > 3: // with few sums it is C that passes by, in the order of its memory
 		width = g.panel
 	case tallest*n*p.k > maxCall || p.k*n+2*tallest*n > maxMoved:
@@ -269,7 +301,7 @@ func (g *level) allColumns(p *product) {
 	}
 	for j := 0; j < n; j += width {
 		p.n = min(width, n-j)
-		p.b = offset(b, j/g.panel*p.bPanel)
+		p.b = offset(b, j/panel*p.bPanel)
 		height := tallest
 		less := height*blocks - p.rows // blocks that have one row less
 		perCall := min(blocks, maxBlocks)

@@ -11,9 +11,14 @@ var moves = map[string]decoder{
 	"VBLENDVPS":    blendVector,
 	"VBLENDMPS":    blendMask,
 
+	"VPEXTRD":       extract(1),
 	"VEXTRACTF128":  extract(4),
+	"VEXTRACTF32X4": extract(4),
 	"VEXTRACTF64X4": extract(8),
+	"VPINSRD":       insert(1),
 	"VINSERTF128":   insert(4),
+	"VINSERTF32X4":  insert(4),
+	"VINSERTF64X4":  insert(8),
 
 	"KMOVW":      setMask,
 	"VPMOVD2M":   moveSigns,
