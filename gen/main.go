@@ -25,7 +25,7 @@ func main() {
 
 // files returns the text of every generated file by name.
 func files() map[string]string {
-	amd, arm := []*fn{amd64Transpose()}, []*fn{neonTranspose()}
+	amd, arm := []*fn{amd64Transpose(), avx512Transpose()}, []*fn{neonTranspose()}
 	for _, m := range []amd64{avx2, avx512} {
 		_, highest := m.rows()
 		for rows := range highest {

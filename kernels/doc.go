@@ -25,8 +25,8 @@
 //   - Products: the accumulator starts from the bias, from zero, or from C; then
 //     acc = a·b + acc for k ascending; then the activation. Only GemmNT splits the
 //     sum over k.
-//   - From k = 64 on, GemmNT of the SIMD levels adds dot products to the
-//     accumulator: of whole rows, or of as few pieces of them as have at most 512
+//   - From k = 64 on, and of at most 8 columns from k = 32 on, GemmNT of the SIMD
+//     levels adds dot products to the accumulator: of whole rows, or of as few pieces of them as have at most 512
 //     elements, in ascending order. Piece i of n begins at the vector of 16 elements
 //     whose number is i·⌈k/16⌉/n, rounded down. Element p belongs to lane p mod 16,
 //     where lane = a·b + lane for p ascending, from zero. The lanes are folded as

@@ -56,9 +56,9 @@ func (t *Table) Gemm(s *Scratch, c, a, b Matrix, e Epilogue) error {
 }
 
 // GemmNT computes C = act(A·Bᵀ + bias) for A[m,k], B[n,k] and C[m,n]: with
-// A = dY and B = W it is the gradient dX. From k = 64 on the SIMD levels compute
-// it from dot products of rows, which adds in another order than [Table.Gemm]. C
-// must not share memory with A or B. A nil Scratch is legal, but may allocate.
+// A = dY and B = W it is the gradient dX. From k = 64 on, or k = 32
+// if n is at most 8, the SIMD levels compute it from dot products of rows, which
+// adds in another order than [Table.Gemm]. C must not share memory with A or B. A nil Scratch is legal, but may allocate.
 func (t *Table) GemmNT(s *Scratch, c, a, b Matrix, e Epilogue) error {
 	if t.err != nil {
 		return t.err

@@ -31,7 +31,7 @@ var avx512 = level{
 			gemm8x32AVX512, gemm9x32AVX512, gemm10x32AVX512, gemm11x32AVX512, gemm12x32AVX512, gemm13x32AVX512, gemm14x32AVX512,
 		},
 		dots:      []gemmTile{dots1x16AVX512, dots2x8AVX512, dots3x4AVX512, dots4x4AVX512},
-		transpose: transpose16AVX2,
+		transpose: transpose16AVX512,
 		deepest:   1024,
 		block:     128 << 10,
 	},

@@ -112,6 +112,9 @@ var functionsAVX512 = functions{
 func transpose16AVX2(rows, cols int, dst *float32, dstRow int, src *float32, srcRow int)
 
 //go:noescape
+func transpose16AVX512(rows, cols int, dst *float32, dstRow int, src *float32, srcRow int)
+
+//go:noescape
 func gemm1x16AVX2(call *tileCall)
 
 //go:noescape

@@ -91,8 +91,9 @@ func (g *level) gemm(s *Scratch, c *Matrix, a *float32, aRow, aCol int, b *Matri
 }
 
 // dots reports whether a product with the transpose of B[n,k] is made of dot products, on every SIMD level. It must not depend
-// on the rows of the product: a row would not have the same bits alone then. The fold of a short sum costs more than the sum.
-func dots(_, k int) bool { return k >= 64 }
+// on the rows of the product: a row would not have the same bits alone then. The fold of a short sum costs more than the sum, but so does
+// the other way where there are few columns.
+func dots(n, k int) bool { return k >= 64 || k >= 32 && n <= 8 }
 
 // deepestDots is how many terms of a dot product the lanes sum at most: four rows of A and eight of B then stay in the first
 // cache. It is part of the numeric contract.
@@ -108,9 +109,15 @@ func (g *level) gemmNT(s *Scratch, c, a, b *Matrix, e *Epilogue) {
 	p.copyB = !p.dots
 	p.c, p.cRow = unsafe.SliceData(c.Data), 4*c.Stride
 	p.begin(e.Bias, e.Act, e.Accumulate)
-	if p.dots && isCall(len(g.dots), deepestDots, p.rows, p.k, p.n) {
+	if tiles, deepest := g.tilesOf(&p); isCall(len(tiles), deepest, p.rows, p.k, p.n) {
+		if !p.dots {
+			if s == nil {
+				s = new(Scratch)
+			}
+			g.panels(s, &p)
+		}
 		p.blocks = 1
-		g.dots[p.rows-1](noescape(&p.tileCall))
+		tiles[p.rows-1](noescape(&p.tileCall))
 	} else {
 		g.run(s, &p)
 	}
@@ -338,8 +345,11 @@ func (g *level) panels(s *Scratch, p *product) {
 	src, row := p.b, p.bRow
 	p.b, p.bRow, p.bPanel = unsafe.SliceData(s.b), 4*g.panel, 4*panel
 	if p.bCol != 4 {
-		for j := 0; j < p.n && p.k > 0; j += 16 {
-			g.columnsOf(min(16, p.n-j), p.k, &s.b[j/g.panel*panel+j%g.panel], p.bRow, offset(src, j*p.bCol), p.bCol)
+		for j, to := 0, 0; j < p.n && p.k > 0; j += 16 {
+			g.columnsOf(min(16, p.n-j), p.k, &s.b[to], p.bRow, offset(src, j*p.bCol), p.bCol)
+			if to += 16; (j+16)&(g.panel-1) == 0 {
+				to += panel - g.panel
+			}
 		}
 		return
 	}
