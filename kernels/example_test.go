@@ -76,3 +76,8 @@ func ExampleTables() {
 	fmt.Println(kernels.Tables()[0].ISA)
 	// Output: generic
 }
+
+func ExampleTable_Describe() {
+	fmt.Println(kernels.Tables()[0].Describe())
+	// Output: generic: loops of Go
+}

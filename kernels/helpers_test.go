@@ -2,8 +2,10 @@ package kernels_test
 
 import (
 	"fmt"
+	"iter"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -113,8 +115,22 @@ func requireNear(t *testing.T, want []float64, got []float32, tolerance float64)
 
 // eachTable runs a sub-test for every table of this machine.
 func eachTable(t *testing.T, run func(t *testing.T, table *kernels.Table)) {
-	for _, table := range kernels.Tables() {
-		t.Run("isa="+table.ISA.String(), func(t *testing.T) { run(t, table) })
+	for name, table := range tables() {
+		t.Run("isa="+name, func(t *testing.T) { run(t, table) })
+	}
+}
+
+// tables yields every table of this machine: the levels, and auto if that mixes some.
+func tables() iter.Seq2[string, *kernels.Table] {
+	return func(yield func(string, *kernels.Table) bool) {
+		for _, table := range kernels.Tables() {
+			if !yield(table.ISA.String(), table) {
+				return
+			}
+		}
+		if best := kernels.Default(); !slices.Contains(kernels.Tables(), best) {
+			yield("auto", best)
+		}
 	}
 }
 

@@ -2,6 +2,8 @@
 
 package kernels
 
+import "github.com/klauspost/cpuid/v2"
+
 //go:generate go run -C ../gen .
 
 var neon = level{
@@ -22,3 +24,5 @@ var neon = level{
 func archTables() []*Table { return arm64Tables }
 
 var arm64Tables = []*Table{neon.table()}
+
+func tuned(t *Table, _ cpuid.Vendor, _ int) *Table { return t }

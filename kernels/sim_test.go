@@ -211,7 +211,11 @@ func TestSimulatedGemmBounds(t *testing.T) {
 	require.NoError(t, err)
 	r := rand.New(rand.NewPCG(3, 4))
 	for _, level := range []level{avx2, avx512} {
-		for i, original := range slices.Concat(level.byRows, level.ofNarrow[min(len(level.byRows), len(level.ofNarrow)):]) {
+		tiles := level.byRows
+		for _, n := range level.narrow {
+			tiles = slices.Concat(tiles, n.byRows[len(level.byRows):])
+		}
+		for i, original := range tiles {
 			rows, name := i+1, symbol(reflect.ValueOf(original))
 			for try := range 140 {
 				gap := try % 2 * (1 + r.IntN(3)) // between the rows of C: a tile may store rows without one as a whole
@@ -219,7 +223,7 @@ func TestSimulatedGemmBounds(t *testing.T) {
 				k, blocks, n := r.IntN(9), 1+r.IntN(2), 1+r.IntN(5*level.panel)
 				switch {
 				case rows > len(level.byRows):
-					n = 1 + try%level.narrow
+					n = 1 + try%level.narrow[0].columns
 				case try < 2*level.panel:
 					n = try + 1
 				case rows == 1:

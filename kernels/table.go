@@ -3,6 +3,7 @@ package kernels
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/klauspost/cpuid/v2"
@@ -21,8 +22,10 @@ var generic = Table{ISA: Generic}
 
 var defaultTable, errISA = choose(os.Getenv("ESPALIER_ISA"), Tables())
 
-// Default returns the best of [Tables], or the one that the environment variable
-// ESPALIER_ISA names. The choice is made once, when the program starts.
+// Default returns the best of [Tables], with tiles of the others where they are
+// faster on this processor, see [Table.Describe]; or exactly the one that the
+// environment variable ESPALIER_ISA names. The choice is made once, when the
+// program starts, and changes no bit of a result.
 func Default() *Table { return defaultTable }
 
 // Err is not nil if ESPALIER_ISA names no table of this machine and build. It
@@ -44,7 +47,7 @@ func Tables() []*Table {
 // choose returns the table that forced names, or the last one if it is empty.
 func choose(forced string, tables []*Table) (*Table, error) {
 	if forced == "" {
-		return tables[len(tables)-1], nil
+		return tuned(tables[len(tables)-1], cpuid.CPU.VendorID, cpuid.CPU.Family), nil
 	}
 	names := make([]string, len(tables))
 	for i, t := range tables {
@@ -74,4 +77,26 @@ func grow(buf []float32, n int) []float32 {
 		return make([]float32, n)
 	}
 	return buf[:n]
+}
+
+// Describe says which tiles compute the products, and why.
+func (t *Table) Describe() string {
+	if t.err != nil {
+		return t.err.Error()
+	}
+	if t.level == nil {
+		return t.ISA.String() + ": loops of Go"
+	}
+	var b strings.Builder
+	tiles := func(from ISA, byRows []gemmTile) {
+		fmt.Fprintf(&b, "tiles of %s with up to %d rows", from, len(byRows))
+	}
+	fmt.Fprintf(&b, "%s: ", t.ISA)
+	tiles(t.ISA, t.level.byRows)
+	for _, n := range slices.Backward(t.level.narrow) {
+		fmt.Fprintf(&b, "; for up to %d columns ", n.columns)
+		tiles(n.from, n.byRows)
+		fmt.Fprintf(&b, " (%s)", n.why)
+	}
+	return b.String()
 }

@@ -30,12 +30,19 @@ type tiles struct {
 	panel     int                                                                      // columns of a panel of B
 	wide      int                                                                      // columns of the widest tile
 	byRows    []gemmTile                                                               // byRows[i] computes i+1 rows
-	narrow    int                                                                      // columns of the products that ofNarrow serves
-	ofNarrow  []gemmTile                                                               // as byRows, with higher tiles after those
+	narrow    []narrowTiles                                                            // of products of few columns, the fewest first
 	dots      []gemmTile                                                               // dots[i] computes i+1 rows of dot products
 	transpose func(rows, cols int, dst *float32, dstRow int, src *float32, srcRow int) // up to 16 rows to columns
 	deepest   int                                                                      // rows of B per pass: a panel of them stays in the first cache
 	block     int                                                                      // floats of A that stay in the second cache meanwhile
+}
+
+// narrowTiles are tiles for products of up to so many columns.
+type narrowTiles struct {
+	columns int
+	byRows  []gemmTile
+	from    ISA    // the level that they belong to
+	why     string // for [Table.Describe]
 }
 
 const (
@@ -152,8 +159,10 @@ func (g *level) activateRows(c *Matrix, rows int, act Activation) {
 
 // of returns the tiles for a product of n columns, by rows.
 func (g *level) of(n int) []gemmTile {
-	if n <= g.narrow {
-		return g.ofNarrow
+	for i := range g.narrow {
+		if n <= g.narrow[i].columns {
+			return g.narrow[i].byRows
+		}
 	}
 	return g.byRows
 }
