@@ -115,6 +115,19 @@ func ExampleTape_Concatenate() {
 	// Output: [1 2 5] [3 4 6]
 }
 
+// The gradients of several parameters can lie where one loop updates them all.
+func ExampleTape_ParamInto() {
+	weights, gradients := []float32{3, 5}, make([]float32, 2)
+	tape := autograd.NewTape(nil)
+	a := tape.ParamInto(kernels.MatrixOf(weights[:1], 1, 1), gradients[:1])
+	b := tape.ParamInto(kernels.MatrixOf(weights[1:], 1, 1), gradients[1:])
+	if err := tape.Backward(tape.Sum(tape.Multiply(a, b))); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(gradients)
+	// Output: [5 3]
+}
+
 // The columns that were not taken get a gradient of zero.
 func ExampleTape_Slice() {
 	tape := autograd.NewTape(nil)

@@ -16,9 +16,9 @@ type variable struct {
 	Tensor
 	grad  kernels.Matrix
 	place []float32 // for grad; nil: in the arena
-	param bool // made by Param
-	needs bool // a parameter lies beneath it, so a gradient must reach it
-	has   bool // grad holds something
+	param bool      // made by Param
+	needs bool      // a parameter lies beneath it, so a gradient must reach it
+	has   bool      // grad holds something
 
 	sparse *sparseGrad // owns grad if that is sparse
 }

@@ -320,3 +320,42 @@ func TestBackwardOfEachTask(t *testing.T) {
 		require.Equal(t, kernels.Matrix{}, tape.Grad(weights), "no path")
 	})
 }
+
+// A gradient arrives in the memory that ParamInto is given, with the bits that it has elsewhere, in every walk.
+func TestParamInto(t *testing.T) {
+	x, memory := kernels.MatrixOf([]float32{0.1, 0.9, 0.3, 0.6, 0.2, 0.4}, 2, 3), make([]float32, 6)
+	for name, op := range map[string]func(tape *autograd.Tape, p *autograd.Tensor) *autograd.Tensor{
+		"given":    func(tape *autograd.Tape, p *autograd.Tensor) *autograd.Tensor { return tape.Scale(p, 3) },
+		"lent":     func(tape *autograd.Tape, p *autograd.Tensor) *autograd.Tensor { return tape.Add(p, p) },
+		"computed": func(tape *autograd.Tape, p *autograd.Tensor) *autograd.Tensor { return tape.Softmax(p) },
+		"several":  func(tape *autograd.Tape, p *autograd.Tensor) *autograd.Tensor { return tape.Multiply(p, tape.Gelu(p)) },
+		"a part":   func(tape *autograd.Tape, p *autograd.Tensor) *autograd.Tensor { return tape.Slice(p, 1, 2) },
+		"no part":  func(tape *autograd.Tape, p *autograd.Tensor) *autograd.Tensor { return tape.Param(x) },
+		"weights": func(tape *autograd.Tape, p *autograd.Tensor) *autograd.Tensor {
+			return tape.Dense(tape.Const(x), tape.Reshape(p, 3, 2), nil, kernels.Tanh)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gradient := func(param func(tape *autograd.Tape) *autograd.Tensor, walks int) kernels.Matrix {
+				tape := autograd.NewTape(nil)
+				p := param(tape)
+				loss := tape.Sum(op(tape, p))
+				for range walks {
+					require.NoError(t, tape.Backward(loss))
+				}
+				return tape.Grad(p)
+			}
+			want := gradient(func(tape *autograd.Tape) *autograd.Tensor { return tape.Param(x) }, 1)
+			for walks := 1; walks <= 2; walks++ {
+				got := gradient(func(tape *autograd.Tape) *autograd.Tensor { return tape.ParamInto(x, memory) }, walks)
+				require.Equal(t, want.Data, got.Data, "%d walks", walks)
+				if len(got.Data) > 0 {
+					require.Same(t, &memory[0], &got.Data[0])
+				}
+			}
+		})
+	}
+	tape := autograd.NewTape(nil)
+	tape.ParamInto(x, memory[:5])
+	require.EqualError(t, tape.Err(), "autograd: ParamInto: 5 elements for the gradient of a 2x3 parameter: shape mismatch")
+}
