@@ -32,7 +32,7 @@ func (t *Table) Bind(d *BoundDense, y, x Matrix, w *PackedB, act Activation) err
 		return nil
 	}
 	v.prepare(&d.product, &y, &x, w, act)
-	d.tiles = v.of(w.cols)
+	d.tiles = v.of(w.cols, w.rows)
 	for d.direct < y.Rows && isCall(len(d.tiles), v.deepest, d.direct+1, w.rows, w.cols) {
 		d.direct++
 	}

@@ -2,11 +2,7 @@
 
 package kernels
 
-import (
-	"slices"
-
-	"github.com/klauspost/cpuid/v2"
-)
+import "github.com/klauspost/cpuid/v2"
 
 //go:generate go run -C ../gen .
 
@@ -16,10 +12,10 @@ var avx2 = level{
 		panel:  16,
 		wide:   64,
 		byRows: []gemmTile{gemm1x16AVX2, gemm2x16AVX2, gemm3x16AVX2, gemm4x16AVX2, gemm5x16AVX2, gemm6x16AVX2},
-		narrow: []narrowTiles{{8, []gemmTile{
+		narrow: []narrowTiles{{columns: 8, byRows: []gemmTile{
 			gemm1x16AVX2, gemm2x16AVX2, gemm3x16AVX2, gemm4x16AVX2, gemm5x16AVX2, gemm6x16AVX2,
 			gemm7x8AVX2, gemm8x8AVX2, gemm9x8AVX2, gemm10x8AVX2, gemm11x8AVX2, gemm12x8AVX2,
-		}, AVX2, "a register has all columns, so that there are registers for more rows"}},
+		}, from: AVX2, why: "a register has all columns, so that there are registers for more rows"}},
 		dots:      []gemmTile{dots1x8AVX2, dots2x4AVX2, dots3x4AVX2},
 		transpose: transpose16AVX2,
 		deepest:   512,
@@ -47,18 +43,22 @@ var avx512 = level{
 
 // tuned returns t with the tiles of all levels that are fastest on this processor. All levels give the same bits.
 //
-// Up to 8 columns a register of AVX-512 is half empty, and the plain stores of AVX2 forward what the next layer reads, where
-// masked ones do not. Up to 16 it has no more columns than two of AVX2, so it must pay for itself: a processor whose
-// multiply-add of 512 bits takes as long as two of 256 has only the masked stores. Those of AMD before Zen 5 are such, and
-// whoever is not known to be another.
+// Up to 8 columns a register of AVX-512 is half empty: AVX2 multiplies as fast and loads less, but stores a row that does not
+// fill a register in parts, which must have some depth to be paid for. Up to 16 columns AVX-512 has no more of them in a
+// register than AVX2 in two, so a processor whose multiply-add of 512 bits takes as long as two of 256 has only masked
+// stores from it, which forward nothing to the next layer. Those of AMD before Zen 5 are such, and whoever is not known to be
+// another. BenchmarkGEMM has the shapes that show it.
 func tuned(t *Table, vendor cpuid.Vendor, family int) *Table {
 	if t.level != &avx512 {
 		return t
 	}
 	v := avx512
-	v.narrow = slices.Clone(avx2.narrow)
-	if !(vendor == cpuid.Intel || vendor == cpuid.AMD && family >= 26) {
-		v.narrow = append(v.narrow, narrowTiles{16, avx2.byRows, AVX2, "a multiply-add of 512 bits takes this processor as long as two of 256"})
+	narrow := avx2.narrow[0]
+	if vendor == cpuid.Intel || vendor == cpuid.AMD && family >= 26 {
+		narrow.depth = 32
+		v.narrow = []narrowTiles{narrow}
+	} else {
+		v.narrow = []narrowTiles{narrow, {columns: 16, byRows: avx2.byRows, from: AVX2, why: "a multiply-add of 512 bits takes as long as two of 256"}}
 	}
 	return v.table()
 }

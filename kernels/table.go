@@ -95,6 +95,9 @@ func (t *Table) Describe() string {
 	tiles(t.ISA, t.level.byRows)
 	for _, n := range slices.Backward(t.level.narrow) {
 		fmt.Fprintf(&b, "; for up to %d columns ", n.columns)
+		if n.depth > 0 {
+			fmt.Fprintf(&b, "and from a depth of %d on ", n.depth)
+		}
 		tiles(n.from, n.byRows)
 		fmt.Fprintf(&b, " (%s)", n.why)
 	}

@@ -37,9 +37,10 @@ type tiles struct {
 	block     int                                                                      // floats of A that stay in the second cache meanwhile
 }
 
-// narrowTiles are tiles for products of up to so many columns.
+// narrowTiles are tiles for products of up to so many columns and from a depth on.
 type narrowTiles struct {
 	columns int
+	depth   int
 	byRows  []gemmTile
 	from    ISA    // the level that they belong to
 	why     string // for [Table.Describe]
@@ -85,7 +86,7 @@ func (g *level) gemm(s *Scratch, c *Matrix, a *float32, aRow, aCol int, b *Matri
 	p.b, p.bRow, p.bCol, p.bPanel = unsafe.SliceData(b.Data), 4*b.Stride, 4, 4*g.panel
 	p.c, p.cRow = unsafe.SliceData(c.Data), 4*c.Stride
 	p.begin(e.Bias, e.Act, e.Accumulate)
-	if tiles := g.of(p.n); isCall(len(tiles), g.deepest, p.rows, p.k, p.n) {
+	if tiles := g.of(p.n, p.k); isCall(len(tiles), g.deepest, p.rows, p.k, p.n) {
 		p.blocks = 1
 		tiles[p.rows-1](noescape(&p.tileCall))
 	} else {
@@ -134,7 +135,7 @@ func (g *level) gemmNT(s *Scratch, c, a, b *Matrix, e *Epilogue) {
 func (g *level) dense(s *Scratch, y, x *Matrix, w *PackedB, act Activation) {
 	var p product
 	g.prepare(&p, y, x, w, act)
-	if tiles := g.of(p.n); isCall(len(tiles), g.deepest, p.rows, p.k, p.n) {
+	if tiles := g.of(p.n, p.k); isCall(len(tiles), g.deepest, p.rows, p.k, p.n) {
 		p.blocks = 1
 		tiles[p.rows-1](noescape(&p.tileCall))
 	} else {
@@ -158,9 +159,9 @@ func (g *level) activateRows(c *Matrix, rows int, act Activation) {
 }
 
 // of returns the tiles for a product of n columns, by rows.
-func (g *level) of(n int) []gemmTile {
+func (g *level) of(n, k int) []gemmTile {
 	for i := range g.narrow {
-		if n <= g.narrow[i].columns {
+		if n <= g.narrow[i].columns && k >= g.narrow[i].depth {
 			return g.narrow[i].byRows
 		}
 	}
@@ -172,7 +173,7 @@ func (g *level) tilesOf(p *product) (tiles []gemmTile, deepest int) {
 	if p.dots {
 		return g.dots, deepestDots
 	}
-	return g.of(p.n), g.deepest
+	return g.of(p.n, p.k), g.deepest
 }
 
 // isCall reports whether one call computes a product, given the rows and the depth of the largest tile.
@@ -185,13 +186,13 @@ func (g *level) run(s *Scratch, p *product) {
 	if p.k == 0 { // A and B have no memory to point into
 		p.aRow, p.aCol, p.bRow, p.bCol, p.bPanel = 0, 0, 0, 0, 0
 	}
-	_, deepest := g.tilesOf(p)
+	tiles, deepest := g.tilesOf(p)
 	switch {
 	case p.rows == 0 || p.n == 0:
 	case s != nil && s.Pool != nil && p.rows*p.n*p.k >= shareFrom:
 		g.share(s, p)
 	case p.k <= deepest && p.rows*p.k <= inPlace/4 && (p.rows > 3 || p.k*g.wide <= maxMoved) && !p.copyB:
-		g.allColumns(p)
+		g.allColumns(p, tiles)
 	default:
 		g.blocked(s, p)
 	}
@@ -290,15 +291,14 @@ func (g *level) blocked(s *Scratch, p *product) {
 				p.init, p.initRow = p.c, p.cRow
 			}
 			g.copyA(s, p)
-			g.allColumns(p)
+			g.allColumns(p, tiles)
 		}
 	}
 }
 
 // allColumns computes a block of rows.
-func (g *level) allColumns(p *product) {
+func (g *level) allColumns(p *product, tiles []gemmTile) {
 	a, b, c, init, n := p.a, p.b, p.c, p.init, p.n
-	tiles, _ := g.tilesOf(p)
 	most := len(tiles)
 	blocks := (p.rows + most - 1) / most
 	tallest := (p.rows + blocks - 1) / blocks // even blocks are faster than full ones and a small rest

@@ -17,23 +17,26 @@ func TestTuned(t *testing.T) {
 		vendor cpuid.Vendor
 		family int
 		narrow int // columns up to which AVX2's tiles are used
+		depth  int // from which on
 	}{
-		{"Zen 4", cpuid.AMD, 25, 16},
-		{"Zen 5", cpuid.AMD, 26, 8},
-		{"Xeon", cpuid.Intel, 6, 8},
-		{"unknown", cpuid.VendorUnknown, 6, 16},
+		{"Zen 4", cpuid.AMD, 25, 16, 0},
+		{"Zen 5", cpuid.AMD, 26, 8, 32},
+		{"Xeon", cpuid.Intel, 6, 8, 32},
+		{"unknown", cpuid.VendorUnknown, 6, 16, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := tuned(avx512.table(), c.vendor, c.family).level
 			for n := 1; n <= 40; n++ {
-				want := 6
-				switch {
-				case n <= 8:
-					want = 12
-				case n > c.narrow:
-					want = 14
+				for _, k := range []int{1, 31, 32, 100} {
+					want := 6
+					switch {
+					case n > c.narrow || k < c.depth:
+						want = 14
+					case n <= 8:
+						want = 12
+					}
+					require.Len(t, g.of(n, k), want, "%d columns, depth %d", n, k)
 				}
-				require.Len(t, g.of(n), want, "%d columns", n)
 			}
 		})
 	}
