@@ -317,7 +317,9 @@ func (g *level) allColumns(p *product, tiles []gemmTile) {
 	}
 	for j := 0; j < n; j += width {
 		p.n = min(width, n-j)
-		p.b = offset(b, j/panel*p.bPanel)
+		if j > 0 {
+			p.b = offset(b, j/panel*p.bPanel)
+		}
 		height := tallest
 		less := height*blocks - p.rows // blocks that have one row less
 		perCall := min(blocks, maxBlocks)
