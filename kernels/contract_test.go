@@ -255,10 +255,6 @@ func init() {
 		"Exp":    func(x, _ float32) float32 { return fexp(x) },
 		"Log":    func(x, _ float32) float32 { return flog(x) },
 		"Erf":    func(x, _ float32) float32 { return ferf(x) },
-		"Gelu":   func(x, _ float32) float32 { return fgelu(x) },
-
-		"GeluGrad":  func(g, x float32) float32 { return float32(g * fgeluSlope(x)) },
-		"GeluGrad+": func(g, x float32) float32 { return float32(g*fgeluSlope(x)) + g },
 	}
 	activations := map[string]func(float32) float32{
 		"linear":  func(x float32) float32 { return x },

@@ -82,8 +82,8 @@ func (f Unary) check(kernel string) error {
 	return fmt.Errorf("kernels: %s: unknown function %d: use %s", kernel, f.Kind, valid)
 }
 
-// Unary computes y = f(x) for operands of one shape. y may be x. Limits are what the function tends to: SiLU, Mish and GELU
-// are 0 at -Inf. With m the largest of 1 and |x| and of |f(x)|, the error is at most 2.5·10⁻⁷·m.
+// Unary computes y = f(x) for operands of one shape, with an error of at most 2⁻²²·max(1, |x|, |f(x)|). At infinity it is
+// what f tends to, so SiLU, Mish and both forms of GELU are 0 at -Inf. y may be x.
 func (t *Table) Unary(y, x Matrix, f Unary) error {
 	if t.err != nil {
 		return t.err
@@ -111,19 +111,43 @@ func (t *Table) Unary(y, x Matrix, f Unary) error {
 
 func (t *Table) unary(y, x []float32, f Unary, p *pieces) {
 	v := t.level
-	switch {
-	case v != nil && f.Kind == GELU:
-		v.gelu(len(y), &y[0], &x[0])
-	default:
+	if v == nil || f.portable() {
 		for j, v := range x {
 			y[j] = f.at(v, p)
 		}
+		return
+	}
+	n, to, from := len(x), &y[0], &x[0]
+	switch f.Kind {
+	case GELU:
+		v.gelu(n, to, from)
+	case GELUTanh:
+		v.gate(n, to, from, geluLinear, geluCubic)
+	case SiLU:
+		v.gate(n, to, from, 1, 0)
+	case Mish:
+		v.mish(n, to, from)
+	case Softplus:
+		v.softplus(n, to, from, 1)
+	case LogSigmoid:
+		v.softplus(n, to, from, -1)
+	case Exponential:
+		v.exp(n, to, from)
+	case ELU:
+		v.elu(n, to, from, f.A, f.B, f.C)
+	case Softsign:
+		v.softsign(n, to, from)
+	default:
+		v.piecewise(n, to, from, noescape(p))
 	}
 }
 
+// portable reports a function without assembly. It has the same bits on every level, Generic among them.
+func (f Unary) portable() bool { return f.Kind == TanhShrink || f.Kind == Squareplus }
+
 // UnaryGrad computes the gradient of [Table.Unary] from its input x and its output y: dx = dy·f'(x), or dx += that if
-// accumulate is set. Where f has a corner it takes the slope from the left. All matrices have one shape; dx may be dy if
-// accumulate is not set.
+// accumulate is set; the error of f' is at most 2⁻²²·max(1, |f'(x)|). A corner has the slope from its left. All matrices have
+// one shape; dx may be dy if accumulate is not set.
 func (t *Table) UnaryGrad(dx, dy, x, y Matrix, f Unary, accumulate bool) error {
 	if t.err != nil {
 		return t.err
@@ -154,10 +178,7 @@ func (t *Table) UnaryGrad(dx, dy, x, y Matrix, f Unary, accumulate bool) error {
 
 func (t *Table) unaryGrad(dx, dy, x, y []float32, f Unary, p *pieces, accumulate bool) {
 	v := t.level
-	switch {
-	case v != nil && f.Kind == GELU:
-		v.geluGrad(len(x), &dx[0], &dy[0], &x[0], flag(accumulate))
-	default:
+	if v == nil || f.portable() {
 		for j, v := range x {
 			g := float32(dy[j] * f.slope(v, y[j], p))
 			if accumulate {
@@ -165,6 +186,34 @@ func (t *Table) unaryGrad(dx, dy, x, y []float32, f Unary, p *pieces, accumulate
 			}
 			dx[j] = g
 		}
+		return
+	}
+	n, to, g, from, add := len(x), &dx[0], &dy[0], &x[0], flag(accumulate)
+	switch f.Kind {
+	case GELU:
+		v.geluGrad(n, to, g, from, add)
+	case GELUTanh:
+		v.gateGrad(n, to, g, from, geluLinear, geluCubic, geluLinear, 3*geluCubic, add)
+	case SiLU:
+		v.gateGrad(n, to, g, from, 1, 0, 1, 0, add)
+	case Mish:
+		v.mishGrad(n, to, g, from, add)
+	case Softplus:
+		v.gateGrad(n, to, g, from, 1, 0, 0, 0, add)
+	case LogSigmoid:
+		v.gateGrad(n, to, g, from, -1, 0, 0, 0, add)
+	case Exponential:
+		if accumulate {
+			v.mulAdd(n, to, g, &y[0])
+		} else {
+			v.mul(n, to, g, &y[0])
+		}
+	case ELU:
+		v.eluGrad(n, to, g, from, &y[0], float32(f.A*f.B), f.B, f.C, add)
+	case Softsign:
+		v.softsignGrad(n, to, g, from, add)
+	default:
+		v.piecewiseGrad(n, to, g, from, noescape(p), add)
 	}
 }
 
@@ -174,7 +223,7 @@ func (f *Unary) at(x float32, p *pieces) float32 {
 	case GELU:
 		return gelu(x)
 	case GELUTanh:
-		return gate(x, geluSlope0, geluCubic)
+		return gate(x, geluLinear, geluCubic)
 	case SiLU:
 		return gate(x, 1, 0)
 	case Mish:
@@ -207,7 +256,7 @@ func (f *Unary) slope(x, y float32, p *pieces) float32 {
 	case GELU:
 		return geluSlope(x)
 	case GELUTanh:
-		return gateSlope(x, geluSlope0, geluCubic, geluSlope0, 3*geluCubic)
+		return gateSlope(x, geluLinear, geluCubic, geluLinear, 3*geluCubic)
 	case SiLU:
 		return gateSlope(x, 1, 0, 1, 0)
 	case Mish:
@@ -320,9 +369,9 @@ func (f Unary) split(p *pieces) bool {
 
 var infinity = float32(math.Inf(1))
 
-// GELUTanh is a gate, because (1+tanh(z))/2 = sigmoid(2z).
+// GELUTanh is a gate, x·sigmoid(x·(geluLinear + geluCubic·x²)), because (1+tanh(z))/2 = sigmoid(2z).
 const (
-	geluSlope0 = 1.5957691216057308   // 2·√(2/π)
+	geluLinear = 1.5957691216057308   // 2·√(2/π)
 	geluCubic  = 0.071354816272600013 // times 0.044715
 )
 

@@ -136,8 +136,10 @@ func UnarySlope(f kernels.Unary, x float64) float64 {
 		return between(-3, 3) / 6
 	case kernels.HardSiLU:
 		return hardSiLU(x)
-	case kernels.SoftShrink, kernels.HardShrink:
+	case kernels.SoftShrink:
 		return 1 - between(-a, a)
+	case kernels.HardShrink:
+		return 1 - between(math.Nextafter(-a, math.Inf(-1)), a)
 	case kernels.SparsePlus:
 		return math.Min(math.Max((x+1)/2, 0), 1)
 	}
