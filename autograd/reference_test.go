@@ -3,6 +3,7 @@ package autograd_test
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/espalier-ml/espalier/internal/formula"
 	"github.com/espalier-ml/espalier/kernels"
@@ -151,6 +152,28 @@ func (r *reference) Softmax(x *ops.Tensor) *ops.Tensor {
 	y := newMat(x.Rows, x.Cols)
 	for i := range y.rows {
 		copy(y.row(i), softmax(r.of(x).row(i)))
+	}
+	return r.tensor(y)
+}
+
+func (r *reference) LogSoftmax(x *ops.Tensor) *ops.Tensor { return r.map1(r.Softmax(x), math.Log) }
+
+// Sparsemax looks for the threshold among the sums of the largest elements.
+func (r *reference) Sparsemax(x *ops.Tensor) *ops.Tensor {
+	y := newMat(x.Rows, x.Cols)
+	for i := range y.rows {
+		row := r.of(x).row(i)
+		sum, tau := 0.0, 0.0
+		for n, v := range slices.Backward(slices.Sorted(slices.Values(row))) {
+			above := float64(len(row) - n)
+			if sum += v; 1+above*v > sum {
+				tau = (sum - 1) / above
+			}
+		}
+		for j, v := range row {
+			r.kink(v - tau)
+			y.row(i)[j] = max(v-tau, 0)
+		}
 	}
 	return r.tensor(y)
 }

@@ -240,7 +240,7 @@ func (o *operands) requireSame(t testing.TB, other *operands, format string, arg
 
 // unaryCalls are a function for each kernel that computes some, and one in portable Go.
 var unaryCalls = []Unary{
-	{Kind: GELU}, {Kind: GELUTanh}, {Kind: Mish}, {Kind: Softplus}, {Kind: Exponential}, {Kind: ELU, A: 2, B: 0.5, C: 1.5},
+	{Kind: GELU}, {Kind: GELUTanh}, {Kind: Mish}, {Kind: Softplus}, {Kind: ELU, A: 2, B: 0.5, C: 1.5},
 	{Kind: Softsign}, {Kind: Rectify, A: 0.1, B: 2, C: 0.5}, {Kind: Squareplus, A: 4},
 }
 
@@ -267,6 +267,7 @@ func calls() []call {
 			return t.RMSprop(o.writeFloats(o.cols), o.positive(o.cols), o.readFloats(o.cols), 1e-3, 0.9, 1e-7)
 		}},
 		{"Softmax", false, func(t *Table, o *operands) error { return t.Softmax(o.out(), o.in()) }},
+		{"Sparsemax", false, func(t *Table, o *operands) error { return t.Sparsemax(o.out(), o.in()) }},
 		{"LogSoftmax", false, func(t *Table, o *operands) error { return t.LogSoftmax(o.out(), o.in()) }},
 		{"ClippedCrossEntropy", true, func(t *Table, o *operands) error {
 			return t.ClippedCrossEntropy(o.writeFloats(o.rows), o.out(), o.in(), o.labels(), o.readFloats(o.rows))
@@ -290,6 +291,8 @@ func calls() []call {
 		for _, f := range unaryCalls {
 			add("UnaryGrad"+plus+"/"+f.String(), false, func(t *Table, o *operands) error { return t.UnaryGrad(o.out(), o.in(), o.in(), o.in(), f, accumulate) })
 		}
+		add("LogSoftmaxGrad"+plus, false, func(t *Table, o *operands) error { return t.LogSoftmaxGrad(o.out(), o.in(), o.in(), accumulate) })
+		add("SparsemaxGrad"+plus, false, func(t *Table, o *operands) error { return t.SparsemaxGrad(o.out(), o.in(), o.in(), accumulate) })
 		add("SoftmaxGrad"+plus, false, func(t *Table, o *operands) error { return t.SoftmaxGrad(o.out(), o.in(), o.in(), accumulate) })
 		add("Momentum/nesterov="+map[bool]string{true: "yes", false: "no"}[accumulate], false, func(t *Table, o *operands) error {
 			return t.Momentum(o.writeFloats(o.cols), o.writeFloats(o.cols), o.readFloats(o.cols), 0.1, 0.9, accumulate)

@@ -16,25 +16,26 @@ type Unary struct {
 type UnaryKind uint8
 
 const (
-	GELU        UnaryKind = iota // x·Φ(x) with the normal distribution function Φ (Hendrycks and Gimpel, arXiv:1606.08415)
-	GELUTanh                     // x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))/2, their approximation of GELU
-	SiLU                         // x·sigmoid(x)
-	Mish                         // x·tanh(log(1+eˣ)) (Misra, arXiv:1908.08681)
-	Softplus                     // log(1+eˣ)
-	LogSigmoid                   // log(sigmoid(x))
-	Exponential                  // eˣ
-	ELU                          // C·x above 0, A·(exp(B·x)-1) elsewhere (Clevert et al., arXiv:1511.07289); celu and selu, too
-	Softsign                     // x/(1+|x|)
-	TanhShrink                   // x - tanh(x)
-	Squareplus                   // (x + √(x²+A))/2
-	Rectify                      // min(x, B) above C, A·(x-C) elsewhere: relu with any slope, maximum and threshold
-	Threshold                    // x above A, B elsewhere
-	Clip                         // min(max(x, A), B)
-	HardSigmoid                  // min(max(x/6+1/2, 0), 1)
-	HardSiLU                     // x·min(max(x/6+1/2, 0), 1)
-	SoftShrink                   // x-A above A, x+A below -A, 0 in between
-	HardShrink                   // x above A and below -A, 0 in between
-	SparsePlus                   // x above 1, 0 below -1, (x+1)²/4 in between (arXiv:2405.13968)
+	GELU          UnaryKind = iota // x·Φ(x) with the normal distribution function Φ (Hendrycks and Gimpel, arXiv:1606.08415)
+	GELUTanh                       // x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))/2, their approximation of GELU
+	SiLU                           // x·sigmoid(x)
+	Mish                           // x·tanh(log(1+eˣ)) (Misra, arXiv:1908.08681)
+	Softplus                       // log(1+eˣ)
+	LogSigmoid                     // log(sigmoid(x))
+	Exponential                    // eˣ
+	ELU                            // C·x above 0, A·(exp(B·x)-1) elsewhere (Clevert et al., arXiv:1511.07289); celu and selu, too
+	Softsign                       // x/(1+|x|)
+	TanhShrink                     // x - tanh(x)
+	Squareplus                     // (x + √(x²+A))/2
+	Rectify                        // min(x, B) above C, A·(x-C) elsewhere: relu with any slope, maximum and threshold
+	Threshold                      // x above A, B elsewhere
+	Clip                           // min(max(x, A), B)
+	HardSigmoid                    // min(max(x/6+1/2, 0), 1)
+	SparseSigmoid                  // min(max((x+1)/2, 0), 1)
+	HardSiLU                       // x·min(max(x/6+1/2, 0), 1)
+	SoftShrink                     // x-A above A, x+A below -A, 0 in between
+	HardShrink                     // x above A and below -A, 0 in between
+	SparsePlus                     // x above 1, 0 below -1, (x+1)²/4 in between (arXiv:2405.13968)
 )
 
 var unaryKinds = [...]struct {
@@ -44,7 +45,7 @@ var unaryKinds = [...]struct {
 	GELU: {"gelu", 0}, GELUTanh: {"gelu_tanh", 0}, SiLU: {"silu", 0}, Mish: {"mish", 0}, Softplus: {"softplus", 0},
 	LogSigmoid: {"log_sigmoid", 0}, Exponential: {"exponential", 0}, ELU: {"elu", 3}, Softsign: {"softsign", 0},
 	TanhShrink: {"tanh_shrink", 0}, Squareplus: {"squareplus", 1}, Rectify: {"rectify", 3}, Threshold: {"threshold", 2},
-	Clip: {"clip", 2}, HardSigmoid: {"hard_sigmoid", 0}, HardSiLU: {"hard_silu", 0}, SoftShrink: {"soft_shrink", 1},
+	Clip: {"clip", 2}, HardSigmoid: {"hard_sigmoid", 0}, SparseSigmoid: {"sparse_sigmoid", 0}, HardSiLU: {"hard_silu", 0}, SoftShrink: {"soft_shrink", 1},
 	HardShrink: {"hard_shrink", 1}, SparsePlus: {"sparse_plus", 0},
 }
 
@@ -350,6 +351,8 @@ func (f Unary) split(p *pieces) bool {
 		*p = pieces{low: f.A, high: f.B, below: through(0, f.A), above: through(0, f.B), c1: 1}
 	case HardSigmoid:
 		*p = pieces{low: -3, high: 3, below: zero, above: through(0, 1), c0: 0.5, c1: 1. / 6}
+	case SparseSigmoid:
+		*p = pieces{low: -1, high: 1, below: zero, above: through(0, 1), c0: 0.5, c1: 0.5}
 	case HardSiLU:
 		*p = pieces{low: -3, high: 3, below: zero, above: identity, c1: 0.5, c2: 1. / 6}
 	case SoftShrink:

@@ -13,10 +13,9 @@ import (
 
 // contracted are functions of every kernel in assembly.
 var contracted = []kernels.Unary{
-	{Kind: kernels.GELU}, {Kind: kernels.GELUTanh}, {Kind: kernels.SiLU}, {Kind: kernels.Mish}, {Kind: kernels.Softplus},
-	{Kind: kernels.LogSigmoid}, {Kind: kernels.Exponential}, {Kind: kernels.ELU, A: 2, B: 0.5, C: 1.5}, {Kind: kernels.Softsign},
-	{Kind: kernels.Rectify, A: 0.2, B: inf}, {Kind: kernels.Rectify, A: 0.1, B: 2, C: 0.5}, {Kind: kernels.HardSiLU},
-	{Kind: kernels.HardShrink, A: 0.5},
+	{Kind: kernels.GELU}, {Kind: kernels.GELUTanh}, {Kind: kernels.Mish}, {Kind: kernels.LogSigmoid}, {Kind: kernels.Exponential},
+	{Kind: kernels.ELU, A: 2, B: 0.5, C: 1.5}, {Kind: kernels.Softsign}, {Kind: kernels.Rectify, A: 0.1, B: 2, C: 0.5},
+	{Kind: kernels.HardSiLU},
 }
 
 func funary(f kernels.Unary, x float32) float32 {
@@ -25,14 +24,10 @@ func funary(f kernels.Unary, x float32) float32 {
 		return fgelu(x)
 	case kernels.GELUTanh:
 		return fgate(x, geluLinear, geluCubic)
-	case kernels.SiLU:
-		return fgate(x, 1, 0)
 	case kernels.Mish:
 		x = max(x, -88)
 		s, u := fsigmoids(x)
 		return x * (float32(s*(1+u)) / fma(u, u, 1))
-	case kernels.Softplus:
-		return fsoftplus(x)
 	case kernels.LogSigmoid:
 		return -fsoftplus(-x)
 	case kernels.Exponential:
@@ -57,11 +52,6 @@ func funary(f kernels.Unary, x float32) float32 {
 		return x
 	case kernels.HardSiLU:
 		return fparabola(x, 0, 0.5, 1./6, 0, x)
-	case kernels.HardShrink:
-		if x < -f.A || x > f.A {
-			return x
-		}
-		return x * 0
 	}
 	panic(f)
 }
@@ -78,30 +68,17 @@ func fparabola(x, c0, c1, c2, low, high float32) float32 {
 }
 
 func funarySlope(f kernels.Unary, x, y float32) float32 {
-	step := func(low, high, below, above float32) float32 { // 1 in between
-		switch {
-		case x <= low:
-			return below
-		case x > high:
-			return above
-		}
-		return x*0 + 1
-	}
 	switch f.Kind {
 	case kernels.GELU:
 		return fgeluSlope(x)
 	case kernels.GELUTanh:
 		return fgateSlope(x, geluLinear, geluCubic, geluLinear, 3*geluCubic)
-	case kernels.SiLU:
-		return fgateSlope(x, 1, 0, 1, 0)
 	case kernels.Mish:
 		x = min(max(x, -88), 88)
 		s, u := fsigmoids(x)
 		i := 1 / fma(u, u, 1)
 		r := 2 * u * i
 		return fma(float32(float32(x*s)*r), r, float32(float32(s*(1+u))*i))
-	case kernels.Softplus:
-		return fsigmoid(min(max(x, -88), 88))
 	case kernels.LogSigmoid:
 		return fsigmoid(-min(max(x, -88), 88))
 	case kernels.Exponential:
@@ -115,14 +92,15 @@ func funarySlope(f kernels.Unary, x, y float32) float32 {
 		r := 1 / (1 + fabs(x))
 		return float32(r * r)
 	case kernels.Rectify:
-		if f.B > math.MaxFloat32 {
-			return step(f.C, math.MaxFloat32, f.A, 1)
+		switch {
+		case x <= f.C:
+			return f.A
+		case x > f.B:
+			return 0
 		}
-		return step(f.C, f.B, f.A, 0)
+		return x*0 + 1
 	case kernels.HardSiLU:
 		return fparabola(x, 0.5, 2*float32(1./6), 0, 0, 1)
-	case kernels.HardShrink:
-		return 1 - step(math.Nextafter32(-f.A, -1), f.A, 0, 0)
 	}
 	panic(f)
 }

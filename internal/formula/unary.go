@@ -60,6 +60,8 @@ func Unary(f kernels.Unary, x float64) float64 {
 		return math.Min(math.Max(x, a), b)
 	case kernels.HardSigmoid:
 		return hardSigmoid(x)
+	case kernels.SparseSigmoid:
+		return math.Min(math.Max((x+1)/2, 0), 1)
 	case kernels.HardSiLU:
 		return gated(x, hardSigmoid(x))
 	case kernels.SoftShrink:
@@ -134,6 +136,8 @@ func UnarySlope(f kernels.Unary, x float64) float64 {
 		return between(a, b)
 	case kernels.HardSigmoid:
 		return between(-3, 3) / 6
+	case kernels.SparseSigmoid:
+		return between(-1, 1) / 2
 	case kernels.HardSiLU:
 		return hardSiLU(x)
 	case kernels.SoftShrink:
@@ -178,7 +182,7 @@ var Unaries = []kernels.Unary{
 	{Kind: kernels.Softsign}, {Kind: kernels.TanhShrink}, {Kind: kernels.Squareplus, A: 4},
 	{Kind: kernels.Rectify, A: 0.2, B: float32(math.Inf(1))}, {Kind: kernels.Rectify, B: 6}, {Kind: kernels.Rectify, A: 0.1, B: 2, C: 0.5},
 	{Kind: kernels.Threshold, A: 0.3, B: -0.7}, {Kind: kernels.Clip, A: -1, B: 1}, {Kind: kernels.HardSigmoid},
-	{Kind: kernels.HardSiLU}, {Kind: kernels.SoftShrink, A: 0.5}, {Kind: kernels.HardShrink, A: 0.5}, {Kind: kernels.SparsePlus},
+	{Kind: kernels.SparseSigmoid}, {Kind: kernels.HardSiLU}, {Kind: kernels.SoftShrink, A: 0.5}, {Kind: kernels.HardShrink, A: 0.5}, {Kind: kernels.SparsePlus},
 }
 
 // Corners returns where f jumps or has no slope.
@@ -193,6 +197,8 @@ func Corners(f kernels.Unary) []float64 {
 		return []float64{a}
 	case kernels.Clip:
 		return []float64{a, b}
+	case kernels.SparseSigmoid:
+		return []float64{-1, 1}
 	case kernels.HardSigmoid, kernels.HardSiLU:
 		return []float64{-3, 3}
 	case kernels.SoftShrink, kernels.HardShrink:
