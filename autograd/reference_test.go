@@ -158,16 +158,20 @@ func (r *reference) Softmax(x *ops.Tensor) *ops.Tensor {
 
 func (r *reference) LogSoftmax(x *ops.Tensor) *ops.Tensor { return r.map1(r.Softmax(x), math.Log) }
 
-// Sparsemax looks for the threshold among the sums of the largest elements.
+// Sparsemax sums up the sums of the largest elements, as long as they have a share.
 func (r *reference) Sparsemax(x *ops.Tensor) *ops.Tensor {
 	y := newMat(x.Rows, x.Cols)
 	for i := range y.rows {
 		row := r.of(x).row(i)
-		sum, tau := 0.0, 0.0
+		sum, total, tau := 0.0, -1.0, 0.0
 		for n, v := range slices.Backward(slices.Sorted(slices.Values(row))) {
 			above := float64(len(row) - n)
-			if sum += v; 1+above*v > sum {
-				tau = (sum - 1) / above
+			sum += v
+			share := v - (sum-1)/above
+			r.kink(share)
+			if share > 0 {
+				total += sum
+				tau = total / above
 			}
 		}
 		for j, v := range row {

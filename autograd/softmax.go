@@ -36,7 +36,7 @@ func (o *logSoftmaxOp) backward(t *Tape) error {
 
 type sparsemaxOp struct{ x, y *variable }
 
-// Sparsemax returns the probabilities that are nearest to each row.
+// Sparsemax returns max(x-τ, 0) of each row, see [kernels.Table.Sparsemax].
 func (t *Tape) Sparsemax(x *Tensor) *Tensor {
 	if !t.accept("Sparsemax", x) {
 		return &t.dead
@@ -48,5 +48,5 @@ func (t *Tape) Sparsemax(x *Tensor) *Tensor {
 
 func (o *sparsemaxOp) backward(t *Tape) error {
 	g, accumulate := t.into(o.x)
-	return t.table.SparsemaxGrad(g, o.y.grad, o.y.Matrix, accumulate)
+	return t.table.SparsemaxGrad(g, o.y.grad, o.x.Matrix, o.y.Matrix, accumulate)
 }

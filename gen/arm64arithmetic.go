@@ -120,6 +120,8 @@ func (l *neonLevel) compare(c cond, a reg, op string, b any) {
 		swap = true
 	case "<=":
 		mnemonic, swap = "FCMGE", true
+	case ">=":
+		mnemonic = "FCMGE"
 	case "!>":
 		not = true
 	case "!<":

@@ -284,7 +284,7 @@ func (k *kernel) piecewise(x reg) reg {
 		k.pick(q, c, l, q)
 		k.free(c)
 	}
-	line(piecesAbove, ">", piecesHigh)
+	line(piecesAbove, ">=", piecesHigh)
 	line(piecesBelow, "<=", piecesLow)
 	k.set(x, q)
 	k.free(p, s, t, q, l)

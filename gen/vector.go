@@ -71,7 +71,7 @@ type isa interface {
 	shiftRight(d, a reg, n int) // arithmetic
 	toFloat(d, a reg)           // of integers
 
-	compare(c cond, a reg, op string, b any) // op is <, <=, >, !>, !<, !<=, or == of integers
+	compare(c cond, a reg, op string, b any) // op is <, <=, >, >=, !>, !<, !<=, or == of integers
 	keep(d, a reg, c cond)                   // a where c, else zero
 	pick(d reg, c cond, a any, b reg)        // a where c, else b
 	pickNegative(d, sign, a, b reg)          // a where the sign bit of sign is set, else b

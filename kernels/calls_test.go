@@ -241,7 +241,7 @@ func (o *operands) requireSame(t testing.TB, other *operands, format string, arg
 // unaryCalls are a function for each kernel that computes some, and one in portable Go.
 var unaryCalls = []Unary{
 	{Kind: GELU}, {Kind: GELUTanh}, {Kind: Mish}, {Kind: Softplus}, {Kind: ELU, A: 2, B: 0.5, C: 1.5},
-	{Kind: Softsign}, {Kind: Rectify, A: 0.1, B: 2, C: 0.5}, {Kind: Squareplus, A: 4},
+	{Kind: Softsign}, {Kind: Rectify, A: 0.1, B: 2}, {Kind: Squareplus, A: 4},
 }
 
 // calls lists every kernel, with each of its options and optional operands at least once.
@@ -292,7 +292,7 @@ func calls() []call {
 			add("UnaryGrad"+plus+"/"+f.String(), false, func(t *Table, o *operands) error { return t.UnaryGrad(o.out(), o.in(), o.in(), o.in(), f, accumulate) })
 		}
 		add("LogSoftmaxGrad"+plus, false, func(t *Table, o *operands) error { return t.LogSoftmaxGrad(o.out(), o.in(), o.in(), accumulate) })
-		add("SparsemaxGrad"+plus, false, func(t *Table, o *operands) error { return t.SparsemaxGrad(o.out(), o.in(), o.in(), accumulate) })
+		add("SparsemaxGrad"+plus, false, func(t *Table, o *operands) error { return t.SparsemaxGrad(o.out(), o.in(), o.in(), o.in(), accumulate) })
 		add("SoftmaxGrad"+plus, false, func(t *Table, o *operands) error { return t.SoftmaxGrad(o.out(), o.in(), o.in(), accumulate) })
 		add("Momentum/nesterov="+map[bool]string{true: "yes", false: "no"}[accumulate], false, func(t *Table, o *operands) error {
 			return t.Momentum(o.writeFloats(o.cols), o.writeFloats(o.cols), o.readFloats(o.cols), 0.1, 0.9, accumulate)

@@ -2,7 +2,6 @@ package kernels_test
 
 import (
 	"math"
-	"slices"
 	"strings"
 	"testing"
 
@@ -185,39 +184,6 @@ var contracts = map[string]func(out, x, y []float32) float32{
 		l := flog(sum)
 		for j, v := range x {
 			out[j] = (v - m) - l
-		}
-		return 0
-	},
-	"Sparsemax": func(out, x, _ []float32) float32 { // by the sums of the largest elements
-		sorted := slices.Clone(x)
-		slices.Sort(sorted)
-		top := float64(sorted[len(x)-1])
-		if math.IsInf(top, 0) || isNaN(sorted[0]) { // NaN is sorted first
-			top = math.NaN()
-		}
-		sum, tau := 0.0, math.NaN()
-		for n, v := range slices.Backward(sorted) {
-			above := float64(len(x) - n)
-			if sum += float64(v) - top; 1+above*(float64(v)-top) > sum {
-				tau = (sum - 1) / above
-			}
-		}
-		for j, v := range x {
-			out[j] = float32(max(float64(v)-(top+tau), 0))
-		}
-		return 0
-	},
-	"SparsemaxGrad": func(out, g, y []float32) float32 {
-		sum, n := 0.0, 0.0
-		for j, v := range y {
-			if !(v <= 0) {
-				sum, n = sum+float64(g[j]), n+1
-			}
-		}
-		for j, v := range y {
-			if out[j] = 0; !(v <= 0) {
-				out[j] = float32(float64(g[j]) - sum/n)
-			}
 		}
 		return 0
 	},

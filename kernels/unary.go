@@ -147,8 +147,8 @@ func (t *Table) unary(y, x []float32, f Unary, p *pieces) {
 func (f Unary) portable() bool { return f.Kind == TanhShrink || f.Kind == Squareplus }
 
 // UnaryGrad computes the gradient of [Table.Unary] from its input x and its output y: dx = dy·f'(x), or dx += that if
-// accumulate is set; the error of f' is at most 2⁻²²·max(1, |f'(x)|). A corner has the slope from its left. All matrices have
-// one shape; dx may be dy if accumulate is not set.
+// accumulate is set; the error of f' is at most 2⁻²²·max(1, |f'(x)|). A corner has the slope that Keras gives it. All
+// matrices have one shape; dx may be dy if accumulate is not set.
 func (t *Table) UnaryGrad(dx, dy, x, y Matrix, f Unary, accumulate bool) error {
 	if t.err != nil {
 		return t.err
@@ -179,7 +179,7 @@ func (t *Table) UnaryGrad(dx, dy, x, y Matrix, f Unary, accumulate bool) error {
 
 func (t *Table) unaryGrad(dx, dy, x, y []float32, f Unary, p *pieces, accumulate bool) {
 	v := t.level
-	if v == nil || f.portable() {
+	if v == nil || f.portable() || f.bent() {
 		for j, v := range x {
 			g := float32(dy[j] * f.slope(v, y[j], p))
 			if accumulate {
@@ -217,6 +217,9 @@ func (t *Table) unaryGrad(dx, dy, x, y []float32, f Unary, p *pieces, accumulate
 		v.piecewiseGrad(n, to, g, from, noescape(p), add)
 	}
 }
+
+// bent reports a function whose slope at C is neither that on its left nor that on its right.
+func (f *Unary) bent() bool { return f.Kind == Rectify && f.A != 0 && f.C != 0 }
 
 // at returns f(x); p are its pieces if it has some.
 func (f *Unary) at(x float32, p *pieces) float32 {
@@ -282,6 +285,9 @@ func (f *Unary) slope(x, y float32, p *pieces) float32 {
 	case Squareplus:
 		return float32(f.squareplus(x) / f.hypotenuse(x))
 	}
+	if f.bent() && x == f.C {
+		return 0
+	}
 	return p.at(x)
 }
 
@@ -299,7 +305,7 @@ func (f *Unary) squareplus(x float32) float64 {
 	return (float64(x) + h) / 2
 }
 
-// pieces is a function of three pieces: a line up to low, another one above high, and c0 + c1·x + c2·x² in between, where
+// pieces is a function of three pieces: a line up to low, another one from high on, and c0 + c1·x + c2·x² in between, where
 // NaN goes, too.
 type pieces struct {
 	low, high    float32
@@ -328,7 +334,7 @@ func (p *pieces) at(x float32) float32 {
 	switch {
 	case x <= p.low:
 		return p.below.at(x)
-	case x > p.high:
+	case x >= p.high:
 		return p.above.at(x)
 	}
 	return mulAdd(mulAdd(p.c2, x, p.c1), x, p.c0)
@@ -338,6 +344,9 @@ func (p *pieces) at(x float32) float32 {
 func (p *pieces) slope() pieces {
 	return pieces{low: p.low, high: p.high, below: through(0, p.below.slope), above: through(0, p.above.slope), c0: p.c1, c1: 2 * p.c2}
 }
+
+// under returns the number below x.
+func under(x float32) float32 { return math.Nextafter32(x, -infinity) }
 
 // split sets p to the pieces of f, if it consists of some.
 func (f Unary) split(p *pieces) bool {
@@ -354,11 +363,11 @@ func (f Unary) split(p *pieces) bool {
 	case SparseSigmoid:
 		*p = pieces{low: -1, high: 1, below: zero, above: through(0, 1), c0: 0.5, c1: 0.5}
 	case HardSiLU:
-		*p = pieces{low: -3, high: 3, below: zero, above: identity, c1: 0.5, c2: 1. / 6}
+		*p = pieces{low: under(-3), high: 3, below: zero, above: identity, c1: 0.5, c2: 1. / 6}
 	case SoftShrink:
-		*p = pieces{low: -f.A, high: f.A, below: through(1, f.A), above: through(1, -f.A)}
+		*p = pieces{low: under(-f.A), high: -under(-f.A), below: through(1, f.A), above: through(1, -f.A)}
 	case HardShrink:
-		*p = pieces{low: math.Nextafter32(-f.A, -infinity), high: f.A, below: identity, above: identity}
+		*p = pieces{low: under(-f.A), high: -under(-f.A), below: identity, above: identity}
 	case SparsePlus:
 		*p = pieces{low: -1, high: 1, below: zero, above: identity, c0: 0.25, c1: 0.5, c2: 0.25}
 	default:

@@ -14,7 +14,7 @@ import (
 // contracted are functions of every kernel in assembly.
 var contracted = []kernels.Unary{
 	{Kind: kernels.GELU}, {Kind: kernels.GELUTanh}, {Kind: kernels.Mish}, {Kind: kernels.LogSigmoid}, {Kind: kernels.Exponential},
-	{Kind: kernels.ELU, A: 2, B: 0.5, C: 1.5}, {Kind: kernels.Softsign}, {Kind: kernels.Rectify, A: 0.1, B: 2, C: 0.5},
+	{Kind: kernels.ELU, A: 2, B: 0.5, C: 1.5}, {Kind: kernels.Softsign}, {Kind: kernels.Rectify, A: 0.1, B: 2},
 	{Kind: kernels.HardSiLU},
 }
 
@@ -46,22 +46,22 @@ func funary(f kernels.Unary, x float32) float32 {
 			return 0
 		case x <= f.C:
 			return fma(f.A, x, -float32(f.A*f.C))
-		case x > f.B:
+		case x >= f.B:
 			return f.B
 		}
 		return x
 	case kernels.HardSiLU:
-		return fparabola(x, 0, 0.5, 1./6, 0, x)
+		return fhard(x, 0, 0.5, 1./6, x)
 	}
 	panic(f)
 }
 
-// fparabola returns the polynomial within 3 around 0, and low or high outside.
-func fparabola(x, c0, c1, c2, low, high float32) float32 {
+// fhard returns the polynomial within 3 around 0, 0 below and high above.
+func fhard(x, c0, c1, c2, high float32) float32 {
 	switch {
-	case x <= -3:
-		return low
-	case x > 3:
+	case x < -3:
+		return 0
+	case x >= 3:
 		return high
 	}
 	return fma(fma(c2, x, c1), x, c0)
@@ -95,12 +95,12 @@ func funarySlope(f kernels.Unary, x, y float32) float32 {
 		switch {
 		case x <= f.C:
 			return f.A
-		case x > f.B:
+		case x >= f.B:
 			return 0
 		}
 		return x*0 + 1
 	case kernels.HardSiLU:
-		return fparabola(x, 0.5, 2*float32(1./6), 0, 0, 1)
+		return fhard(x, 0.5, 2*float32(1./6), 0, 1)
 	}
 	panic(f)
 }

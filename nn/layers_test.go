@@ -45,6 +45,8 @@ var layerCases = []layerCase{
 		},
 		wrong: [][]Shape{{{3}, {3}}},
 	},
+	activationDenseCase,
+	activationGLUCase,
 	activationCase(Linear, func(v float64) float64 { return v }),
 	activationCase(ReLU, func(v float64) float64 { return max(v, 0) }),
 	activationCase(Sigmoid, func(v float64) float64 { return 1 / (1 + math.Exp(-v)) }),

@@ -27,7 +27,7 @@ type Ops interface {
 	// Embedding looks up rows of w [n, dim]: x is [rows, k] of whole numbers below n, the result [rows, k·dim].
 	Embedding(x, w *Tensor) *Tensor
 	// Activate returns act(x) and Unary f(x), element by element. Softmax returns exp(x) / Σ exp(x) of each row,
-	// LogSoftmax its logarithm, and Sparsemax the probabilities that are nearest to the row.
+	// LogSoftmax its logarithm, and Sparsemax max(x-τ, 0) with a τ for each row.
 	Activate(x *Tensor, act kernels.Activation) *Tensor
 	Unary(x *Tensor, f kernels.Unary) *Tensor
 	Softmax(x *Tensor) *Tensor

@@ -80,16 +80,16 @@ func Unary(f kernels.Unary, x float64) float64 {
 	panic(fmt.Sprint("formula: ", f))
 }
 
-// UnarySlope returns f'(x), from the left where f has a corner.
+// UnarySlope returns f'(x), and at corners what Keras has there.
 func UnarySlope(f kernels.Unary, x float64) float64 {
 	a, b, c := float64(f.A), float64(f.B), float64(f.C)
 	s := sigmoid(x)
 	u := sigmoid(-x)
-	between := func(from, to float64) float64 { // 1 within (from, to]
+	within := func(inside bool) float64 {
 		switch {
 		case x != x:
 			return x
-		case x > from && x <= to:
+		case inside:
 			return 1
 		}
 		return 0
@@ -126,35 +126,33 @@ func UnarySlope(f kernels.Unary, x float64) float64 {
 	case kernels.Squareplus:
 		return Unary(f, x) / math.Hypot(x, math.Sqrt(a))
 	case kernels.Rectify:
-		if x <= c {
+		if x < c || x == c && c == 0 {
 			return a
 		}
-		return between(c, b)
+		return within(x > c && (x < b || math.IsInf(b, 1)))
 	case kernels.Threshold:
-		return between(a, math.Inf(1))
+		return within(x > a)
 	case kernels.Clip:
-		return between(a, b)
+		return within(x > a && x < b)
 	case kernels.HardSigmoid:
-		return between(-3, 3) / 6
+		return within(math.Abs(x) < 3) / 6
 	case kernels.SparseSigmoid:
-		return between(-1, 1) / 2
+		return within(math.Abs(x) < 1) / 2
 	case kernels.HardSiLU:
-		return hardSiLU(x)
-	case kernels.SoftShrink:
-		return 1 - between(-a, a)
-	case kernels.HardShrink:
-		return 1 - between(math.Nextafter(-a, math.Inf(-1)), a)
+		return hardSiLUSlope(x)
+	case kernels.SoftShrink, kernels.HardShrink:
+		return within(math.Abs(x) > a)
 	case kernels.SparsePlus:
 		return math.Min(math.Max((x+1)/2, 0), 1)
 	}
 	panic(fmt.Sprint("formula: ", f))
 }
 
-func hardSiLU(x float64) float64 {
+func hardSiLUSlope(x float64) float64 {
 	switch {
-	case x <= -3:
+	case x < -3:
 		return 0
-	case x > 3:
+	case x >= 3:
 		return 1
 	}
 	return x/3 + 0.5
