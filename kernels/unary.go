@@ -83,8 +83,8 @@ func (f Unary) check(kernel string) error {
 	return fmt.Errorf("kernels: %s: unknown function %d: use %s", kernel, f.Kind, valid)
 }
 
-// Unary computes y = f(x) for operands of one shape, with an error of at most 2⁻²²·max(1, |x|, |f(x)|). At infinity it is
-// what f tends to, so SiLU, Mish and both forms of GELU are 0 at -Inf. y may be x.
+// Unary computes y = f(x) for operands of one shape, with an error of at most 2⁻²²·max(1, |x|, |f(x)|), of GELU half of
+// that. At infinity it is what f tends to, so SiLU, Mish and both forms of GELU are 0 at -Inf. y may be x.
 func (t *Table) Unary(y, x Matrix, f Unary) error {
 	if t.err != nil {
 		return t.err

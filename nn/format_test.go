@@ -239,7 +239,7 @@ func TestForged(t *testing.T) {
 		"heads none":          {`{\"output\":\"dense\",\"loss\":\"mse\",\"loss_weight\":0.3,\"metrics\":[\"mae\",\"mse\"]}`, ``, []string{"every loss is nil"}},
 		"metric twice":        {`[\"mae\",\"mse\"]`, `[\"mae\",\"mae\"]`, []string{"metric mae is given twice"}},
 		"loss does not fit":   {`\"loss\":\"mse\"`, `\"loss\":{\"class_name\":\"SparseCategoricalCrossentropy\",\"config\":{}}`, []string{"metric mae: needs targets that are Floats"}},
-		"loss option":         {`\"loss\":\"mse\"`, `\"loss\":{\"class_name\":\"mse\",\"config\":{}}`, []string{`"mse" has no configuration: write its name alone`}},
+		"loss option":         {`\"loss\":\"mse\"`, `\"loss\":{\"class_name\":\"mse\",\"config\":{\"x\":1}}`, []string{`"mse" has no configuration: write its name alone`}},
 		"iterations negative": {`\"iterations\":4`, `\"iterations\":-4`, []string{"iterations are -4, valid are 0 to 9007199254740992"}},
 		"learning rate":       {`\"momentum\":0.9`, `\"learning_rate\":-1,\"momentum\":0.9`, []string{"learning rate -1 must be finite and not negative"}},
 		"training empty":      {`"training":"`, `"training":"","x":"`, []string{"header does not fit its architecture at byte"}},
