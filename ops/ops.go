@@ -26,9 +26,9 @@ type Ops interface {
 	Dense(x, w, b *Tensor, act kernels.Activation) *Tensor
 	// Embedding looks up rows of w [n, dim]: x is [rows, k] of whole numbers below n, the result [rows, k·dim].
 	Embedding(x, w *Tensor) *Tensor
-	// Activate returns act(x) and Gelu x·Φ(x), element by element. Softmax returns exp(x) / Σ exp(x) of each row.
+	// Activate returns act(x) and Unary f(x), element by element. Softmax returns exp(x) / Σ exp(x) of each row.
 	Activate(x *Tensor, act kernels.Activation) *Tensor
-	Gelu(x *Tensor) *Tensor
+	Unary(x *Tensor, f kernels.Unary) *Tensor
 	Softmax(x *Tensor) *Tensor
 	LayerNorm(x, gamma, beta *Tensor, epsilon float64) *Tensor // (x-mean)/√(variance+epsilon)·gamma + beta of each row; gamma, beta [1, x.Cols]
 	// Add and Multiply work element by element on operands of the same shape. Scale returns alpha·x.
