@@ -54,8 +54,20 @@ type Ops interface {
 	Concatenate(x ...*Tensor) *Tensor
 	Slice(x *Tensor, from, to int) *Tensor
 	Repeat(x *Tensor, n int) *Tensor // n times the columns of x beside each other
+	// Permute returns samples of the given shape with their axes in the order perm and a row for each vector along the last one.
+	Permute(x *Tensor, shape, perm []int) *Tensor
+	// MatMul returns a·b, or a·bᵀ if transposed is set, of groups·heads pairs of matrices: groups lie below each other, as
+	// many as a batch or a sample has, and the heads of a group side by side.
+	MatMul(a, b *Tensor, groups, heads int, transposed bool) *Tensor
+	// MaskScores returns x, [groups·queries, heads·keys], with 10⁹ subtracted where keys, [groups, keys] or nil, is 0, and
+	// where a query does not see a key through w: softmax leaves them out.
+	MaskScores(x, keys *Tensor, groups, heads int, w Window) *Tensor
 	// Dropout zeroes elements with probability rate and scales the others by 1/(1-rate).
 	Dropout(x *Tensor, rate float64, random rand.Source) *Tensor
+	// Unequal returns [rows, 1]: 1 for each row of x that has an element other than value, 0 for the others. It carries no
+	// gradient. MaskRows returns x with zeros in the rows for which mask, such a tensor, has 0.
+	Unequal(x *Tensor, value float32) *Tensor
+	MaskRows(x, mask *Tensor) *Tensor
 	// Custom returns f(x...), a rows x cols tensor. As everywhere, rows are those of the batch on a tape and those of one
 	// sample in a plan, so they follow from the rows of an operand.
 	Custom(f Function, rows, cols int, x ...*Tensor) *Tensor

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/espalier-ml/espalier/kernels"
@@ -113,6 +114,8 @@ func (r *Recorder) Label(label string) { r.label = label }
 // Err returns the first error of an operation.
 func (r *Recorder) Err() error { return r.err }
 
+var errMixed = errors.New("an operand is a constant, which has not a row for each sample, and another is not")
+
 func (r *Recorder) fail(err error) {
 	if r.err == nil {
 		if r.label != "" {
@@ -164,7 +167,7 @@ func (r *Recorder) record(o operation, rows, cols int, operands ...*ops.Tensor) 
 	}
 	fixed := constants == len(operands)
 	if constants > 0 && !fixed && (o.kind == function || o.kind == joining) {
-		r.fail(fmt.Errorf("%s: an operand is a constant, which has not a row for each sample, and another is not", o.name))
+		r.fail(fmt.Errorf("%s: %w", o.name, errMixed))
 		return &dead
 	}
 	if rows < 0 || cols < 0 || cols > 0 && rows > MaxElements/cols {
