@@ -21,6 +21,8 @@ type Call struct {
 	index    int    // which call of its layer in this model
 	random   rand.PCG
 	operands []*ops.Tensor // of Concatenate and Custom
+
+	order, from, back, split []int // of rearranged and GroupNormalization
 }
 
 // Concatenate and Custom are those of [ops.Ops]. They keep the operands, so that a list of them is not allocated.
