@@ -98,7 +98,7 @@ func (g *graph) add(y *ops.Tensor, rows, cols int) { g.nodes = append(g.nodes, n
 
 func (g *graph) step() {
 	x := g.any()
-	switch g.IntN(27) {
+	switch g.IntN(29) {
 	case 0, 1, 2, 3, 4:
 		l := g.layer(x.cols)
 		act := kernels.Activation(max(0, g.IntN(7)-3)) // often none: a function may follow
@@ -112,11 +112,18 @@ func (g *graph) step() {
 	case 8:
 		g.add(g.Scale(x.Tensor, 0.5), x.rows, x.cols)
 	case 9:
-		if y := g.like(x, true).Tensor; g.IntN(2) == 0 {
-			g.add(g.Add(x.Tensor, y), x.rows, x.cols)
-		} else {
-			g.add(g.Multiply(x.Tensor, y), x.rows, x.cols)
+		y := g.like(x, true).Tensor
+		switch g.IntN(6) {
+		case 0, 1:
+			y = g.Add(x.Tensor, y)
+		case 2, 3:
+			y = g.Multiply(x.Tensor, y)
+		case 4:
+			y = g.Maximum(x.Tensor, y)
+		case 5:
+			y = g.Minimum(x.Tensor, y)
 		}
+		g.add(y, x.rows, x.cols)
 	case 10:
 		rows := 1 + g.IntN(4)
 		if n := x.rows * x.cols; n%rows == 0 {
@@ -135,6 +142,12 @@ func (g *graph) step() {
 		from := g.IntN(x.cols)
 		to := from + 1 + g.IntN(x.cols-from)
 		g.add(g.Slice(x.Tensor, from, to), x.rows, to-from)
+	case 27:
+		if n := 1 + g.IntN(3); n*x.cols < 200 {
+			g.add(g.Repeat(x.Tensor, n), x.rows, n*x.cols)
+		}
+	case 28:
+		g.add(g.RMSNorm(x.Tensor, g.Const(g.floats(1, x.cols)), 0.1), x.rows, x.cols)
 	case 13:
 		if g.table == nil {
 			g.table = g.Const(g.floats(ids, 3))
