@@ -2,6 +2,7 @@ package autograd
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/espalier-ml/espalier/kernels"
 )
@@ -110,4 +111,34 @@ func (o *sliceOp) backward(t *Tape) error {
 	}
 	into := g.Columns(o.from, o.to)
 	return t.table.Add(into, into, o.y.grad)
+}
+
+type repeatOp struct {
+	x, y *variable
+	n    int
+}
+
+// Repeat returns the columns of x n times beside each other.
+func (t *Tape) Repeat(x *Tensor, n int) *Tensor {
+	if !t.accept("Repeat", x) {
+		return &t.dead
+	}
+	if n < 1 || n > math.MaxInt32/max(1, x.Rows*x.Cols) {
+		t.fail(fmt.Errorf("autograd: Repeat: %d times %d elements, valid are 1 time and up to %d elements: %w", n, x.Rows*x.Cols, math.MaxInt32, kernels.ErrShape))
+		return &t.dead
+	}
+	y := t.result(x.Rows, n*x.Cols, x)
+	for i := range n {
+		t.check(t.table.Copy(y.Columns(i*x.Cols, (i+1)*x.Cols), x.Matrix))
+	}
+	return record(t, y, repeatOp{t.of(x), y, n})
+}
+
+func (o *repeatOp) backward(t *Tape) error {
+	for i := range o.n {
+		if err := t.lend(o.x, o.y.grad.Columns(i*o.x.Cols, (i+1)*o.x.Cols)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

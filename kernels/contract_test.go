@@ -252,16 +252,18 @@ var contracts = map[string]func(out, x, y []float32) float32{
 
 func init() {
 	elements := map[string]func(x, y float32) float32{
-		"Fill":   func(_, _ float32) float32 { return 3 },
-		"Copy":   func(x, _ float32) float32 { return x },
-		"Scale":  func(x, _ float32) float32 { return 1.7 * x },
-		"Axpy":   func(x, _ float32) float32 { return fma(1.7, x, x) },
-		"Add":    func(x, y float32) float32 { return x + y },
-		"Mul":    func(x, y float32) float32 { return x * y },
-		"MulAdd": func(x, y float32) float32 { return fma(x, y, x) },
-		"Exp":    func(x, _ float32) float32 { return fexp(x) },
-		"Log":    func(x, _ float32) float32 { return flog(x) },
-		"Erf":    func(x, _ float32) float32 { return ferf(x) },
+		"Fill":    func(_, _ float32) float32 { return 3 },
+		"Copy":    func(x, _ float32) float32 { return x },
+		"Scale":   func(x, _ float32) float32 { return 1.7 * x },
+		"Axpy":    func(x, _ float32) float32 { return fma(1.7, x, x) },
+		"Add":     func(x, y float32) float32 { return x + y },
+		"Mul":     func(x, y float32) float32 { return x * y },
+		"Maximum": func(x, y float32) float32 { return max(x, y) },
+		"Minimum": func(x, y float32) float32 { return min(x, y) },
+		"MulAdd":  func(x, y float32) float32 { return fma(x, y, x) },
+		"Exp":     func(x, _ float32) float32 { return fexp(x) },
+		"Log":     func(x, _ float32) float32 { return flog(x) },
+		"Erf":     func(x, _ float32) float32 { return ferf(x) },
 	}
 	activations := map[string]func(float32) float32{
 		"linear":  func(x float32) float32 { return x },

@@ -36,6 +36,7 @@ const (
 	SoftShrink                     // x-A above A, x+A below -A, 0 in between
 	HardShrink                     // x above A and below -A, 0 in between
 	SparsePlus                     // x above 1, 0 below -1, (x+1)²/4 in between (arXiv:2405.13968)
+	RSqrt                          // 1/√(max(x, 0)+A)
 )
 
 var unaryKinds = [...]struct {
@@ -47,6 +48,7 @@ var unaryKinds = [...]struct {
 	TanhShrink: {"tanh_shrink", 0}, Squareplus: {"squareplus", 1}, Rectify: {"rectify", 3}, Threshold: {"threshold", 2},
 	Clip: {"clip", 2}, HardSigmoid: {"hard_sigmoid", 0}, SparseSigmoid: {"sparse_sigmoid", 0}, HardSiLU: {"hard_silu", 0}, SoftShrink: {"soft_shrink", 1},
 	HardShrink: {"hard_shrink", 1}, SparsePlus: {"sparse_plus", 0},
+	RSqrt: {"rsqrt", 1},
 }
 
 // String returns the name of the kind, such as silu.
@@ -144,7 +146,9 @@ func (t *Table) unary(y, x []float32, f Unary, p *pieces) {
 }
 
 // portable reports a function without assembly. It has the same bits on every level, Generic among them.
-func (f Unary) portable() bool { return f.Kind == TanhShrink || f.Kind == Squareplus }
+func (f Unary) portable() bool {
+	return f.Kind == TanhShrink || f.Kind == Squareplus || f.Kind == RSqrt
+}
 
 // UnaryGrad computes the gradient of [Table.Unary] from its input x and its output y: dx = dy·f'(x), or dx += that if
 // accumulate is set; the error of f' is at most 2⁻²²·max(1, |f'(x)|). A corner has the slope that Keras gives it. All
@@ -250,6 +254,8 @@ func (f *Unary) at(x float32, p *pieces) float32 {
 		return x - tanh(x)
 	case Squareplus:
 		return float32(f.squareplus(x))
+	case RSqrt:
+		return float32(1 / math.Sqrt(float64(max(x, 0))+float64(f.A)))
 	}
 	return p.at(x)
 }
@@ -284,6 +290,11 @@ func (f *Unary) slope(x, y float32, p *pieces) float32 {
 		return float32(t * t)
 	case Squareplus:
 		return float32(f.squareplus(x) / f.hypotenuse(x))
+	case RSqrt:
+		if x <= 0 {
+			return 0
+		}
+		return -0.5 * float32(y*y) * y
 	}
 	if f.bent() && x == f.C {
 		return 0

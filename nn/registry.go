@@ -142,8 +142,8 @@ func className(v any) string {
 func newObject[T any](name string, config []byte) (T, error) {
 	var none T
 	vocabulary := reflect.TypeFor[T]()
+	c, ok := lookUp(vocabulary, name)
 	registry.RLock()
-	c, ok := registry.byName[vocabulary][name]
 	if with, is := registry.configured[c.name]; is && len(config) > 0 && with.defaults.Type().Implements(vocabulary) {
 		c = with
 	}
@@ -175,6 +175,22 @@ func newObject[T any](name string, config []byte) (T, error) {
 	return p.Interface().(T), nil
 }
 
+// lookUp returns the class of a name. As in Keras, glorot_uniform is another one for GlorotUniform.
+func lookUp(vocabulary reflect.Type, name string) (class, bool) {
+	registry.RLock()
+	defer registry.RUnlock()
+	all := registry.byName[vocabulary]
+	c, ok := all[name]
+	if !ok {
+		for other, o := range all {
+			if !o.isFunction() && snakeCase(other) == name {
+				return o, true
+			}
+		}
+	}
+	return c, ok
+}
+
 func unknownClass(vocabulary reflect.Type, name string) error {
 	registry.RLock()
 	defer registry.RUnlock()
@@ -204,11 +220,15 @@ func encodeConfig(v any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return encodeObject(slices.DeleteFunc(have, func(f field) bool {
+		return slices.ContainsFunc(usual, func(u field) bool { return u.name == f.name && bytes.Equal(u.value, f.value) })
+	}))
+}
+
+// encodeObject returns the JSON object of fields.
+func encodeObject(fields []field) ([]byte, error) {
 	text := []byte("{")
-	for _, f := range have {
-		if slices.ContainsFunc(usual, func(u field) bool { return u.name == f.name && bytes.Equal(u.value, f.value) }) {
-			continue
-		}
+	for _, f := range fields {
 		if len(text) > 1 {
 			text = append(text, ',')
 		}

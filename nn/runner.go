@@ -16,6 +16,7 @@ type runner struct {
 	params    []*autograd.Tensor // in the order of the model's weights
 	gradients [][]float32        // in that order: where the trainer wants them
 	values    []*autograd.Tensor // in the order of the model's nodes
+	masks     []*autograd.Tensor // of values; nil: everything counts
 	fused     []*autograd.Tensor // in that order, too: what the activations of fused nodes are applied to
 	call      Call
 	err       error // the first of an operation, with its layer
@@ -42,6 +43,7 @@ func newRunner(m *Model, fused map[*Node]bool) *runner {
 		tape:   autograd.NewTape(nil),
 		params: make([]*autograd.Tensor, len(m.weights)),
 		values: make([]*autograd.Tensor, len(m.nodes)),
+		masks:  make([]*autograd.Tensor, len(m.nodes)),
 		fused:  make([]*autograd.Tensor, len(m.nodes)),
 	}
 	place := map[*Node]int{}
@@ -78,7 +80,7 @@ func (r *runner) run(inputs []kernels.Matrix, training bool, seed uint64) {
 	r.tape.Reset()
 	r.err = nil
 	for i, w := range r.model.weights {
-		if training && !w.layer.frozen {
+		if training && w.trained() {
 			r.params[i] = r.tape.ParamInto(w.Matrix, r.gradients[i])
 		} else {
 			r.params[i] = r.tape.Const(w.Matrix)
@@ -92,9 +94,9 @@ func (r *runner) run(inputs []kernels.Matrix, training bool, seed uint64) {
 			continue
 		}
 		r.tape.Label(i)
-		c.node, c.index, c.in, c.params = s.node, s.index, c.in[:0], c.params[:0]
+		c.node, c.index, c.in, c.masks, c.params = s.node, s.index, c.in[:0], c.masks[:0], c.params[:0]
 		for _, j := range s.in {
-			c.in = append(c.in, r.values[j])
+			c.in, c.masks = append(c.in, r.values[j]), append(c.masks, r.masks[j])
 		}
 		for _, j := range s.params {
 			c.params = append(c.params, r.params[j])
@@ -105,6 +107,7 @@ func (r *runner) run(inputs []kernels.Matrix, training bool, seed uint64) {
 		}
 		rows := c.in[0].Rows
 		y := s.node.layer.kind.Forward(c)
+		r.masks[i] = c.resultMask()
 		if r.values[i] = y; s.fused {
 			if r.fused[i] = y; s.used {
 				r.values[i] = own.Apply(c, y) // of one axis, as every head
@@ -113,7 +116,25 @@ func (r *runner) run(inputs []kernels.Matrix, training bool, seed uint64) {
 		if r.err == nil {
 			r.err = s.node.check(y, rows, r.tape.Err())
 		}
+		if training {
+			r.keep(s)
+		}
 		r.profile.lap(inForward + phase(i))
+	}
+}
+
+// keep gives later calls, and the trainer, the states that a call has updated.
+func (r *runner) keep(s placedNode) {
+	for i, j := range s.params {
+		v, w := r.call.params[i], r.model.weights[j]
+		if v == r.params[j] {
+			continue
+		}
+		if r.err == nil && (!w.param.state || v == nil || v.Rows != w.Rows || v.Cols != w.Cols) {
+			r.err = fmt.Errorf("%s: Forward updates %q with %v, only states can be updated, and this one has %d rows of %d",
+				s.node.layer.describe(), w.param.name, sizeOf(v), w.Rows, w.Cols)
+		}
+		r.params[j] = v
 	}
 }
 

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/espalier-ml/espalier/kernels"
@@ -90,6 +91,11 @@ func (r *Recorder) Const(m kernels.Matrix) *ops.Tensor {
 	return &v.Tensor
 }
 
+// Full returns the tensor of a constant that has the value v everywhere. Its memory counts among what is computed of constants.
+func (r *Recorder) Full(rows, cols int, v float32) *ops.Tensor {
+	return r.record(operation{name: "full", run: func(t *kernels.Table, s *boundStep) error { return t.Fill(s.y, v) }}, rows, cols)
+}
+
 // Output makes x an output, with all of its elements as one row.
 func (r *Recorder) Output(name string, x *ops.Tensor) {
 	if !r.accept("Output", x) {
@@ -107,6 +113,8 @@ func (r *Recorder) Label(label string) { r.label = label }
 
 // Err returns the first error of an operation.
 func (r *Recorder) Err() error { return r.err }
+
+var errMixed = errors.New("an operand is a constant, which has not a row for each sample, and another is not")
 
 func (r *Recorder) fail(err error) {
 	if r.err == nil {
@@ -159,7 +167,7 @@ func (r *Recorder) record(o operation, rows, cols int, operands ...*ops.Tensor) 
 	}
 	fixed := constants == len(operands)
 	if constants > 0 && !fixed && (o.kind == function || o.kind == joining) {
-		r.fail(fmt.Errorf("%s: an operand is a constant, which has not a row for each sample, and another is not", o.name))
+		r.fail(fmt.Errorf("%s: %w", o.name, errMixed))
 		return &dead
 	}
 	if rows < 0 || cols < 0 || cols > 0 && rows > MaxElements/cols {

@@ -34,9 +34,10 @@ type use struct {
 // A boundStep is a step of the plan with its operands in the session's memory, or the plan's if they are constants.
 type boundStep struct {
 	*step
-	dense kernels.BoundDense
-	y     kernels.Matrix
-	x     []kernels.Matrix
+	dense   kernels.BoundDense
+	y       kernels.Matrix
+	x       []kernels.Matrix
+	scratch *kernels.Scratch // of the session
 }
 
 // resize lays the operands out for a batch; constants stay as they are.
@@ -69,7 +70,7 @@ func (p *Plan) NewSession() *Session {
 	s.batch = p.maxBatch
 	for i := range p.steps {
 		b := &s.steps[i]
-		b.step = &p.steps[i]
+		b.step, b.scratch = &p.steps[i], &s.scratch
 		b.y = matrix(b.step.y)
 		for _, x := range b.step.x {
 			b.x = append(b.x, matrix(x))

@@ -98,7 +98,7 @@ func (g *graph) add(y *ops.Tensor, rows, cols int) { g.nodes = append(g.nodes, n
 
 func (g *graph) step() {
 	x := g.any()
-	switch g.IntN(24) {
+	switch g.IntN(29) {
 	case 0, 1, 2, 3, 4:
 		l := g.layer(x.cols)
 		act := kernels.Activation(max(0, g.IntN(7)-3)) // often none: a function may follow
@@ -112,11 +112,18 @@ func (g *graph) step() {
 	case 8:
 		g.add(g.Scale(x.Tensor, 0.5), x.rows, x.cols)
 	case 9:
-		if y := g.like(x, true).Tensor; g.IntN(2) == 0 {
-			g.add(g.Add(x.Tensor, y), x.rows, x.cols)
-		} else {
-			g.add(g.Multiply(x.Tensor, y), x.rows, x.cols)
+		y := g.like(x, true).Tensor
+		switch g.IntN(6) {
+		case 0, 1:
+			y = g.Add(x.Tensor, y)
+		case 2, 3:
+			y = g.Multiply(x.Tensor, y)
+		case 4:
+			y = g.Maximum(x.Tensor, y)
+		case 5:
+			y = g.Minimum(x.Tensor, y)
 		}
+		g.add(y, x.rows, x.cols)
 	case 10:
 		rows := 1 + g.IntN(4)
 		if n := x.rows * x.cols; n%rows == 0 {
@@ -135,12 +142,47 @@ func (g *graph) step() {
 		from := g.IntN(x.cols)
 		to := from + 1 + g.IntN(x.cols-from)
 		g.add(g.Slice(x.Tensor, from, to), x.rows, to-from)
+	case 27:
+		if n := 1 + g.IntN(3); n*x.cols < 200 {
+			g.add(g.Repeat(x.Tensor, n), x.rows, n*x.cols)
+		}
+	case 28:
+		g.add(g.RMSNorm(x.Tensor, g.Const(g.floats(1, x.cols)), 0.1), x.rows, x.cols)
 	case 13:
 		if g.table == nil {
 			g.table = g.Const(g.floats(ids, 3))
 		}
 		index := g.nodes[0]
 		g.add(g.Embedding(index.Tensor, g.table), 1, 3*index.cols)
+	case 24:
+		shape := []int{x.rows, 1, x.cols}
+		for _, d := range []int{2, 3} {
+			if x.cols%d == 0 {
+				shape = []int{x.rows, d, x.cols / d}
+			}
+		}
+		perm := g.Perm(3)
+		last := shape[perm[2]]
+		g.add(g.Permute(x.Tensor, shape, perm), x.rows*x.cols/last, last)
+	case 25:
+		heads := 1 + g.IntN(2)
+		y := g.like(x, true)
+		if x.cols%heads != 0 || y.rows > 20 {
+			break
+		}
+		scores := g.MatMul(x.Tensor, y.Tensor, g.samples, heads, true)
+		g.add(scores, x.rows, heads*y.rows)
+		g.add(g.MatMul(scores, y.Tensor, g.samples, heads, false), x.rows, x.cols)
+	case 26:
+		heads := 1 + g.IntN(2)
+		if x.cols%heads != 0 {
+			break
+		}
+		var keys *ops.Tensor
+		if y := g.any(); y.rows*y.cols == x.cols/heads {
+			keys = g.Reshape(g.Activate(y.Tensor, kernels.ReLU), g.samples, x.cols/heads)
+		}
+		g.add(g.MaskScores(x.Tensor, keys, g.samples, heads, ops.Window{Before: g.IntN(4) - 1, After: g.IntN(4) - 1}), x.rows, x.cols)
 	case 14, 15: // one layer on several nodes
 		l := g.layer(x.cols)
 		for range 2 + g.IntN(2) {
@@ -351,6 +393,13 @@ func TestRecorderRefuses(t *testing.T) {
 		"dense: x is 1x3, the weights are 3x2": func(r *Recorder, x *ops.Tensor) {
 			r.Dense(x, r.Const(matrix(3, 2, 0)), r.Const(matrix(1, 3, 0)), kernels.ReLU)
 		},
+		"matmul: an operand is a constant": func(r *Recorder, x *ops.Tensor) { r.MatMul(x, r.Const(matrix(1, 3, 0)), 1, 1, true) },
+		"matmul: a is 1x3, b is 1x3":       func(r *Recorder, x *ops.Tensor) { r.MatMul(x, x, 1, 1, false) },
+		"permute: x is 1x3":                func(r *Recorder, x *ops.Tensor) { r.Permute(x, []int{2, 2}, []int{1, 0}) },
+		"mask scores: an operand is a constant": func(r *Recorder, x *ops.Tensor) {
+			r.MaskScores(x, r.Const(matrix(1, 3, 0)), 1, 1, ops.Window{})
+		},
+		"mask scores: the scores are 1x3":                  func(r *Recorder, x *ops.Tensor) { r.MaskScores(x, nil, 1, 2, ops.Window{}) },
 		"reshape: a 1x3 tensor cannot become 1x2":          func(r *Recorder, x *ops.Tensor) { r.Reshape(x, 1, 2) },
 		"reshape: a 1x3 tensor cannot become 0x3":          func(r *Recorder, x *ops.Tensor) { r.Reshape(x, 0, 3) },
 		"slice: columns 1 to 1 of a 1x3 tensor":            func(r *Recorder, x *ops.Tensor) { r.Slice(x, 1, 1) },

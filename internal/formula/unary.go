@@ -76,6 +76,8 @@ func Unary(f kernels.Unary, x float64) float64 {
 			return (x + 1) * (x + 1) / 4
 		}
 		return math.Max(x, 0)
+	case kernels.RSqrt:
+		return 1 / math.Sqrt(math.Max(x, 0)+a)
 	}
 	panic(fmt.Sprint("formula: ", f))
 }
@@ -144,6 +146,11 @@ func UnarySlope(f kernels.Unary, x float64) float64 {
 		return within(math.Abs(x) > a)
 	case kernels.SparsePlus:
 		return math.Min(math.Max((x+1)/2, 0), 1)
+	case kernels.RSqrt:
+		if x <= 0 {
+			return 0
+		}
+		return -0.5 * math.Pow(x+a, -1.5)
 	}
 	panic(fmt.Sprint("formula: ", f))
 }
@@ -181,13 +188,14 @@ var Unaries = []kernels.Unary{
 	{Kind: kernels.Rectify, A: 0.2, B: float32(math.Inf(1))}, {Kind: kernels.Rectify, B: 6}, {Kind: kernels.Rectify, A: 0.1, B: 2, C: 0.5},
 	{Kind: kernels.Threshold, A: 0.3, B: -0.7}, {Kind: kernels.Clip, A: -1, B: 1}, {Kind: kernels.HardSigmoid},
 	{Kind: kernels.SparseSigmoid}, {Kind: kernels.HardSiLU}, {Kind: kernels.SoftShrink, A: 0.5}, {Kind: kernels.HardShrink, A: 0.5}, {Kind: kernels.SparsePlus},
+	{Kind: kernels.RSqrt, A: 0.5},
 }
 
 // Corners returns where f jumps or has no slope.
 func Corners(f kernels.Unary) []float64 {
 	a, b, c := float64(f.A), float64(f.B), float64(f.C)
 	switch f.Kind {
-	case kernels.ELU:
+	case kernels.ELU, kernels.RSqrt:
 		return []float64{0}
 	case kernels.Rectify:
 		return []float64{c, b}

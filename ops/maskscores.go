@@ -1,0 +1,61 @@
+package ops
+
+import (
+	"fmt"
+
+	"github.com/espalier-ml/espalier/kernels"
+)
+
+// A Window is which of the others an element of a sequence sees: element t those from t-Before to t+After. A negative number
+// is no limit.
+type Window struct{ Before, After int }
+
+// farBelow is what keeps a softmax from a score, as in Keras.
+const farBelow = 1e9
+
+// ComputeMaskScores is what every recorder computes for a MaskScores of [Ops]. keys has no data where all of them count.
+func ComputeMaskScores(y, x, keys kernels.Matrix, groups, heads int, w Window) {
+	queries, n := x.Rows/groups, x.Cols/heads
+	for i := range x.Rows {
+		group, t := i/queries, i%queries
+		first, end := 0, n
+		if w.Before >= 0 {
+			first = min(max(t-w.Before, 0), n)
+		}
+		if w.After >= 0 {
+			end = max(min(t+w.After+1, n), first)
+		}
+		row := y.Row(i)
+		copy(row, x.Row(i))
+		for h := range heads {
+			scores := row[h*n : (h+1)*n]
+			lower(scores[:first])
+			lower(scores[end:])
+			if keys.Data == nil {
+				continue
+			}
+			for s, v := range keys.Row(group)[first:end] {
+				if v == 0 {
+					scores[first+s] -= farBelow
+				}
+			}
+		}
+	}
+}
+
+func lower(scores []float32) {
+	for s := range scores {
+		scores[s] -= farBelow
+	}
+}
+
+// CheckMaskScores reports operands of a MaskScores of [Ops] that do not fit.
+func CheckMaskScores(x, keys *Tensor, groups, heads int) error {
+	if groups < 1 || heads < 1 || x.Rows%groups+x.Cols%heads > 0 {
+		return fmt.Errorf("the scores are %dx%d, in %d groups of %d heads: %w", x.Rows, x.Cols, groups, heads, kernels.ErrShape)
+	}
+	if keys != nil && (keys.Rows != groups || keys.Cols != x.Cols/heads) {
+		return fmt.Errorf("the mask of keys is %dx%d, the scores are %dx%d, in %d groups of %d heads: %w", keys.Rows, keys.Cols, x.Rows, x.Cols, groups, heads, kernels.ErrShape)
+	}
+	return nil
+}
