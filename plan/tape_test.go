@@ -168,7 +168,11 @@ func (g *graph) step() {
 		if y := g.any(); y.rows*y.cols == x.cols/heads {
 			keys = g.Reshape(g.Activate(y.Tensor, kernels.ReLU), g.samples, x.cols/heads)
 		}
-		g.add(g.MaskScores(x.Tensor, keys, g.samples, heads, ops.Window{Before: g.IntN(4) - 1, After: g.IntN(4) - 1}), x.rows, x.cols)
+		var queries *ops.Tensor
+		if y := g.any(); y.rows*y.cols == x.rows {
+			queries = g.Reshape(g.Activate(y.Tensor, kernels.ReLU), g.samples, x.rows)
+		}
+		g.add(g.MaskScores(x.Tensor, queries, keys, g.samples, heads, ops.Window{Before: g.IntN(4) - 1, After: g.IntN(4) - 1}), x.rows, x.cols)
 	case 14, 15: // one layer on several nodes
 		l := g.layer(x.cols)
 		for range 2 + g.IntN(2) {
@@ -378,9 +382,9 @@ func TestRecorderRefuses(t *testing.T) {
 		"matmul: a is 1x3, b is 1x3":       func(r *Recorder, x *ops.Tensor) { r.MatMul(x, x, 1, 1, false) },
 		"permute: x is 1x3":                func(r *Recorder, x *ops.Tensor) { r.Permute(x, []int{2, 2}, []int{1, 0}) },
 		"mask scores: an operand is a constant": func(r *Recorder, x *ops.Tensor) {
-			r.MaskScores(x, r.Const(matrix(1, 3, 0)), 1, 1, ops.Window{})
+			r.MaskScores(x, nil, r.Const(matrix(1, 3, 0)), 1, 1, ops.Window{})
 		},
-		"mask scores: the scores are 1x3":                  func(r *Recorder, x *ops.Tensor) { r.MaskScores(x, nil, 1, 2, ops.Window{}) },
+		"mask scores: the scores are 1x3":                  func(r *Recorder, x *ops.Tensor) { r.MaskScores(x, nil, nil, 1, 2, ops.Window{}) },
 		"reshape: a 1x3 tensor cannot become 1x2":          func(r *Recorder, x *ops.Tensor) { r.Reshape(x, 1, 2) },
 		"reshape: a 1x3 tensor cannot become 0x3":          func(r *Recorder, x *ops.Tensor) { r.Reshape(x, 0, 3) },
 		"slice: columns 1 to 1 of a 1x3 tensor":            func(r *Recorder, x *ops.Tensor) { r.Slice(x, 1, 1) },
