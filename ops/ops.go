@@ -22,6 +22,8 @@ type Tensor struct {
 
 // Ops are the operations of every recorder.
 type Ops interface {
+	// Const returns the tensor of a constant, which must not change until the recorder is done.
+	Const(m kernels.Matrix) *Tensor
 	// Dense returns act(x·w + b): x is [rows, in], w [in, out], b [1, out] or nil for none.
 	Dense(x, w, b *Tensor, act kernels.Activation) *Tensor
 	// Embedding looks up rows of w [n, dim]: x is [rows, k] of whole numbers below n, the result [rows, k·dim].
@@ -48,6 +50,9 @@ type Ops interface {
 	// MatMul returns a·b, or a·bᵀ if transposed is set, of groups·heads pairs of matrices: groups lie below each other, as
 	// many as a batch or a sample has, and the heads of a group side by side.
 	MatMul(a, b *Tensor, groups, heads int, transposed bool) *Tensor
+	// AddPairs returns act(a + b) for each pair of a row of a and a row of b in each of groups, which lie below each other: those
+	// of the first row of a come first.
+	AddPairs(a, b *Tensor, groups int, act kernels.Activation) *Tensor
 	// MaskScores returns x, [groups·queries, heads·keys], with 10⁹ subtracted where queries, [groups, queries] or nil, or keys,
 	// [groups, keys] or nil, is 0, and where a query does not see a key through w: a softmax leaves them out.
 	MaskScores(x, queries, keys *Tensor, groups, heads int, w Window) *Tensor

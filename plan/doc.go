@@ -1,7 +1,7 @@
 // Package plan makes what is to be computed ready to serve.
 //
 // A [Recorder] notes operations, those of [ops.Ops], for one sample; who adds one adds a method in a file of its family:
-// dense.go, matmul.go, embedding.go, activate.go, gelu.go, softmax.go, maskscores.go, permute.go, shape.go (reshape, concatenate, slice), arithmetic.go (add,
+// dense.go, matmul.go, embedding.go, activate.go, gelu.go, softmax.go, maskscores.go, permute.go, addpairs.go, shape.go (reshape, concatenate, slice), arithmetic.go (add,
 // multiply, scale), affine.go, dropout.go, custom.go. [Recorder.Plan] lowers the record in passes, one file each: fold.go
 // computes what depends on constants only, alias.go finds values that are others in another shape, absorb.go makes scales
 // and shifts a part of products, fuse.go joins products with what follows them, merge.go makes several products one,
