@@ -1,8 +1,7 @@
 package nn
 
 import (
-	"math"
-
+	"github.com/espalier-ml/espalier/kernels"
 	"github.com/espalier-ml/espalier/ops"
 )
 
@@ -169,7 +168,7 @@ func (a *attention) Forward(c *Call) *ops.Tensor {
 
 // times returns x times a parameter of one element.
 func (c *Call) times(x, factor *ops.Tensor) *ops.Tensor {
-	return c.Reshape(c.Dense(c.Reshape(x, x.Rows*x.Cols, 1), factor, nil, 0), x.Rows, x.Cols)
+	return c.Reshape(c.Dense(c.Reshape(x, x.Rows*x.Cols, 1), factor, nil, kernels.Linear), x.Rows, x.Cols)
 }
 
 // attend returns what queries take of values, from their scores for the keys.
@@ -185,4 +184,52 @@ func (a *attends) attend(c *Call, scores *ops.Tensor) *ops.Tensor {
 // Mask is that of the query.
 func (a *attends) Mask(c *Call) *ops.Tensor { return c.Mask(0) }
 
-var _ = math.Sqrt
+// pairScores returns Σ weights·tanh(query + key) for each pair: weights is [1, features].
+func (c *Call) pairScores(query, key, weights *ops.Tensor) *ops.Tensor {
+	samples := c.In(0).Rows
+	pairs := c.AddPairs(query, key, samples, kernels.Tanh)
+	keys := key.Rows / samples
+	return c.Reshape(c.Dense(pairs, c.Reshape(weights, weights.Cols, 1), nil, kernels.Linear), query.Rows, keys)
+}
+
+type additiveAttention struct {
+	attends
+	UseScale bool `json:"use_scale"`
+}
+
+func init() { Register("AdditiveAttention", additiveAttention{UseScale: true}) }
+
+// AdditiveAttention is [Attention] with the scores of Bahdanau, Cho and Bengio 2014 (arXiv:1409.0473): the sum over
+// scale·tanh(query + key), with a weight "scale" for each feature, which starts Glorot uniform, unless [UseScale] says no.
+func AdditiveAttention(opts ...LayerOption) *Layer {
+	return New(&additiveAttention{UseScale: true}, opts...)
+}
+
+func (a *additiveAttention) useScale(use bool) { a.UseScale = use }
+
+func (a *additiveAttention) Build(b *Builder, in []Shape) Shape {
+	query, value, key, ok := a.check(b, in)
+	if !ok {
+		return in[0]
+	}
+	if a.UseScale {
+		b.Param("scale", Shape{query.Last()}, GlorotUniform())
+	} else {
+		ones := kernels.NewMatrix(1, query.Last())
+		for j := range ones.Data {
+			ones.Data[j] = 1
+		}
+		b.Keep(ones)
+	}
+	return attended(b, query, value, key)
+}
+
+func (a *additiveAttention) Forward(c *Call) *ops.Tensor {
+	var scale *ops.Tensor
+	if a.UseScale {
+		scale = c.Param(0)
+	} else {
+		scale = c.Const(c.Kept().(kernels.Matrix))
+	}
+	return a.attend(c, c.pairScores(c.Vectors(0), c.Vectors(c.Len()-1), scale))
+}

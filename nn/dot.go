@@ -1,8 +1,6 @@
 package nn
 
 import (
-	"slices"
-
 	"github.com/espalier-ml/espalier/ops"
 )
 
@@ -83,9 +81,6 @@ func (d *dot) Forward(c *Call) *ops.Tensor {
 	var x [2]*ops.Tensor
 	for i := range x {
 		rows := c.Permute(c.In(i), c.InShape(i), k.perm[i])
-		if d.Normalize {
-			rows = c.unit(rows)
-		}
 		x[i] = c.Reshape(rows, c.In(i).Rows*c.InShape(i).Elements()/k.depth, k.depth)
 	}
 	return c.Samples(c.MatMul(x[0], x[1], samples, 1, true))

@@ -119,6 +119,9 @@ var layerCases = []layerCase{
 		},
 		wrong: [][]Shape{{{3}}, {{3}, {4}}},
 	},
+	permuteCase, dotCase, dotOfVectorsCase, einsumDenseCase, einsumDenseKeptCase, einsumDenseMovedCase,
+	attentionCase, attentionConcatCase, additiveAttentionCase, unscaledAttentionCase,
+	multiHeadCase, multiHeadCausalCase, groupedQueryCase,
 }
 
 func activationCase(a ActivationKind, f func(float64) float64) layerCase {
@@ -231,40 +234,41 @@ func TestLayerCases(t *testing.T) {
 
 // Predict beside float64, and a plan with the bits of Predict.
 func TestLayerValues(t *testing.T) {
-	eachLayer(t, func(t *testing.T, c layerCase) {
-		const rows = 5
-		m := c.model(t, 1)
-		params := map[string][]float64{}
-		for _, w := range m.Weights() {
-			for i := range w.Data {
-				w.Data[i] += 0.25 // so that zeros and ones are not what they were
-			}
-			params[w.param.name] = float64s(w.Data)
+	eachLayer(t, func(t *testing.T, c layerCase) { requireValues(t, &c, c.model(t, 1)) })
+}
+
+func requireValues(t *testing.T, c *layerCase, m *Model) {
+	const rows = 5
+	params := map[string][]float64{}
+	for _, w := range m.Weights() {
+		for i := range w.Data {
+			w.Data[i] += 0.25 // so that zeros and ones are not what they were
 		}
-		x, arrays := c.data(1, rows), Arrays{}
-		for j := range x {
-			arrays[fmt.Sprintf("x0_%d", j)] = x[j]
+		params[w.param.name] = float64s(w.Data)
+	}
+	x, arrays := c.data(1, rows), Arrays{}
+	for j := range x {
+		arrays[fmt.Sprintf("x0_%d", j)] = x[j]
+	}
+	y, err := m.Predict(arrays)
+	require.NoError(t, err)
+	for i := range rows {
+		var in [][]float64
+		for j, s := range c.in {
+			n := s.Elements()
+			in = append(in, float64s(x[j][i*n:(i+1)*n]))
 		}
-		y, err := m.Predict(arrays)
-		require.NoError(t, err)
-		for i := range rows {
-			var in [][]float64
-			for j, s := range c.in {
-				n := s.Elements()
-				in = append(in, float64s(x[j][i*n:(i+1)*n]))
-			}
-			require.InDeltaSlice(t, c.want(in, params), float64s(y["y0"].Row(i)), 2e-6)
-		}
-		p, err := NewPlan(m, 3)
-		require.NoError(t, err)
-		out := [][]float32{make([]float32, rows*p.OutputFeatures(0))}
-		var in [][]float32
-		for _, x := range x {
-			in = append(in, x)
-		}
-		require.NoError(t, p.Predict(in, out, rows))
-		requireBits(t, y["y0"].Data, out[0], "%s", c.name)
-	})
+		require.InDeltaSlice(t, c.want(in, params), float64s(y["y0"].Row(i)), 2e-6)
+	}
+	p, err := NewPlan(m, 3)
+	require.NoError(t, err)
+	out := [][]float32{make([]float32, rows*p.OutputFeatures(0))}
+	var in [][]float32
+	for _, x := range x {
+		in = append(in, x)
+	}
+	require.NoError(t, p.Predict(in, out, rows))
+	requireBits(t, y["y0"].Data, out[0], "%s", c.name)
 }
 
 // Gradients of parameters, and of what comes before the layer, beside differences of the loss.
@@ -342,7 +346,7 @@ func TestLayerFiles(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want.kind, have.kind)
 		require.Equal(t, weightBits(m), weightBits(again))
-		for _, draw := range []func(io.Writer) error{m.SVG, m.DOT, m.Mermaid, func(w io.Writer) error { return m.Summary(w) }} {
+		for _, draw := range []func(io.Writer) error{m.SVG, m.DOT, m.Mermaid, func(w io.Writer) error { return m.Summary(w, SummaryWidth(120)) }} {
 			var picture bytes.Buffer
 			require.NoError(t, draw(&picture))
 			require.Contains(t, picture.String(), want.Class())

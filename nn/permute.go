@@ -14,18 +14,20 @@ func init() { Register("Permute", permute{}) }
 
 // Permute reorders the axes of each sample: axis i of the result is axis dims[i-1] of the input. Axes count from 1, the batch
 // axis is not among them: Permute([]int{2, 1}) transposes.
-func Permute(dims []int, opts ...LayerOption) *Layer { return New(&permute{slices.Clone(dims)}, opts...) }
+func Permute(dims []int, opts ...LayerOption) *Layer {
+	return New(&permute{slices.Clone(dims)}, opts...)
+}
 
 func (p *permute) Build(b *Builder, in []Shape) Shape {
 	x := b.One(in)
-	perm := make([]int, len(p.Dims))
-	y := make(Shape, len(p.Dims))
-	for i, d := range p.Dims {
-		if d < 1 || d > len(x) || len(p.Dims) != len(x) || slices.Contains(p.Dims[:i], d) {
+	perm, y := make([]int, len(x)), make(Shape, len(x))
+	for i := range x {
+		at := slices.Index(p.Dims, i+1)
+		if at < 0 || len(p.Dims) != len(x) {
 			b.Errorf("dims %s must have each of the axes 1 to %d of the input %s once", p.Dims, len(x), x)
 			return x
 		}
-		perm[i], y[i] = d-1, x[d-1]
+		perm[at], y[at] = i, x[i]
 	}
 	b.Keep(perm)
 	return y
