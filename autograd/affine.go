@@ -15,7 +15,7 @@ func (t *Tape) Affine(x, scale, shift *Tensor) *Tensor {
 	if !t.accept("Affine", x) {
 		return &t.dead
 	}
-	scales, shifts := t.columns("scale", scale, x), t.columns("shift", shift, x)
+	scales, shifts := t.columns("Affine", "scale", scale, x), t.columns("Affine", "shift", shift, x)
 	if t.err != nil {
 		return &t.dead
 	}
@@ -31,15 +31,15 @@ func (t *Tape) Affine(x, scale, shift *Tensor) *Tensor {
 }
 
 // columns returns the elements of p, which has one for each column of x, or nil if p is.
-func (t *Tape) columns(name string, p, x *Tensor) []float32 {
+func (t *Tape) columns(op, name string, p, x *Tensor) []float32 {
 	switch {
 	case p == nil:
 		return nil
 	case t.of(p) == nil:
-		t.fail(fmt.Errorf("autograd: Affine: the %s is not on this tape", name))
+		t.fail(fmt.Errorf("autograd: %s: the %s is not on this tape", op, name))
 		return nil
 	case p.Rows != 1 || p.Cols != x.Cols:
-		t.fail(fmt.Errorf("autograd: Affine: the %s is %dx%d, x is %dx%d: %w", name, p.Rows, p.Cols, x.Rows, x.Cols, kernels.ErrShape))
+		t.fail(fmt.Errorf("autograd: %s: the %s is %dx%d, x is %dx%d: %w", op, name, p.Rows, p.Cols, x.Rows, x.Cols, kernels.ErrShape))
 		return nil
 	}
 	return p.Row(0)
@@ -72,18 +72,23 @@ func (o *affineOp) backward(t *Tape) error {
 	return t.give(o.x, dy)
 }
 
-// giveSum adds the sums of the columns of g to the gradient of x, one row. It sums in parts, see [rowsPerSum].
+// giveSum adds the sums of the columns of g to the gradient of x, one row.
 func (t *Tape) giveSum(x *variable, g kernels.Matrix) error {
 	into, accumulate := t.into(x)
-	if err := t.table.ColSum(into.Row(0), g.RowRange(0, min(g.Rows, rowsPerSum)), accumulate); err != nil {
+	return t.sumColumns(into, g, accumulate)
+}
+
+// sumColumns sets y, one row, to the sums of the columns of x, or adds them. It sums in parts, see [rowsPerSum].
+func (t *Tape) sumColumns(y, x kernels.Matrix, accumulate bool) error {
+	if err := t.table.ColSum(y.Row(0), x.RowRange(0, min(x.Rows, rowsPerSum)), accumulate); err != nil {
 		return err
 	}
-	for from := rowsPerSum; from < g.Rows; from += rowsPerSum {
-		part := t.matrix(1, g.Cols)
-		if err := t.table.ColSum(part.Data, g.RowRange(from, min(g.Rows, from+rowsPerSum)), false); err != nil {
+	for from := rowsPerSum; from < x.Rows; from += rowsPerSum {
+		part := t.matrix(1, x.Cols)
+		if err := t.table.ColSum(part.Data, x.RowRange(from, min(x.Rows, from+rowsPerSum)), false); err != nil {
 			return err
 		}
-		if err := t.table.Add(into, into, part); err != nil {
+		if err := t.table.Add(y, y, part); err != nil {
 			return err
 		}
 	}

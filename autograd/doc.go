@@ -8,6 +8,6 @@
 // the first error sticks to the tape, later operations do nothing, and Backward or [Tape.Err] reports it.
 //
 // A tape implements [ops.Ops] and [ops.Losses]. Each operation is one small struct with its forward and its backward side
-// by side in one file: dense.go, embedding.go, activate.go, gelu.go, softmax.go, shape.go (reshape, concatenate, slice),
+// by side in one file: dense.go, embedding.go, activate.go, unary.go, softmax.go, shape.go (reshape, concatenate, slice),
 // arithmetic.go (add, multiply, scale, reduce), affine.go, dropout.go, custom.go, loss.go.
 package autograd

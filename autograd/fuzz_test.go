@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/espalier-ml/espalier/autograd"
+	"github.com/espalier-ml/espalier/internal/formula"
 	"github.com/espalier-ml/espalier/kernels"
 	"github.com/espalier-ml/espalier/ops"
 )
@@ -109,7 +110,7 @@ func (p program) run(c calc, values []*ops.Tensor, wild bool) *ops.Tensor {
 			}
 			y = lossOf(c, name, x, t)
 		case 16:
-			y = c.Gelu(x)
+			y = c.Unary(x, formula.Unaries[p.next(len(formula.Unaries))])
 		case 17:
 			r := newRand(uint64(p.next(256)))
 			x := r.indices(1+p.next(3), 1+p.next(2), m, 0)

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/espalier-ml/espalier/autograd"
+	"github.com/espalier-ml/espalier/internal/formula"
 	"github.com/espalier-ml/espalier/kernels"
 	"github.com/espalier-ml/espalier/ops"
 )
@@ -59,7 +60,6 @@ func gradientCases(rows, cols int) []gradientCase {
 		{"Embedding/of a result", 1, func(c calc, p []*ops.Tensor) *ops.Tensor {
 			return weighted(c, c.Embedding(c.Const(two), c.Softmax(c.Reshape(c.Scale(p[0], 2), rows, cols))))
 		}},
-		{"Gelu", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Gelu(p[0])) }},
 		{"Softmax", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Softmax(p[0])) }},
 		{"Concatenate/one", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Concatenate(p[0])) }},
 		{"Concatenate/two", 2, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Concatenate(p[0], p[1])) }},
@@ -94,6 +94,11 @@ func gradientCases(rows, cols int) []gradientCase {
 	for _, act := range activations {
 		cases = append(cases, gradientCase{"Activate/act=" + act.String(), 1, func(c calc, p []*ops.Tensor) *ops.Tensor {
 			return weighted(c, c.Activate(p[0], act))
+		}})
+	}
+	for _, f := range formula.Unaries {
+		cases = append(cases, gradientCase{"Unary/f=" + f.String(), 1, func(c calc, p []*ops.Tensor) *ops.Tensor {
+			return weighted(c, c.Unary(p[0], f))
 		}})
 	}
 	return append(append(cases, affineCases(cols)...), customCases(rows, cols)...)
@@ -257,7 +262,7 @@ func TestAccumulation(t *testing.T) {
 	}{
 		{"Param", func(c calc, p *ops.Tensor) *ops.Tensor { return p }},
 		{"Sigmoid", func(c calc, p *ops.Tensor) *ops.Tensor { return c.Activate(p, kernels.Sigmoid) }},
-		{"Gelu", func(c calc, p *ops.Tensor) *ops.Tensor { return c.Gelu(p) }},
+		{"Gelu", func(c calc, p *ops.Tensor) *ops.Tensor { return c.Unary(p, gelu) }},
 		{"Scale", func(c calc, p *ops.Tensor) *ops.Tensor { return c.Scale(p, 0.5) }},
 		{"Add", func(c calc, p *ops.Tensor) *ops.Tensor { return c.Add(c.Scale(p, 0.25), p) }},
 		{"AddSame", func(c calc, p *ops.Tensor) *ops.Tensor { return c.Scale(c.Add(p, p), 0.5) }},

@@ -130,6 +130,8 @@ var losses = []string{
 	"MeanSquaredError", "MeanAbsoluteError", "logCosh", "negative",
 }
 
+var gelu = kernels.Unary{Kind: kernels.GELU}
+
 var activations = []kernels.Activation{kernels.Linear, kernels.ReLU, kernels.Sigmoid, kernels.Tanh}
 
 // weighted reduces x to one number whose gradient differs from element to element.

@@ -62,7 +62,7 @@ func TestLayerNormGraphs(t *testing.T) {
 			return weighted(c, norm(c, c.Add(p[0], c.Dense(p[0], p[3], nil, kernels.Tanh)), p[1], p[2]))
 		}},
 		{"twice", [][2]int{{4, 5}, {1, 5}, {1, 5}}, func(c calc, p []*ops.Tensor) *ops.Tensor {
-			return weighted(c, norm(c, c.Gelu(norm(c, p[0], p[1], p[2])), p[1], p[2]))
+			return weighted(c, norm(c, c.Unary(norm(c, p[0], p[1], p[2]), gelu), p[1], p[2]))
 		}},
 		{"beta is gamma", [][2]int{{4, 5}, {1, 5}}, func(c calc, p []*ops.Tensor) *ops.Tensor {
 			return weighted(c, norm(c, p[0], p[1], p[1]))
@@ -169,7 +169,7 @@ func TestLayerNormOnUsedTape(t *testing.T) {
 		tape.Poison()
 		leaves = [3]*autograd.Tensor{tape.Param(x), tape.Param(gamma), tape.Param(beta)}
 		y := tape.LayerNorm(leaves[0], leaves[1], leaves[2], 1e-3)
-		if err := tape.Backward(tape.Sum(tape.Gelu(y))); err != nil {
+		if err := tape.Backward(tape.Sum(tape.Unary(y, gelu))); err != nil {
 			panic(err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 
+	"github.com/espalier-ml/espalier/internal/formula"
 	"github.com/espalier-ml/espalier/kernels"
 	"github.com/espalier-ml/espalier/ops"
 )
@@ -120,8 +121,13 @@ func (r *reference) Activate(x *ops.Tensor, act kernels.Activation) *ops.Tensor 
 	})
 }
 
-func (r *reference) Gelu(x *ops.Tensor) *ops.Tensor {
-	return r.map1(x, func(z float64) float64 { return z / 2 * math.Erfc(-z/math.Sqrt2) })
+func (r *reference) Unary(x *ops.Tensor, f kernels.Unary) *ops.Tensor {
+	return r.map1(x, func(z float64) float64 {
+		for _, corner := range formula.Corners(f) {
+			r.kink(z - corner)
+		}
+		return formula.Unary(f, z)
+	})
 }
 
 func sigmoid(z float64) float64 { return 1 / (1 + math.Exp(-z)) }

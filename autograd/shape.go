@@ -111,3 +111,30 @@ func (o *sliceOp) backward(t *Tape) error {
 	into := g.Columns(o.from, o.to)
 	return t.table.Add(into, into, o.y.grad)
 }
+
+type repeatOp struct{ x, y *variable }
+
+// Repeat returns the columns of x n times beside each other.
+func (t *Tape) Repeat(x *Tensor, n int) *Tensor {
+	if !t.accept("Repeat", x) {
+		return &t.dead
+	}
+	if n < 1 {
+		t.fail(fmt.Errorf("autograd: Repeat: %d times, must be at least 1", n))
+		return &t.dead
+	}
+	y := t.result(x.Rows, n*x.Cols, x)
+	for at := 0; at < y.Cols; at += x.Cols {
+		t.check(t.table.Copy(y.Columns(at, at+x.Cols), x.Matrix))
+	}
+	return record(t, y, repeatOp{t.of(x), y})
+}
+
+func (o *repeatOp) backward(t *Tape) error {
+	for at := 0; at < o.y.Cols; at += o.x.Cols {
+		if err := t.lend(o.x, o.y.grad.Columns(at, at+o.x.Cols)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

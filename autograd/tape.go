@@ -2,6 +2,7 @@ package autograd
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/espalier-ml/espalier/kernels"
@@ -83,6 +84,19 @@ func (t *Tape) Err() error { return t.err }
 
 // Const puts m on the tape as data: no gradient is computed for it. The tape reads m in place.
 func (t *Tape) Const(m kernels.Matrix) *Tensor { return t.leaf("Const", m, false) }
+
+// Full puts a rows x cols matrix on the tape, as data, that has the value v everywhere.
+func (t *Tape) Full(rows, cols int, v float32) *Tensor {
+	if rows < 0 || cols < 0 || cols > 0 && rows > math.MaxInt32/cols {
+		t.fail(fmt.Errorf("autograd: Full: %dx%d, valid are 0 to %d elements: %w", rows, cols, math.MaxInt32, kernels.ErrShape))
+	}
+	if t.err != nil {
+		return &t.dead
+	}
+	m := t.matrix(rows, cols)
+	t.check(t.table.Fill(m, v))
+	return t.Const(m)
+}
 
 // Param puts m on the tape as a parameter: Backward computes its gradient, see [Tape.Grad]. The tape reads m in place.
 func (t *Tape) Param(m kernels.Matrix) *Tensor { return t.leaf("Param", m, true) }

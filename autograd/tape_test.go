@@ -24,7 +24,7 @@ func everyOp(tape *autograd.Tape, x *autograd.Tensor) []*autograd.Tensor {
 	c, probsC := tape.BinaryCrossEntropy(x, y, nil)
 	return []*autograd.Tensor{
 		tape.Dense(x, x, x, kernels.ReLU), tape.Dense(x, x, nil, kernels.ReLU), tape.Embedding(zeros, x), tape.Activate(x, kernels.Tanh),
-		tape.Gelu(x), tape.Softmax(x), tape.Reshape(x, 3, 2), tape.Reshape(x, 2, 3), tape.Concatenate(x, x), tape.Slice(x, 0, 2),
+		tape.Unary(x, gelu), tape.Softmax(x), tape.Reshape(x, 3, 2), tape.Reshape(x, 2, 3), tape.Concatenate(x, x), tape.Slice(x, 0, 2),
 		tape.Add(x, x), tape.Multiply(x, x), tape.Scale(x, 2), tape.Sum(x), tape.Mean(x), tape.RowSum(x),
 		tape.Dropout(x, 0.5, rand.NewPCG(1, 1)), tape.Custom(swish{}, 2, 3, x, x), tape.Affine(x, tape.Const(y.RowRange(0, 1)), nil), a, probsA, b, probsB, c, probsC,
 		tape.ClippedCrossEntropy(x, labels, nil), tape.ClippedSoftCrossEntropy(x, y, nil),
@@ -328,9 +328,11 @@ func TestParamInto(t *testing.T) {
 		"given":    func(tape *autograd.Tape, p *autograd.Tensor) *autograd.Tensor { return tape.Scale(p, 3) },
 		"lent":     func(tape *autograd.Tape, p *autograd.Tensor) *autograd.Tensor { return tape.Add(p, p) },
 		"computed": func(tape *autograd.Tape, p *autograd.Tensor) *autograd.Tensor { return tape.Softmax(p) },
-		"several":  func(tape *autograd.Tape, p *autograd.Tensor) *autograd.Tensor { return tape.Multiply(p, tape.Gelu(p)) },
-		"a part":   func(tape *autograd.Tape, p *autograd.Tensor) *autograd.Tensor { return tape.Slice(p, 1, 2) },
-		"no part":  func(tape *autograd.Tape, p *autograd.Tensor) *autograd.Tensor { return tape.Param(x) },
+		"several": func(tape *autograd.Tape, p *autograd.Tensor) *autograd.Tensor {
+			return tape.Multiply(p, tape.Unary(p, gelu))
+		},
+		"a part":  func(tape *autograd.Tape, p *autograd.Tensor) *autograd.Tensor { return tape.Slice(p, 1, 2) },
+		"no part": func(tape *autograd.Tape, p *autograd.Tensor) *autograd.Tensor { return tape.Param(x) },
 		"weights": func(tape *autograd.Tape, p *autograd.Tensor) *autograd.Tensor {
 			return tape.Dense(tape.Const(x), tape.Reshape(p, 3, 2), nil, kernels.Tanh)
 		},

@@ -251,7 +251,7 @@ func calls() []call {
 		{"Exp", false, func(t *Table, o *operands) error { return t.Exp(o.out(), o.in()) }},
 		{"Log", false, func(t *Table, o *operands) error { return t.Log(o.out(), o.in()) }},
 		{"Erf", false, func(t *Table, o *operands) error { return t.Erf(o.out(), o.in()) }},
-		{"Gelu", false, func(t *Table, o *operands) error { return t.Gelu(o.out(), o.in()) }},
+		{"Gelu", false, func(t *Table, o *operands) error { return t.Unary(o.out(), o.in(), Unary{Kind: GELU}) }},
 		{"RowSum", false, func(t *Table, o *operands) error { return t.RowSum(o.writeFloats(o.rows), o.in()) }},
 		{"RowSumSquares", false, func(t *Table, o *operands) error { return t.RowSumSquares(o.writeFloats(o.rows), o.in()) }},
 		{"SGD", false, func(t *Table, o *operands) error { return t.SGD(o.writeFloats(o.cols), o.readFloats(o.cols), 0.1) }},
@@ -282,7 +282,9 @@ func calls() []call {
 	for _, accumulate := range []bool{false, true} {
 		plus := map[bool]string{true: "+"}[accumulate]
 		add("ColSum"+plus, false, func(t *Table, o *operands) error { return t.ColSum(o.writeFloats(o.cols), o.in(), accumulate) })
-		add("GeluGrad"+plus, false, func(t *Table, o *operands) error { return t.GeluGrad(o.out(), o.in(), o.in(), accumulate) })
+		add("GeluGrad"+plus, false, func(t *Table, o *operands) error {
+			return t.UnaryGrad(o.out(), o.in(), o.in(), o.in(), Unary{Kind: GELU}, accumulate)
+		})
 		add("SoftmaxGrad"+plus, false, func(t *Table, o *operands) error { return t.SoftmaxGrad(o.out(), o.in(), o.in(), accumulate) })
 		add("Momentum/nesterov="+map[bool]string{true: "yes", false: "no"}[accumulate], false, func(t *Table, o *operands) error {
 			return t.Momentum(o.writeFloats(o.cols), o.writeFloats(o.cols), o.readFloats(o.cols), 0.1, 0.9, accumulate)

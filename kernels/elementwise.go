@@ -183,6 +183,36 @@ func mulAddGeneric(y, a, b []float32) {
 	}
 }
 
+// Maximum computes y = max(a, b), element by element, for operands of one shape. y may be a or b.
+func (t *Table) Maximum(y, a, b Matrix) error {
+	if t.err != nil {
+		return t.err
+	}
+	return binary("Maximum", nil, maximumGeneric, &y, &a, &b)
+}
+
+func maximumGeneric(y, a, b []float32) {
+	y, b = y[:len(a)], b[:len(a)]
+	for j, v := range a {
+		y[j] = max(v, b[j])
+	}
+}
+
+// Minimum computes y = min(a, b), element by element, for operands of one shape. y may be a or b.
+func (t *Table) Minimum(y, a, b Matrix) error {
+	if t.err != nil {
+		return t.err
+	}
+	return binary("Minimum", nil, minimumGeneric, &y, &a, &b)
+}
+
+func minimumGeneric(y, a, b []float32) {
+	y, b = y[:len(a)], b[:len(a)]
+	for j, v := range a {
+		y[j] = min(v, b[j])
+	}
+}
+
 // binary computes y from a and b row by row, in assembly or, where there is none, in Go.
 func binary(kernel string, assembly func(n int, y, a, b *float32), portable func(y, a, b []float32), y, a, b *Matrix) error {
 	if !same(y, a) || !same(y, b) {

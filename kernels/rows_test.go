@@ -51,9 +51,13 @@ func rowKernels() []rowKernel {
 		{"Exp", 1, false, func(t T, _ F, y M, in Ms) error { return t.Exp(y, in[0]) }},
 		{"Log", 1, false, func(t T, _ F, y M, in Ms) error { return t.Log(y, in[0]) }},
 		{"Erf", 1, false, func(t T, _ F, y M, in Ms) error { return t.Erf(y, in[0]) }},
-		{"Gelu", 1, false, func(t T, _ F, y M, in Ms) error { return t.Gelu(y, in[0]) }},
-		{"GeluGrad", 2, false, func(t T, _ F, y M, in Ms) error { return t.GeluGrad(y, in[0], in[1], false) }},
-		{"GeluGrad+", 2, true, func(t T, _ F, y M, in Ms) error { return t.GeluGrad(y, in[0], in[1], true) }},
+		{"Gelu", 1, false, func(t T, _ F, y M, in Ms) error { return t.Unary(y, in[0], kernels.Unary{Kind: kernels.GELU}) }},
+		{"GeluGrad", 2, false, func(t T, _ F, y M, in Ms) error {
+			return t.UnaryGrad(y, in[0], in[1], in[1], kernels.Unary{Kind: kernels.GELU}, false)
+		}},
+		{"GeluGrad+", 2, true, func(t T, _ F, y M, in Ms) error {
+			return t.UnaryGrad(y, in[0], in[1], in[1], kernels.Unary{Kind: kernels.GELU}, true)
+		}},
 		{"Softmax", 1, false, func(t T, _ F, y M, in Ms) error { return t.Softmax(y, in[0]) }},
 		{"LogSoftmax", 1, false, func(t T, _ F, y M, in Ms) error { return t.LogSoftmax(y, in[0]) }},
 		{"SoftmaxGrad", 2, false, func(t T, _ F, y M, in Ms) error { return t.SoftmaxGrad(y, in[0], in[1], false) }},

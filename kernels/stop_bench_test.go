@@ -53,7 +53,7 @@ func BenchmarkStopTheWorld(b *testing.B) {
 		{"softmax/m=1/n=1000000", softmax(1, 1000000)},
 		{"gelu/n=4M", func() func() error {
 			x, y := r.matrix(1, 4*million, 0), kernels.NewMatrix(1, 4*million)
-			return func() error { return table.Gelu(y, x) }
+			return func() error { return table.Unary(y, x, kernels.Unary{Kind: kernels.GELU}) }
 		}},
 		{"crossentropy/m=64/n=32000", func() func() error {
 			x, grad, loss, labels := r.matrix(64, 32000, 0), kernels.NewMatrix(64, 32000), make([]float32, 64), make([]int32, 64)

@@ -24,12 +24,14 @@ var swept = []struct {
 	{"sigmoid", activation(kernels.Sigmoid), func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }, nil, 1.45},
 	{"tanh", activation(kernels.Tanh), math.Tanh, nil, 1.34},
 	{"erf", (*kernels.Table).Erf, math.Erf, nil, 1.08},
-	{"gelu", (*kernels.Table).Gelu, gelu, func(x float64) float64 { return math.Max(1, math.Abs(x)) }, 2}, // 1.2e-7
+	{"gelu", func(t *kernels.Table, y, x kernels.Matrix) error {
+		return t.Unary(y, x, kernels.Unary{Kind: kernels.GELU})
+	}, gelu, func(x float64) float64 { return math.Max(1, math.Abs(x)) }, 2}, // 1.2e-7
 	{"geluSlope", func(t *kernels.Table, y, x kernels.Matrix) error {
 		if err := t.Fill(y, 1); err != nil {
 			return err
 		}
-		return t.GeluGrad(y, y, x, false)
+		return t.UnaryGrad(y, y, x, x, kernels.Unary{Kind: kernels.GELU}, false)
 	}, geluSlope, func(float64) float64 { return 1 }, 3},
 }
 

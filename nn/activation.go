@@ -50,7 +50,7 @@ func (a ActivationKind) Apply(o ops.Ops, x *ops.Tensor) *ops.Tensor {
 	case Softmax:
 		return o.Softmax(x)
 	case GELU:
-		return o.Gelu(x)
+		return o.Unary(x, kernels.Unary{Kind: kernels.GELU})
 	}
 	return o.Activate(x, a.epilogue())
 }

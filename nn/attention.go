@@ -161,7 +161,7 @@ func (a *attention) Forward(c *Call) *ops.Tensor {
 		if a.UseScale {
 			query, key = c.times(query, c.Param(0)), c.times(key, c.Param(0))
 		}
-		scores = c.pairScores(query, key, c.repeat(c.Param(len(c.params)-1), Shape{1}, Shape{query.Cols}))
+		scores = c.pairScores(query, key, c.Repeat(c.Param(len(c.params)-1), query.Cols))
 	}
 	return a.attend(c, scores)
 }
@@ -214,22 +214,14 @@ func (a *additiveAttention) Build(b *Builder, in []Shape) Shape {
 	}
 	if a.UseScale {
 		b.Param("scale", Shape{query.Last()}, GlorotUniform())
-	} else {
-		ones := kernels.NewMatrix(1, query.Last())
-		for j := range ones.Data {
-			ones.Data[j] = 1
-		}
-		b.Keep(ones)
 	}
 	return attended(b, query, value, key)
 }
 
 func (a *additiveAttention) Forward(c *Call) *ops.Tensor {
-	var scale *ops.Tensor
+	query, key := c.Vectors(0), c.Vectors(c.Len()-1)
 	if a.UseScale {
-		scale = c.Param(0)
-	} else {
-		scale = c.Const(c.Kept().(kernels.Matrix))
+		return a.attend(c, c.pairScores(query, key, c.Param(0)))
 	}
-	return a.attend(c, c.pairScores(c.Vectors(0), c.Vectors(c.Len()-1), scale))
+	return a.attend(c, c.pairScores(query, key, c.Full(1, query.Cols, 1)))
 }

@@ -21,6 +21,8 @@ type Call struct {
 	index    int    // which call of its layer in this model
 	random   rand.PCG
 	operands []*ops.Tensor // of Concatenate and Custom
+
+	order, from, back, split []int // of rearranged and GroupNormalization
 }
 
 // Concatenate and Custom are those of [ops.Ops]. They keep the operands, so that a list of them is not allocated.
@@ -46,6 +48,11 @@ func (c *Call) In(i int) *ops.Tensor { return c.in[i] }
 // Param returns parameter i, in the order in which Build asked for them.
 func (c *Call) Param(i int) *ops.Tensor { return c.params[i] }
 
+// Update says that parameter i, for which Build asked with [Builder.State], becomes value, a tensor of its shape, once the
+// training step has succeeded. Param returns it from now on: to later calls of the layer in this step, too. Outside of
+// training nothing is changed.
+func (c *Call) Update(i int, value *ops.Tensor) { c.params[i] = value }
+
 // InShape returns the shape of input i.
 func (c *Call) InShape(i int) Shape { return c.node.in[i].shape }
 
@@ -57,6 +64,9 @@ func (c *Call) Kept() any { return c.node.kept }
 
 // Training reports whether gradients follow, as opposed to evaluation and serving.
 func (c *Call) Training() bool { return c.training }
+
+// Trainable reports whether the layer is not frozen, see [Layer.SetTrainable].
+func (c *Call) Trainable() bool { return !c.node.layer.frozen }
 
 // Random returns a source of random numbers for this call alone: no layer's draws depend on another's. The same seed, step,
 // layer and call give the same numbers. It is for training only.

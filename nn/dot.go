@@ -5,8 +5,8 @@ import (
 )
 
 type dot struct {
-	Axes      sizes `json:"axes"` // one for both inputs, or one for each
-	Normalize bool  `json:"normalize"`
+	Axes      axes `json:"axes"` // one for both inputs, or one for each
+	Normalize bool `json:"normalize"`
 }
 
 func init() { Register("Dot", dot{}) }
@@ -15,7 +15,7 @@ func init() { Register("Dot", dot{}) }
 // other axes of the first input, then those of the second one, or one element if there are none. Axis 0 is that of the batch
 // and cannot be summed over; a negative axis counts from behind: Dot(-1, -1) of two vectors is their inner product.
 func Dot(axisA, axisB int, opts ...LayerOption) *Layer {
-	return New(&dot{Axes: sizes{axisA, axisB}}, opts...)
+	return New(&dot{Axes: axes{axisA, axisB}}, opts...)
 }
 
 // A NormalizeOption makes [Dot] a cosine.
@@ -41,7 +41,7 @@ func (d *dot) Build(b *Builder, in []Shape) Shape {
 		return in[0]
 	}
 	if len(d.Axes) != 1 && len(d.Axes) != 2 {
-		b.Errorf("axes %v: must be one for both inputs or one for each", d.Axes)
+		b.Errorf("axes are %v: must be one for both inputs or one for each", d.Axes)
 		return in[0]
 	}
 	var c dotCall
@@ -82,6 +82,9 @@ func (d *dot) Forward(c *Call) *ops.Tensor {
 	for i := range x {
 		rows := c.Permute(c.In(i), c.InShape(i), k.perm[i])
 		x[i] = c.Reshape(rows, c.In(i).Rows*c.InShape(i).Elements()/k.depth, k.depth)
+		if d.Normalize {
+			x[i] = c.unit(x[i], 1e-7)
+		}
 	}
 	return c.Samples(c.MatMul(x[0], x[1], samples, 1, true))
 }

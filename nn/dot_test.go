@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -44,6 +45,20 @@ var dotOfVectorsCase = layerCase{
 	wrong: [][]Shape{{{4}}, {{4}, {3}}},
 }
 
+var dotCosineCase = layerCase{
+	name: "Dot/cosine",
+	make: func(o ...LayerOption) *Layer { return Dot(1, 1, append(o, Normalize())...) },
+	in:   []Shape{{3, 2}, {3}},
+	want: func(in [][]float64, _ map[string][]float64) (y []float64) {
+		length := func(x []float64) float64 { return math.Sqrt(dotOf(x, x, len(x), 1, 1, 1, 1)[0]) }
+		for j, v := range dotOf(in[0], in[1], 3, 1, 2, 1, 1) {
+			y = append(y, v/length([]float64{in[0][j], in[0][2+j], in[0][4+j]})/length(in[1]))
+		}
+		return y
+	},
+	wrong: [][]Shape{{{4}}, {{4}, {3}}},
+}
+
 func TestDot(t *testing.T) {
 	x, y := Input("x", 3, 4, 5), Input("y", 5, 3)
 	for _, c := range []struct {
@@ -56,5 +71,5 @@ func TestDot(t *testing.T) {
 	require.ErrorContains(t, Dot(1, 3).On(x, y).err, "axis 3 of input 1, (5, 3): valid are 1 to 2")
 	require.ErrorContains(t, Dot(2, 1).On(x, y).err, "axis 2 of input 0, (3, 4, 5), and axis 1 of input 1, (5, 3), must be of one size")
 	require.ErrorContains(t, Flatten(Normalize()).On(y).err, "does not take Normalize")
-	require.ErrorContains(t, New(&dot{Axes: sizes{1, 1, 1}}).On(x, y).err, "must be one for both inputs or one for each")
+	require.ErrorContains(t, New(&dot{Axes: axes{1, 1, 1}}).On(x, y).err, "must be one for both inputs or one for each")
 }

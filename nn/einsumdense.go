@@ -239,7 +239,7 @@ func (e *einsumDense) Forward(c *Call) *ops.Tensor {
 	var all, own *ops.Tensor // the bias of a sample or of a product
 	act, rest := epilogue(c.Act)
 	if k.bias != nil {
-		if bias := c.repeat(c.Param(1), k.narrow, k.wide); k.biasOfOwn {
+		if bias := c.spread(c.Reshape(c.Param(1), 1, k.narrow.Elements()), k.narrow, k.wide); k.biasOfOwn {
 			own = bias
 		} else {
 			all, act, rest = bias, kernels.Linear, c.Act
@@ -265,21 +265,4 @@ func (e *einsumDense) Forward(c *Call) *ops.Tensor {
 		y = c.Affine(y, nil, all)
 	}
 	return c.Samples(rest.Apply(c, c.vectors(y, c.Shape())))
-}
-
-// repeat returns x, of the shape from, as a row of the shape to: what an axis of one element has is there for all.
-func (c *Call) repeat(x *ops.Tensor, from, to Shape) *ops.Tensor {
-	behind := 1
-	for i, n := range slices.Backward(to) {
-		if from[i] < n {
-			x = c.Reshape(x, x.Rows*x.Cols/behind, behind)
-			c.operands = c.operands[:0]
-			for range n {
-				c.operands = append(c.operands, x)
-			}
-			x = c.Ops.Concatenate(c.operands...)
-		}
-		behind *= n
-	}
-	return c.Reshape(x, 1, behind)
 }

@@ -68,6 +68,15 @@ func (b *Builder) Param(name string, shape Shape, init Initializer) {
 // Keep hands what Build has found out about the call on to Forward, as c.Kept(), so that it need not be found out in each step.
 func (b *Builder) Keep(v any) { b.kept = v }
 
+// State asks for a parameter that no optimizer changes, such as a moving average: in training Forward says what it becomes,
+// see [Call.Update]. It is saved with the others and counts as not trainable.
+func (b *Builder) State(name string, shape Shape, init Initializer) {
+	n := len(b.params)
+	if b.Param(name, shape, init); len(b.params) > n {
+		b.params[n].state = true
+	}
+}
+
 // Indices says that the values of the only input must be whole numbers from 0 to n-1. The layer must then be called on an
 // [Input], or on what gives its values on, such as a [Flatten] of it: data are checked before they are used.
 func (b *Builder) Indices(n int) {

@@ -30,6 +30,7 @@ type param struct {
 	name  string // within the layer: "kernel"
 	shape Shape
 	init  Initializer
+	state bool // no optimizer changes it
 	value kernels.Matrix
 }
 
@@ -103,10 +104,17 @@ func (l *Layer) SetTrainable(trainable bool) { l.frozen = !trainable }
 // Trainable reports whether training changes the layer's weights.
 func (l *Layer) Trainable() bool { return !l.frozen }
 
-func (l *Layer) paramCount() int {
-	n := 0
+func (l *Layer) paramCount() int { return l.trainedCount() + l.stateCount() }
+
+// trainedCount is the number of parameters that an optimizer changes unless the layer is frozen, stateCount that of others.
+func (l *Layer) trainedCount() int { return l.count(false) }
+func (l *Layer) stateCount() int   { return l.count(true) }
+
+func (l *Layer) count(state bool) (n int) {
 	for _, p := range l.params {
-		n += p.size()
+		if p.state == state {
+			n += p.size()
+		}
 	}
 	return n
 }

@@ -119,7 +119,7 @@ var layerCases = []layerCase{
 		},
 		wrong: [][]Shape{{{3}}, {{3}, {4}}},
 	},
-	permuteCase, dotCase, dotOfVectorsCase, einsumDenseCase, einsumDenseKeptCase, einsumDenseMovedCase,
+	permuteCase, dotCase, dotOfVectorsCase, dotCosineCase, einsumDenseCase, einsumDenseKeptCase, einsumDenseMovedCase,
 	attentionCase, attentionConcatCase, additiveAttentionCase, unscaledAttentionCase,
 	multiHeadCase, multiHeadCausalCase, groupedQueryCase,
 }

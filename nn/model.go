@@ -40,6 +40,9 @@ type Weight struct {
 	param *param
 }
 
+// trained reports whether an optimizer changes the weight.
+func (w *Weight) trained() bool { return !w.param.state && !w.layer.frozen }
+
 // A ModelOption configures a model. If an option is given twice the last one counts.
 type ModelOption interface{ applyModel(*Model) }
 

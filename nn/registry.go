@@ -119,9 +119,7 @@ func className(v any) string {
 func newObject[T any](name string, config []byte) (T, error) {
 	var none T
 	vocabulary := reflect.TypeFor[T]()
-	registry.RLock()
-	c, ok := registry.byName[vocabulary][name]
-	registry.RUnlock()
+	c, ok := lookUp(vocabulary, name)
 	if !ok {
 		return none, unknownClass(vocabulary, name)
 	}
@@ -139,6 +137,22 @@ func newObject[T any](name string, config []byte) (T, error) {
 		return v, nil
 	}
 	return p.Interface().(T), nil
+}
+
+// lookUp returns the class of a name. As in Keras, glorot_uniform is another one for GlorotUniform.
+func lookUp(vocabulary reflect.Type, name string) (class, bool) {
+	registry.RLock()
+	defer registry.RUnlock()
+	all := registry.byName[vocabulary]
+	c, ok := all[name]
+	if !ok {
+		for other, o := range all {
+			if !o.isFunction() && snakeCase(other) == name {
+				return o, true
+			}
+		}
+	}
+	return c, ok
 }
 
 func unknownClass(vocabulary reflect.Type, name string) error {

@@ -80,7 +80,7 @@ func (r *runner) run(inputs []kernels.Matrix, training bool, seed uint64) {
 	r.tape.Reset()
 	r.err = nil
 	for i, w := range r.model.weights {
-		if training && !w.layer.frozen {
+		if training && w.trained() {
 			r.params[i] = r.tape.ParamInto(w.Matrix, r.gradients[i])
 		} else {
 			r.params[i] = r.tape.Const(w.Matrix)
@@ -116,7 +116,25 @@ func (r *runner) run(inputs []kernels.Matrix, training bool, seed uint64) {
 		if r.err == nil {
 			r.err = s.node.check(y, rows, r.tape.Err())
 		}
+		if training {
+			r.keep(s)
+		}
 		r.profile.lap(inForward + phase(i))
+	}
+}
+
+// keep gives later calls, and the trainer, the states that a call has updated.
+func (r *runner) keep(s placedNode) {
+	for i, j := range s.params {
+		v, w := r.call.params[i], r.model.weights[j]
+		if v == r.params[j] {
+			continue
+		}
+		if r.err == nil && (!w.param.state || v == nil || v.Rows != w.Rows || v.Cols != w.Cols) {
+			r.err = fmt.Errorf("%s: Forward updates %q with %v, only states can be updated, and this one has %d rows of %d",
+				s.node.layer.describe(), w.param.name, sizeOf(v), w.Rows, w.Cols)
+		}
+		r.params[j] = v
 	}
 }
 

@@ -225,6 +225,9 @@ func (m *Model) tensors() []tensor {
 		all = append(all, tensor{w.Name, w.Shape, &w.Data})
 	}
 	for i, w := range m.weights {
+		if w.param.state {
+			continue
+		}
 		for j, slot := range slots {
 			all = append(all, tensor{"optimizer/" + w.Name + "/" + slot, w.Shape, &m.trainer.slots[i][j]})
 		}

@@ -72,10 +72,10 @@ func (s *summary) print(m *Model) (string, error) {
 			cells = append(cells, trainableMark(l))
 		}
 		table.Rows = append(table.Rows, cells)
-		if l.frozen {
-			frozen += l.paramCount()
+		if frozen += l.stateCount(); l.frozen {
+			frozen += l.trainedCount()
 		} else {
-			trained += l.paramCount()
+			trained += l.trainedCount()
 		}
 	}
 	if m.trainer != nil {

@@ -63,8 +63,12 @@ func newTrainer(m *Model, optimizer Optimizer, heads []*head) *trainer {
 	}
 	t.logs = Logs{}
 	t.checkPiece, t.updatePiece = t.checkGradient, t.updateWeights
-	for range m.weights {
-		t.slots = append(t.slots, make([][]float32, len(t.slotNames)))
+	for _, w := range m.weights {
+		n := len(t.slotNames)
+		if w.param.state {
+			n = 0
+		}
+		t.slots = append(t.slots, make([][]float32, n))
 	}
 	fused := map[*Node]bool{}
 	for _, h := range heads {
@@ -92,10 +96,13 @@ func (t *trainer) gather() {
 	t.block = blockOf(t.model.weights)
 	for j := range t.slotNames {
 		all := t.block.memory()
-		for i := range t.slots {
+		for i, slots := range t.slots {
+			if len(slots) == 0 {
+				continue // a state
+			}
 			values := t.block.of(all, i)
-			copy(values, t.slots[i][j])
-			t.slots[i][j] = values
+			copy(values, slots[j])
+			slots[j] = values
 		}
 		t.allSlots = append(t.allSlots, all)
 	}
@@ -284,6 +291,9 @@ func (t *trainer) update() error {
 	if err := t.each(t.checkPiece); err != nil {
 		return err
 	}
+	if err := t.eachState(t.checkNewState); err != nil {
+		return err
+	}
 	rate := t.optimizer.LearningRate().at(t.iterations)
 	if err := checkRate(rate); err != nil {
 		return fmt.Errorf("step %d: %w", t.iterations, err)
@@ -293,7 +303,31 @@ func (t *trainer) update() error {
 	if p, ok := t.optimizer.(Preparer); ok {
 		p.Prepare(&t.now)
 	}
-	return t.each(t.updatePiece)
+	if err := t.each(t.updatePiece); err != nil {
+		return err
+	}
+	return t.eachState(func(w *Weight, value kernels.Matrix) error { return t.table.Copy(w.Matrix, value) })
+}
+
+// eachState calls do for every state, with what it becomes.
+func (t *trainer) eachState(do func(w *Weight, value kernels.Matrix) error) error {
+	for i, w := range t.model.weights {
+		if w.param.state {
+			if err := do(w, t.runner.params[i].Matrix); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (*trainer) checkNewState(w *Weight, value kernels.Matrix) error {
+	for i := range value.Rows {
+		if nonFinite(value.Row(i)) >= 0 {
+			return fmt.Errorf("the new value of %q is %w", w.Name, ErrNonFinite)
+		}
+	}
+	return nil
 }
 
 // gathered reports whether weight i and its gradient lie among those of all weights.
@@ -384,8 +418,8 @@ func (t *trainer) checkState() error {
 		if err := check("weight", i, w.Data); err != nil {
 			return err
 		}
-		for j, name := range t.slotNames {
-			if err := check("the optimizer's "+name+" of weight", i, t.slots[i][j]); err != nil {
+		for j, values := range t.slots[i] {
+			if err := check("the optimizer's "+t.slotNames[j]+" of weight", i, values); err != nil {
 				return err
 			}
 		}

@@ -91,6 +91,7 @@ func (l *layerUnit) run(t *testing.T, m *Model, mode string, training bool) {
 		c.masks = append(c.masks, nil)
 		c.in = append(c.in, leaf(kernels.MatrixOf(x.float32s(), x.shape[0], Shape(x.shape[1:]).Elements())))
 	}
+	c.masks = make([]*autograd.Tensor, len(c.in))
 	inputs := append([]*autograd.Tensor{}, c.in...)
 	for _, w := range m.Weights() {
 		c.params = append(c.params, tape.Param(w.Matrix))

@@ -22,29 +22,38 @@ type Tensor struct {
 
 // Ops are the operations of every recorder.
 type Ops interface {
-	// Const returns the tensor of a constant, which must not change until the recorder is done.
-	Const(m kernels.Matrix) *Tensor
 	// Dense returns act(x·w + b): x is [rows, in], w [in, out], b [1, out] or nil for none.
 	Dense(x, w, b *Tensor, act kernels.Activation) *Tensor
 	// Embedding looks up rows of w [n, dim]: x is [rows, k] of whole numbers below n, the result [rows, k·dim].
 	Embedding(x, w *Tensor) *Tensor
-	// Activate returns act(x) and Gelu x·Φ(x), element by element. Softmax returns exp(x) / Σ exp(x) of each row.
+	// Activate returns act(x) and Unary f(x), element by element. Softmax returns exp(x) / Σ exp(x) of each row.
 	Activate(x *Tensor, act kernels.Activation) *Tensor
-	Gelu(x *Tensor) *Tensor
+	Unary(x *Tensor, f kernels.Unary) *Tensor
 	Softmax(x *Tensor) *Tensor
 	LayerNorm(x, gamma, beta *Tensor, epsilon float64) *Tensor // (x-mean)/√(variance+epsilon)·gamma + beta of each row; gamma, beta [1, x.Cols]
-	// Add and Multiply work element by element on operands of the same shape. Scale returns alpha·x.
+	RMSNorm(x, gamma *Tensor, epsilon float64) *Tensor         // x/√(mean of x²+epsilon)·gamma of each row; gamma [1, x.Cols]
+	// BatchNorm returns (x-mean)/√(variance+epsilon)·gamma + beta with the mean and the variance of each column, which it
+	// returns, too, without a gradient. gamma and beta are [1, x.Cols] or nil for 1 and 0. It is for training alone.
+	BatchNorm(x, gamma, beta *Tensor, epsilon float64) (y, mean, variance *Tensor)
+	// Add, Multiply, Maximum and Minimum work element by element on operands of the same shape. Scale returns alpha·x.
 	Add(a, b *Tensor) *Tensor
 	Multiply(a, b *Tensor) *Tensor
+	Maximum(a, b *Tensor) *Tensor
+	Minimum(a, b *Tensor) *Tensor
 	Scale(x *Tensor, alpha float32) *Tensor
 	// Affine returns x[i,j]·scale[j] + shift[j]: scale and shift are [1, cols], nil for a scale of 1 or a shift of 0.
 	Affine(x, scale, shift *Tensor) *Tensor
+	// Const returns the tensor of m, which must stay as it is while the recorder is in use; Full one that has the value v
+	// everywhere. Both are data without a gradient, and have as many rows whatever the batch.
+	Const(m kernels.Matrix) *Tensor
+	Full(rows, cols int, v float32) *Tensor
 	// Reshape returns the elements of x, row by row, as a rows x cols tensor.
 	Reshape(x *Tensor, rows, cols int) *Tensor
 	// Concatenate joins the columns of tensors that have the same number of rows. Slice returns the columns from (included)
 	// to (excluded).
 	Concatenate(x ...*Tensor) *Tensor
 	Slice(x *Tensor, from, to int) *Tensor
+	Repeat(x *Tensor, n int) *Tensor // n times the columns of x beside each other
 	// Permute returns samples of the given shape with their axes in the order perm and a row for each vector along the last one.
 	Permute(x *Tensor, shape, perm []int) *Tensor
 	// MatMul returns a·b, or a·bᵀ if transposed is set, of groups·heads pairs of matrices: groups lie below each other, as

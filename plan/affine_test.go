@@ -16,7 +16,7 @@ func TestAffine(t *testing.T) {
 		"both":    func(o ops.Ops, c leaf, x *ops.Tensor) *ops.Tensor { return o.Affine(x, c(scale), c(shift)) },
 		"scale":   func(o ops.Ops, c leaf, x *ops.Tensor) *ops.Tensor { return o.Affine(x, c(scale), nil) },
 		"shift":   func(o ops.Ops, c leaf, x *ops.Tensor) *ops.Tensor { return o.Affine(x, nil, c(shift)) },
-		"neither": func(o ops.Ops, c leaf, x *ops.Tensor) *ops.Tensor { return o.Gelu(o.Affine(x, nil, nil)) },
+		"neither": func(o ops.Ops, c leaf, x *ops.Tensor) *ops.Tensor { return o.Unary(o.Affine(x, nil, nil), gelu) },
 		"rows": func(o ops.Ops, c leaf, x *ops.Tensor) *ops.Tensor {
 			return o.Reshape(o.Affine(o.Reshape(x, 2*x.Rows, 3), c(third), c(third)), x.Rows, 6)
 		},

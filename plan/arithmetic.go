@@ -17,6 +17,16 @@ func (r *Recorder) Multiply(a, b *ops.Tensor) *ops.Tensor {
 	return r.binary(operation{name: "multiply", run: func(t *kernels.Table, s *boundStep) error { return t.Mul(s.y, s.x[0], s.x[1]) }}, a, b)
 }
 
+// Maximum implements [ops.Ops].
+func (r *Recorder) Maximum(a, b *ops.Tensor) *ops.Tensor {
+	return r.binary(operation{name: "maximum", run: func(t *kernels.Table, s *boundStep) error { return t.Maximum(s.y, s.x[0], s.x[1]) }}, a, b)
+}
+
+// Minimum implements [ops.Ops].
+func (r *Recorder) Minimum(a, b *ops.Tensor) *ops.Tensor {
+	return r.binary(operation{name: "minimum", run: func(t *kernels.Table, s *boundStep) error { return t.Minimum(s.y, s.x[0], s.x[1]) }}, a, b)
+}
+
 // Scale implements [ops.Ops].
 func (r *Recorder) Scale(x *ops.Tensor, alpha float32) *ops.Tensor {
 	return r.unary(operation{name: "scale", linear: &linear{alpha: alpha}, run: func(t *kernels.Table, s *boundStep) error { return t.Scale(s.y, s.x[0], alpha) }}, x)

@@ -44,7 +44,7 @@ func fixed(o ops.Ops, c leaf) map[string]*ops.Tensor {
 		"Dense/plain": o.Dense(x, x, nil, kernels.Linear),
 		"Embedding":   o.Embedding(c(kernels.MatrixOf([]float32{3, 0}, 1, 2)), x),
 		"Activate":    o.Activate(x, kernels.Sigmoid),
-		"Gelu":        o.Gelu(x),
+		"Gelu":        o.Unary(x, gelu),
 		"Softmax":     o.Softmax(x),
 		"Add":         o.Add(x, x),
 		"Multiply":    o.Multiply(x, x),

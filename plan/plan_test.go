@@ -11,6 +11,8 @@ import (
 	"github.com/espalier-ml/espalier/ops"
 )
 
+var gelu = kernels.Unary{Kind: kernels.GELU}
+
 func matrix(rows, cols int, first float32) kernels.Matrix {
 	m := kernels.NewMatrix(rows, cols)
 	for i := range m.Data {
@@ -43,7 +45,7 @@ func TestOperations(t *testing.T) {
 			})},
 		{"Activate", func(r *Recorder, x *ops.Tensor) *ops.Tensor { return r.Activate(x, kernels.Sigmoid) },
 			result(6, func(y kernels.Matrix) error { return k.Activate(y, x, nil, kernels.Sigmoid) })},
-		{"Gelu", func(r *Recorder, x *ops.Tensor) *ops.Tensor { return r.Gelu(x) }, result(6, func(y kernels.Matrix) error { return k.Gelu(y, x) })},
+		{"Gelu", func(r *Recorder, x *ops.Tensor) *ops.Tensor { return r.Unary(x, gelu) }, result(6, func(y kernels.Matrix) error { return k.Unary(y, x, gelu) })},
 		{"Softmax", func(r *Recorder, x *ops.Tensor) *ops.Tensor { return r.Softmax(x) }, result(6, func(y kernels.Matrix) error { return k.Softmax(y, x) })},
 		{"Scale", func(r *Recorder, x *ops.Tensor) *ops.Tensor { return r.Scale(x, 3) }, result(6, func(y kernels.Matrix) error { return k.Scale(y, x, 3) })},
 		{"Add", func(r *Recorder, x *ops.Tensor) *ops.Tensor { return r.Add(x, x) }, result(6, func(y kernels.Matrix) error { return k.Add(y, x, x) })},
@@ -118,7 +120,7 @@ func TestRecorderErrors(t *testing.T) {
 		"\"head\": reshape: a 1x3 tensor cannot become 2x2": func(r *Recorder, x *ops.Tensor) { r.Reshape(x, 2, 2) },
 		"\"head\": concatenate: operands have 1 and 3 rows": func(r *Recorder, x *ops.Tensor) { r.Concatenate(x, r.Reshape(x, 3, 1)) },
 		"\"head\": slice: columns 2 to 4 of a 1x3 tensor":   func(r *Recorder, x *ops.Tensor) { r.Slice(x, 2, 4) },
-		"\"head\": gelu: operand 0 is not of this recorder": func(r *Recorder, x *ops.Tensor) { r.Gelu(foreign) },
+		"\"head\": gelu: operand 0 is not of this recorder": func(r *Recorder, x *ops.Tensor) { r.Unary(foreign, gelu) },
 		"\"head\": add: operand 1 is not of this recorder":  func(r *Recorder, x *ops.Tensor) { r.Add(x, nil) },
 		"\"head\": Output: \"softmax\" is a constant":       func(r *Recorder, x *ops.Tensor) { r.Output("softmax", r.Softmax(r.Const(matrix(1, 3, 0)))) },
 		"\"head\": copy: a result of 1x2147483648 has more than": func(r *Recorder, x *ops.Tensor) {

@@ -91,6 +91,11 @@ func (r *Recorder) Const(m kernels.Matrix) *ops.Tensor {
 	return &v.Tensor
 }
 
+// Full returns the tensor of a constant that has the value v everywhere. Its memory counts among what is computed of constants.
+func (r *Recorder) Full(rows, cols int, v float32) *ops.Tensor {
+	return r.record(operation{name: "full", run: func(t *kernels.Table, s *boundStep) error { return t.Fill(s.y, v) }}, rows, cols)
+}
+
 // Output makes x an output, with all of its elements as one row.
 func (r *Recorder) Output(name string, x *ops.Tensor) {
 	if !r.accept("Output", x) {

@@ -74,3 +74,22 @@ func (r *Recorder) Slice(x *ops.Tensor, from, to int) *ops.Tensor {
 		return t.Copy(s.y, s.x[0].Columns(from, to))
 	}}, x.Rows, to-from, x)
 }
+
+// Repeat implements [ops.Ops].
+func (r *Recorder) Repeat(x *ops.Tensor, n int) *ops.Tensor {
+	if !r.accept("repeat", x) {
+		return &dead
+	}
+	if n < 1 || n > MaxElements/max(1, x.Cols) {
+		r.fail(fmt.Errorf("repeat: %d times %d columns, valid are 1 to %d columns: %w", n, x.Cols, MaxElements, kernels.ErrShape))
+		return &dead
+	}
+	return r.record(operation{name: "repeat", kind: apart, run: func(t *kernels.Table, s *boundStep) error {
+		for at, cols := 0, s.x[0].Cols; at < s.y.Cols; at += cols {
+			if err := t.Copy(s.y.Columns(at, at+cols), s.x[0]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}, x.Rows, n*x.Cols, x)
+}

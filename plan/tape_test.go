@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/espalier-ml/espalier/autograd"
+	"github.com/espalier-ml/espalier/internal/formula"
 	"github.com/espalier-ml/espalier/kernels"
 	"github.com/espalier-ml/espalier/ops"
 )
@@ -99,7 +100,7 @@ func (g *graph) step() {
 	case 5:
 		g.add(g.Activate(x.Tensor, kernels.Activation(g.IntN(4))), x.rows, x.cols)
 	case 6:
-		g.add(g.Gelu(x.Tensor), x.rows, x.cols)
+		g.add(g.Unary(x.Tensor, g.unary()), x.rows, x.cols)
 	case 7:
 		g.add(g.Softmax(x.Tensor), x.rows, x.cols)
 	case 8:
@@ -245,13 +246,18 @@ func (g *graph) branch(x node, l layer) {
 	}
 	switch g.IntN(6) {
 	case 0, 1, 2:
-		y = g.Gelu(y)
+		y = g.Unary(y, g.unary())
 	case 3:
 		y = g.Softmax(y)
 	case 4:
 		y = g.Activate(y, kernels.Tanh)
 	}
 	g.add(y, rows, cols)
+}
+
+// unary returns a function, often the same one.
+func (g *graph) unary() kernels.Unary {
+	return formula.Unaries[max(0, g.IntN(2*len(formula.Unaries))-len(formula.Unaries))]
 }
 
 // layer returns the weights of a layer for so many columns, often those of another one.
@@ -447,7 +453,7 @@ func TestPackedOnce(t *testing.T) {
 	}
 	r.Output("a", r.Dense(x, constants[1], constants[23], kernels.ReLU))
 	r.Output("b", r.Dense(x, constants[12], constants[3], kernels.Linear))
-	r.Output("c", r.Gelu(r.Dense(r.Gelu(x), constants[1], constants[23], kernels.ReLU)))
+	r.Output("c", r.Unary(r.Dense(r.Unary(x, gelu), constants[1], constants[23], kernels.ReLU), gelu))
 	p, err := r.Plan(Config{MaxBatch: 1})
 	require.NoError(t, err)
 	out := [][]float32{make([]float32, 4), make([]float32, 4), make([]float32, 4)}
@@ -485,7 +491,7 @@ func TestStepsOfAPlan(t *testing.T) {
 		want   []string
 	}{
 		{"linear", func(r *Recorder, x *ops.Tensor) []*ops.Tensor {
-			return []*ops.Tensor{r.Activate(r.Gelu(x), kernels.Linear)}
+			return []*ops.Tensor{r.Activate(r.Unary(x, gelu), kernels.Linear)}
 		}, []string{"gelu 6"}},
 		{"activation in the product", func(r *Recorder, x *ops.Tensor) []*ops.Tensor {
 			return []*ops.Tensor{r.Activate(r.Dense(x, r.Const(w(20)), nil, kernels.Linear), kernels.Tanh)}
@@ -493,18 +499,18 @@ func TestStepsOfAPlan(t *testing.T) {
 		{"narrow products", func(r *Recorder, x *ops.Tensor) []*ops.Tensor {
 			y := r.Dense(x, r.Const(w(5)), nil, kernels.ReLU)
 			z := r.Dense(x, r.Const(w(7)), nil, kernels.ReLU)
-			return []*ops.Tensor{r.Gelu(y), r.Gelu(z)}
+			return []*ops.Tensor{r.Unary(y, gelu), r.Unary(z, gelu)}
 		}, []string{"dense 12", "gelu 5", "gelu 7"}},
 		{"shared behind different functions", func(r *Recorder, x *ops.Tensor) []*ops.Tensor {
 			w := r.Const(matrix(20, 17, -0.25))
-			y := r.Gelu(r.Dense(x, r.Const(matrix(6, 20, 0)), nil, kernels.Linear))
+			y := r.Unary(r.Dense(x, r.Const(matrix(6, 20, 0)), nil, kernels.Linear), gelu)
 			z := r.Activate(r.Dense(x, r.Const(matrix(6, 20, 1)), nil, kernels.Linear), kernels.ReLU)
 			return []*ops.Tensor{r.Softmax(r.Dense(y, w, nil, kernels.Linear)), r.Softmax(r.Dense(z, w, nil, kernels.Linear))}
 		}, []string{"dense 20", "gelu 20", "dense 20", "dense 17", "softmax 17", "softmax 17", "copy 17", "copy 17"}},
 		{"as wide as a tile", func(r *Recorder, x *ops.Tensor) []*ops.Tensor {
 			y := r.Dense(x, r.Const(w(16)), nil, kernels.ReLU)
 			z := r.Dense(x, r.Const(w(7)), nil, kernels.ReLU)
-			return []*ops.Tensor{r.Gelu(y), r.Gelu(z)}
+			return []*ops.Tensor{r.Unary(y, gelu), r.Unary(z, gelu)}
 		}, []string{"dense 16", "dense 7", "gelu 16", "gelu 7"}},
 	} {
 		t.Run(c.name, func(t *testing.T) { require.Equal(t, c.want, steps(t, c.record)) })
