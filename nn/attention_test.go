@@ -3,6 +3,7 @@ package nn
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -228,6 +229,46 @@ func TestAttentionOfKeras(t *testing.T) {
 			require.InDelta(t, want, y[q*dim+i], 1e-2)
 		}
 	}
+}
+
+// What masks leave out has no weight. The facts are those of Keras' test_attention_with_mask, where a masked query is zero, and
+// of test_masking, where it has equal weights for all keys.
+func TestAttentionMasks(t *testing.T) {
+	q, v := Input("q", 2, 2), Input("v", 2, 2)
+	query, value := Masking(9).On(q), Masking(7).On(v)
+	data := Arrays{"q": Floats{1, 0, 9, 9}, "v": Floats{1, 1, 7, 7}}
+	for _, l := range []*Layer{Attention(), Attention(Causal()), Attention(ConcatScores()), AdditiveAttention(UseScale(false))} {
+		mask, y := maskOf(t, l.On(query, value), []*Node{q, v}, data, 1)
+		require.Equal(t, []float32{1, 1, 0, 0}, y)
+		require.Equal(t, []float32{1, 0}, mask)
+	}
+
+	x, z := Input("q", 4, 2), Input("v", 3, 2)
+	l := MultiHeadAttention(2, 4, Name("it"))
+	r := rand.New(rand.NewPCG(1, 2))
+	var in [2]Floats
+	for i, n := range []int{4, 3} {
+		for range 2 * n {
+			in[i] = append(in[i], float32(r.NormFloat64()))
+		}
+	}
+	copy(in[0][4:], Floats{9, 9})
+	copy(in[1][2:], Floats{7, 7})
+	attended := l.On(Masking(9).On(x), Masking(7).On(z), Masking(7).On(z))
+	mask, y := maskOf(t, attended, []*Node{x, z}, Arrays{"q": in[0], "v": in[1]}, 1)
+	require.Equal(t, []float32{1, 1, 0, 1}, mask)
+	params := map[string][]float64{}
+	for _, p := range l.params {
+		params[p.name] = float64s(p.value.Data)
+	}
+	copy(in[0][4:], Floats{0, 0})
+	copy(in[1][2:], Floats{0, 0})
+	of := [][]float64{float64s(in[0]), float64s(in[1])}
+	want := headsOf(of, params, [3]int{2, 2, 2}, 2, 2, 4, 4, 2, func(_, k int) bool { return k != 1 })
+	none := params["query/kernel"]
+	params["query/kernel"] = make([]float64, len(none)) // all scores are zero then, and all weights equal
+	copy(want[4:6], headsOf(of, params, [3]int{2, 2, 2}, 2, 2, 4, 4, 2, all)[4:6])
+	require.InDeltaSlice(t, want, float64s(y), 2e-6)
 }
 
 // Each class by name with what it refuses.

@@ -317,6 +317,41 @@ func TestLayerGradients(t *testing.T) {
 	})
 }
 
+// Neither a step of training nor a run of a session allocates.
+func TestLayerAllocations(t *testing.T) {
+	eachLayer(t, func(t *testing.T, c layerCase) {
+		const rows = 4
+		var in []*Node
+		data := Data{Inputs: Arrays{}}
+		for j, s := range c.in {
+			in = append(in, Input(fmt.Sprint("x", j), s...))
+			data.Inputs[in[j].layer.name] = c.data(2, rows)[j]
+		}
+		y := Flatten(Name("y")).On(c.make().On(in...))
+		data.Targets = Arrays{"y": make(Floats, rows*y.features())}
+		m, err := NewModel(in, []*Node{y})
+		require.NoError(t, err)
+		require.NoError(t, m.Compile(SGD(0.01), Losses{"y": MSE()}))
+		p, err := NewPlan(m, rows)
+		require.NoError(t, err)
+		s := p.NewSession()
+		for j, x := range c.data(2, rows) {
+			copy(s.Input(j), x)
+		}
+		if len(m.weights) > 0 {
+			step := func() {
+				_, err := m.TrainOnBatch(data)
+				require.NoError(t, err)
+			}
+			for range 3 {
+				step()
+			}
+			require.Zero(t, testing.AllocsPerRun(5, step), "training")
+		}
+		require.Zero(t, testing.AllocsPerRun(5, func() { require.NoError(t, s.Run(rows)) }), "serving")
+	})
+}
+
 // A layer that is called twice has its weights once, and does the same each time.
 func TestLayerCalledTwice(t *testing.T) {
 	eachLayer(t, func(t *testing.T, c layerCase) {
