@@ -80,6 +80,14 @@ func gradientCases(rows, cols int) []gradientCase {
 		{"Add/same", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Add(p[0], p[0])) }},
 		{"Multiply", 2, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Multiply(p[0], p[1])) }},
 		{"Multiply/same", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Multiply(p[0], p[0])) }},
+		{"Maximum", 2, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Maximum(p[0], p[1])) }},
+		{"Maximum/same", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Maximum(p[0], p[0])) }},
+		{"Minimum", 2, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Minimum(p[0], p[1])) }},
+		{"Minimum/constant", 1, func(c calc, p []*ops.Tensor) *ops.Tensor {
+			return weighted(c, c.Minimum(c.Full(rows, cols, 0.25), p[0]))
+		}},
+		{"Repeat", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Repeat(p[0], 3)) }},
+		{"Repeat/once", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Repeat(p[0], 1)) }},
 		{"Scale", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Scale(p[0], -1.7)) }},
 		{"Scale/zero", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Scale(p[0], 0)) }},
 		{"Sum", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return c.Sum(p[0]) }},

@@ -188,6 +188,38 @@ func (r *reference) Multiply(a, b *ops.Tensor) *ops.Tensor {
 	return r.noted(r.of(r.map2(a, b, func(a, b float64) float64 { return a * b })))
 }
 
+func (r *reference) Maximum(a, b *ops.Tensor) *ops.Tensor {
+	return r.map2(a, b, func(a, b float64) float64 {
+		r.kink(a - b)
+		return max(a, b)
+	})
+}
+
+func (r *reference) Minimum(a, b *ops.Tensor) *ops.Tensor {
+	return r.map2(a, b, func(a, b float64) float64 {
+		r.kink(a - b)
+		return min(a, b)
+	})
+}
+
+func (r *reference) Full(rows, cols int, v float32) *ops.Tensor {
+	y := newMat(rows, cols)
+	for i := range y.v {
+		y.v[i] = float64(v)
+	}
+	return r.tensor(y)
+}
+
+func (r *reference) Repeat(x *ops.Tensor, n int) *ops.Tensor {
+	y := mat{rows: x.Rows, cols: n * x.Cols}
+	for i := range x.Rows {
+		for range n {
+			y.v = append(y.v, r.of(x).row(i)...)
+		}
+	}
+	return r.tensor(y)
+}
+
 func (r *reference) Scale(x *ops.Tensor, alpha float32) *ops.Tensor {
 	return r.noted(r.of(r.map1(x, func(v float64) float64 { return float64(alpha) * v })))
 }

@@ -112,7 +112,10 @@ func (o *sliceOp) backward(t *Tape) error {
 	return t.table.Add(into, into, o.y.grad)
 }
 
-type repeatOp struct{ x, y *variable }
+type repeatOp struct {
+	x, y *variable
+	n    int
+}
 
 // Repeat returns the columns of x n times beside each other.
 func (t *Tape) Repeat(x *Tensor, n int) *Tensor {
@@ -124,15 +127,15 @@ func (t *Tape) Repeat(x *Tensor, n int) *Tensor {
 		return &t.dead
 	}
 	y := t.result(x.Rows, n*x.Cols, x)
-	for at := 0; at < y.Cols; at += x.Cols {
-		t.check(t.table.Copy(y.Columns(at, at+x.Cols), x.Matrix))
+	for i := range n {
+		t.check(t.table.Copy(y.Columns(i*x.Cols, (i+1)*x.Cols), x.Matrix))
 	}
-	return record(t, y, repeatOp{t.of(x), y})
+	return record(t, y, repeatOp{t.of(x), y, n})
 }
 
 func (o *repeatOp) backward(t *Tape) error {
-	for at := 0; at < o.y.Cols; at += o.x.Cols {
-		if err := t.lend(o.x, o.y.grad.Columns(at, at+o.x.Cols)); err != nil {
+	for i := range o.n {
+		if err := t.lend(o.x, o.y.grad.Columns(i*o.x.Cols, (i+1)*o.x.Cols)); err != nil {
 			return err
 		}
 	}

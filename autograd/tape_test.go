@@ -22,14 +22,15 @@ func everyOp(tape *autograd.Tape, x *autograd.Tensor) []*autograd.Tensor {
 	a, probsA := tape.SoftmaxCrossEntropy(x, labels, nil)
 	b, probsB := tape.SoftCrossEntropy(x, y, nil)
 	c, probsC := tape.BinaryCrossEntropy(x, y, nil)
+	normal, mean, variance := tape.BatchNorm(x, tape.Const(y.RowRange(0, 1)), nil, 1)
 	return []*autograd.Tensor{
 		tape.Dense(x, x, x, kernels.ReLU), tape.Dense(x, x, nil, kernels.ReLU), tape.Embedding(zeros, x), tape.Activate(x, kernels.Tanh),
 		tape.Unary(x, gelu), tape.Softmax(x), tape.Reshape(x, 3, 2), tape.Reshape(x, 2, 3), tape.Concatenate(x, x), tape.Slice(x, 0, 2),
-		tape.Add(x, x), tape.Multiply(x, x), tape.Scale(x, 2), tape.Sum(x), tape.Mean(x), tape.RowSum(x),
+		tape.Add(x, x), tape.Multiply(x, x), tape.Maximum(x, x), tape.Minimum(x, x), tape.Repeat(x, 2), tape.Full(2, 3, 1), tape.Scale(x, 2), tape.Sum(x), tape.Mean(x), tape.RowSum(x),
 		tape.Dropout(x, 0.5, rand.NewPCG(1, 1)), tape.Custom(swish{}, 2, 3, x, x), tape.Affine(x, tape.Const(y.RowRange(0, 1)), nil), a, probsA, b, probsB, c, probsC,
 		tape.ClippedCrossEntropy(x, labels, nil), tape.ClippedSoftCrossEntropy(x, y, nil),
 		tape.ClippedBinaryCrossEntropy(x, y, nil), tape.MeanSquaredError(x, y, nil), tape.MeanAbsoluteError(x, y, nil),
-		tape.CustomLoss(logCosh{}, x, ops.Target{Values: y}, nil),
+		tape.CustomLoss(logCosh{}, x, ops.Target{Values: y}, nil), normal, mean, variance, tape.RMSNorm(x, tape.Const(y.RowRange(0, 1)), 1),
 	}
 }
 

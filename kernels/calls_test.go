@@ -247,6 +247,8 @@ func calls() []call {
 		{"Axpy", false, func(t *Table, o *operands) error { return t.Axpy(o.out(), 1.5, o.in()) }},
 		{"Add", false, func(t *Table, o *operands) error { return t.Add(o.out(), o.in(), o.in()) }},
 		{"Mul", false, func(t *Table, o *operands) error { return t.Mul(o.out(), o.in(), o.in()) }},
+		{"Maximum", false, func(t *Table, o *operands) error { return t.Maximum(o.out(), o.in(), o.in()) }},
+		{"Minimum", false, func(t *Table, o *operands) error { return t.Minimum(o.out(), o.in(), o.in()) }},
 		{"MulAdd", false, func(t *Table, o *operands) error { return t.MulAdd(o.out(), o.in(), o.in()) }},
 		{"Exp", false, func(t *Table, o *operands) error { return t.Exp(o.out(), o.in()) }},
 		{"Log", false, func(t *Table, o *operands) error { return t.Log(o.out(), o.in()) }},

@@ -27,6 +27,18 @@ func TestElementwise(t *testing.T) {
 			func(_ kernels.ISA, _, a, b float32) float32 { return a + b }},
 		{"Mul", (*kernels.Table).Mul,
 			func(_ kernels.ISA, _, a, b float32) float32 { return a * b }},
+		{"Maximum", (*kernels.Table).Maximum, func(_ kernels.ISA, _, a, b float32) float32 {
+			if a > b {
+				return a
+			}
+			return b
+		}},
+		{"Minimum", (*kernels.Table).Minimum, func(_ kernels.ISA, _, a, b float32) float32 {
+			if a < b {
+				return a
+			}
+			return b
+		}},
 		{"MulAdd", (*kernels.Table).MulAdd,
 			func(isa kernels.ISA, y, a, b float32) float32 { return mulAdd(isa, a, b, y) }},
 	}

@@ -47,6 +47,8 @@ func rowKernels() []rowKernel {
 		{"Axpy", 1, false, func(t T, _ F, y M, in Ms) error { return t.Axpy(y, 1.7, in[0]) }},
 		{"Add", 2, false, func(t T, _ F, y M, in Ms) error { return t.Add(y, in[0], in[1]) }},
 		{"Mul", 2, false, func(t T, _ F, y M, in Ms) error { return t.Mul(y, in[0], in[1]) }},
+		{"Maximum", 2, false, func(t T, _ F, y M, in Ms) error { return t.Maximum(y, in[0], in[1]) }},
+		{"Minimum", 2, false, func(t T, _ F, y M, in Ms) error { return t.Minimum(y, in[0], in[1]) }},
 		{"MulAdd", 2, false, func(t T, _ F, y M, in Ms) error { return t.MulAdd(y, in[0], in[1]) }},
 		{"Exp", 1, false, func(t T, _ F, y M, in Ms) error { return t.Exp(y, in[0]) }},
 		{"Log", 1, false, func(t T, _ F, y M, in Ms) error { return t.Log(y, in[0]) }},
@@ -165,7 +167,7 @@ func TestRowKernelBits(t *testing.T) {
 				}
 
 				switch k.name { // the second input may be the output too
-				case "Add", "Mul", "MeanSquaredError", "MeanAbsoluteError":
+				case "Add", "Mul", "Maximum", "Minimum", "MeanSquaredError", "MeanAbsoluteError":
 					second := []kernels.Matrix{in[0], copyOf(in[1], 2)}
 					require.NoError(t, k.run(table, again, second[1], second))
 					requireSameMatrix(t, want, second[1])

@@ -91,6 +91,8 @@ func TestShapeErrors(t *testing.T) {
 			{table.Axpy(mat(2, 4), 2, x), "Axpy: y is 2x4, x is 2x3"},
 			{table.Add(x, x, mat(2, 4)), "Add: b is 2x4, a is 2x3"},
 			{table.Mul(mat(2, 4), x, x), "Mul: y is 2x4, a is 2x3"},
+			{table.Maximum(mat(2, 4), x, x), "Maximum: y is 2x4, a is 2x3"},
+			{table.Minimum(x, x, mat(3, 3)), "Minimum: b is 3x3, a is 2x3"},
 			{table.MulAdd(x, x, mat(3, 3)), "MulAdd: b is 3x3, a is 2x3"},
 
 			{table.Exp(mat(2, 4), x), "Exp: y is 2x4, x is 2x3"},

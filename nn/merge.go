@@ -33,11 +33,11 @@ func (k *concatenate) Build(b *Builder, in []Shape) Shape {
 }
 
 func (k *concatenate) Forward(c *Call) *ops.Tensor {
-	axis := k.Axes.index(len(c.Shape()))
+	axis, samples := k.Axes.index(len(c.Shape())), c.In(0).Rows
 	for i, x := range c.in {
 		c.in[i] = rowsBefore(c, x, c.InShape(i), axis)
 	}
-	return c.Samples(c.Concatenate(c.in...))
+	return c.Reshape(c.Concatenate(c.in...), samples, c.Shape().Elements())
 }
 
 // rowsBefore returns samples with a row for each index of the axes before axis.

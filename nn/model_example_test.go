@@ -43,7 +43,7 @@ func ExampleNewModel_errors() {
 	fmt.Println(err)
 	// Output:
 	// nn: model "functional": layer "wide" (Dense): has 0 units, needs at least 1
-	// layer "sum" (Add): input 1 has shape (3), input 0 has (4): they must be equal
+	// layer "sum" (Add): input 1 has shape (3), those before have (4): axes must be equal, or 1
 }
 
 // A layer that is called twice has one set of weights: a siamese network.

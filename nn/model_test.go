@@ -127,10 +127,10 @@ func TestGraphErrors(t *testing.T) {
 		}, []string{`layer "y" (Concatenate): input 1 has shape (2, 2), which differs from input 0, (4)`}},
 		{"add", func(_ *Model, x *Node) (_, _ []*Node) {
 			return nodes(x), nodes(Add(Name("y")).On(x, x, Dense(3, ReLU).On(x)))
-		}, []string{`layer "y" (Add): input 2 has shape (3), input 0 has (4): they must be equal`}},
+		}, []string{`layer "y" (Add): input 2 has shape (3), those before have (4): axes must be equal, or 1`}},
 		{"multiply", func(_ *Model, x *Node) (_, _ []*Node) {
 			return nodes(x), nodes(Multiply(Name("y")).On(Reshape([]int{2, 2}).On(x), x))
-		}, []string{`layer "y" (Multiply): input 1 has shape (4), input 0 has (2, 2)`}},
+		}, []string{`layer "y" (Multiply): input 1 has shape (4), those before have (2, 2)`}},
 		{"shared layer", func(m *Model, x *Node) (_, _ []*Node) {
 			trunk, err := m.Layer("trunk")
 			if err != nil {

@@ -29,7 +29,7 @@ func TestSweep(t *testing.T) {
 			h := o.Dense(x, c(w), nil, kernels.Linear)
 			if unread {
 				o.Activate(h, kernels.ReLU)
-				o.Unary(x, kernels.Unary{Kind: kernels.GELU})
+				o.Unary(x, gelu)
 				o.MaskRows(h, o.Unequal(h, 0))
 			}
 			return o.Activate(h, kernels.Tanh)
