@@ -282,7 +282,9 @@ func (g *graph) layer(in int) layer {
 // A plan gives the bits that the tape gives: in any batch, by Predict, Run and RunOn, and nothing behind the rows.
 func TestPlansGiveWhatTheTapeGives(t *testing.T) {
 	const maxBatch, rows = 4, 9
+	defer func(floats, from int) { chainFloats, chainFrom = floats, from }(chainFloats, chainFrom)
 	for seed := range uint64(1500) {
+		chainFloats, chainFrom = 16+int(seed%50), 1+int(seed%3)<<10 // two of three plans have no chain
 		g, columns := newGraph(seed)
 		r, tape := NewRecorder(), autograd.NewTape(nil)
 		var recorded, taped []*ops.Tensor
