@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -295,4 +297,36 @@ func TestAttentionErrors(t *testing.T) {
 	} {
 		require.ErrorContains(t, l.On(x, x).err, want)
 	}
+}
+
+// stepsOf returns what a plan of self-attention computes, each step with its result for one sample.
+func stepsOf(t *testing.T, l *Layer, shape ...int) (steps []string) {
+	x := Input("x", shape...)
+	m, err := NewModel([]*Node{x}, []*Node{l.On(x, x)})
+	require.NoError(t, err)
+	p, err := NewPlan(m, 2)
+	require.NoError(t, err)
+	var text strings.Builder
+	require.NoError(t, p.Describe(&text))
+	for _, line := range strings.Split(text.String(), "\n") {
+		if f := strings.Fields(line); len(f) > 4 && slices.Contains(f, "it") {
+			at := slices.IndexFunc(f, func(s string) bool { return strings.Contains(s, "x") && s[0] >= '0' && s[0] <= '9' })
+			for at+1 < len(f) && strings.Contains(f[at+1], "x") {
+				at++
+			}
+			steps = append(steps, f[0]+" "+f[at])
+		}
+	}
+	return steps
+}
+
+// A plan has no step for the heads, which are columns, nor for the scale of the scores. The narrow projections of a single vector
+// are one product; those of a sequence have rows enough to fill a tile each.
+func TestAttentionSteps(t *testing.T) {
+	require.Equal(t, []string{"dense 5x8", "dense 5x8", "dense 5x8", "matmul 5x10", "softmax 10x5", "matmul 5x8", "dense 5x3"},
+		stepsOf(t, MultiHeadAttention(2, 4, Name("it")), 5, 3))
+	require.Equal(t, []string{"dense 5x8", "dense 5x8", "dense 5x8", "matmul 5x10", "maskscores 5x10", "softmax 10x5", "matmul 5x8", "dense 5x3"},
+		stepsOf(t, MultiHeadAttention(2, 4, Name("it"), Causal()), 5, 3))
+	require.Equal(t, []string{"dense 1x12", "matmul 1x2", "softmax 2x1", "matmul 1x4", "dense 1x3"},
+		stepsOf(t, MultiHeadAttention(2, 2, Name("it")), 1, 3))
 }

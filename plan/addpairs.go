@@ -9,7 +9,7 @@ import (
 
 // AddPairs implements [ops.Ops]; neither operand may be a constant unless both are. groups are those of one sample.
 func (r *Recorder) AddPairs(a, b *ops.Tensor, groups int, act kernels.Activation) *ops.Tensor {
-	if !r.accept("add pairs", a, b) {
+	if !r.accept("addpairs", a, b) {
 		return &dead
 	}
 	err := ops.CheckAddPairs(a, b, groups)
@@ -17,7 +17,7 @@ func (r *Recorder) AddPairs(a, b *ops.Tensor, groups int, act kernels.Activation
 		err = errMixed
 	}
 	if err != nil {
-		r.fail(fmt.Errorf("add pairs: %w", err))
+		r.fail(fmt.Errorf("addpairs: %w", err))
 		return &dead
 	}
 	rows := a.Rows
@@ -25,5 +25,5 @@ func (r *Recorder) AddPairs(a, b *ops.Tensor, groups int, act kernels.Activation
 		return ops.ComputeAddPairs(t, s.y, s.x[0], s.x[1], groups*(s.x[0].Rows/rows), act)
 	}
 	result := a.Rows * (b.Rows / groups)
-	return r.record(operation{name: "add pairs", kind: apart, run: run, flops: 2 * result * a.Cols}, result, a.Cols, a, b)
+	return r.record(operation{name: "addpairs", kind: apart, run: run, flops: 2 * result * a.Cols}, result, a.Cols, a, b)
 }

@@ -17,7 +17,7 @@ func (r *Recorder) MaskScores(x, queries, keys *ops.Tensor, groups, heads int, w
 			operands = append(operands, m)
 		}
 	}
-	if !r.accept("mask scores", operands...) {
+	if !r.accept("maskscores", operands...) {
 		return &dead
 	}
 	err := ops.CheckMaskScores(x, queries, keys, groups, heads)
@@ -27,7 +27,7 @@ func (r *Recorder) MaskScores(x, queries, keys *ops.Tensor, groups, heads int, w
 		}
 	}
 	if err != nil {
-		r.fail(fmt.Errorf("mask scores: %w", err))
+		r.fail(fmt.Errorf("maskscores: %w", err))
 		return &dead
 	}
 	rows := x.Rows
@@ -41,5 +41,5 @@ func (r *Recorder) MaskScores(x, queries, keys *ops.Tensor, groups, heads int, w
 		ops.ComputeMaskScores(s.y, s.x[0], masks[0], masks[1], groups*(s.y.Rows/rows), heads, w)
 		return nil
 	}
-	return r.record(operation{name: "mask scores", kind: apart, run: run, flops: x.Rows * x.Cols}, x.Rows, x.Cols, operands...)
+	return r.record(operation{name: "maskscores", kind: apart, run: run, flops: x.Rows * x.Cols}, x.Rows, x.Cols, operands...)
 }

@@ -386,14 +386,14 @@ func TestRecorderRefuses(t *testing.T) {
 		},
 		"matmul: an operand is a constant": func(r *Recorder, x *ops.Tensor) { r.MatMul(x, r.Const(matrix(1, 3, 0)), 1, 1, true) },
 		"matmul: a is 1x3, b is 1x3":       func(r *Recorder, x *ops.Tensor) { r.MatMul(x, x, 1, 1, false) },
-		"add pairs: an operand is a constant": func(r *Recorder, x *ops.Tensor) {
+		"addpairs: an operand is a constant": func(r *Recorder, x *ops.Tensor) {
 			r.AddPairs(x, r.Const(matrix(1, 3, 0)), 1, kernels.Tanh)
 		},
 		"permute: x is 1x3": func(r *Recorder, x *ops.Tensor) { r.Permute(x, []int{2, 2}, []int{1, 0}) },
-		"mask scores: an operand is a constant": func(r *Recorder, x *ops.Tensor) {
+		"maskscores: an operand is a constant": func(r *Recorder, x *ops.Tensor) {
 			r.MaskScores(x, nil, r.Const(matrix(1, 3, 0)), 1, 1, ops.Window{})
 		},
-		"mask scores: the scores are 1x3":                  func(r *Recorder, x *ops.Tensor) { r.MaskScores(x, nil, nil, 1, 2, ops.Window{}) },
+		"maskscores: the scores are 1x3":                  func(r *Recorder, x *ops.Tensor) { r.MaskScores(x, nil, nil, 1, 2, ops.Window{}) },
 		"reshape: a 1x3 tensor cannot become 1x2":          func(r *Recorder, x *ops.Tensor) { r.Reshape(x, 1, 2) },
 		"reshape: a 1x3 tensor cannot become 0x3":          func(r *Recorder, x *ops.Tensor) { r.Reshape(x, 0, 3) },
 		"slice: columns 1 to 1 of a 1x3 tensor":            func(r *Recorder, x *ops.Tensor) { r.Slice(x, 1, 1) },
