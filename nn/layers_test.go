@@ -121,7 +121,7 @@ var layerCases = []layerCase{
 	},
 	permuteCase, dotCase, dotOfVectorsCase, dotCosineCase, einsumDenseCase, einsumDenseKeptCase, einsumDenseMovedCase,
 	attentionCase, attentionConcatCase, additiveAttentionCase, unscaledAttentionCase,
-	multiHeadCase, multiHeadCausalCase, groupedQueryCase,
+	multiHeadCase, multiHeadCausalCase, groupedQueryCase, identityCase,
 }
 
 func activationCase(a ActivationKind, f func(float64) float64) layerCase {

@@ -104,3 +104,13 @@ func (n *Node) origin() *Node {
 	}
 	return n
 }
+
+// named returns the node that n is another name for.
+func (n *Node) named() *Node {
+	for {
+		if _, ok := n.layer.kind.(*identity); !ok {
+			return n
+		}
+		n = n.in[0]
+	}
+}
