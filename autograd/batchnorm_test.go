@@ -135,16 +135,16 @@ func TestNormErrors(t *testing.T) {
 	tape := autograd.NewTape(nil)
 	foreign := autograd.NewTape(nil).Const(kernels.NewMatrix(1, 3))
 	for want, call := range map[string]func(x *ops.Tensor){
-		"BatchNorm: the gamma is 1x2, x is 2x3":     func(x *ops.Tensor) { tape.BatchNorm(x, tape.Const(kernels.NewMatrix(1, 2)), nil, 1) },
-		"BatchNorm: the beta is 2x3, x is 2x3":      func(x *ops.Tensor) { tape.BatchNorm(x, nil, x, 1) },
-		"BatchNorm: the beta is not on this tape":   func(x *ops.Tensor) { tape.BatchNorm(x, nil, foreign, 1) },
-		"BatchNorm: operand 0 is not on this tape":  func(x *ops.Tensor) { tape.BatchNorm(foreign, nil, nil, 1) },
-		"RMSNorm: gamma is 1x2, x is 2x3":           func(x *ops.Tensor) { tape.RMSNorm(x, tape.Const(kernels.NewMatrix(1, 2)), 1) },
-		"RMSNorm: operand 1 is not on this tape":    func(x *ops.Tensor) { tape.RMSNorm(x, nil, 1) },
-		"Repeat: 0 times, must be at least 1":       func(x *ops.Tensor) { tape.Repeat(x, 0) },
-		"Full: -1x3, valid are 0 to 2147483647":     func(x *ops.Tensor) { tape.Full(-1, 3, 1) },
-		"Full: 65536x65536, valid are 0 to 2147483": func(x *ops.Tensor) { tape.Full(1<<16, 1<<16, 1) },
-		"Maximum: b is 1x3, a is 2x3":               func(x *ops.Tensor) { tape.Maximum(x, tape.Const(kernels.NewMatrix(1, 3))) },
+		"BatchNorm: the gamma is 1x2, x is 2x3":      func(x *ops.Tensor) { tape.BatchNorm(x, tape.Const(kernels.NewMatrix(1, 2)), nil, 1) },
+		"BatchNorm: the beta is 2x3, x is 2x3":       func(x *ops.Tensor) { tape.BatchNorm(x, nil, x, 1) },
+		"BatchNorm: the beta is not on this tape":    func(x *ops.Tensor) { tape.BatchNorm(x, nil, foreign, 1) },
+		"BatchNorm: operand 0 is not on this tape":   func(x *ops.Tensor) { tape.BatchNorm(foreign, nil, nil, 1) },
+		"RMSNorm: gamma is 1x2, x is 2x3":            func(x *ops.Tensor) { tape.RMSNorm(x, tape.Const(kernels.NewMatrix(1, 2)), 1) },
+		"RMSNorm: operand 1 is not on this tape":     func(x *ops.Tensor) { tape.RMSNorm(x, nil, 1) },
+		"Repeat: 0 times 6 elements, valid are 1 ti": func(x *ops.Tensor) { tape.Repeat(x, 0) },
+		"Full: -1x3, valid are 0 to 2147483647":      func(x *ops.Tensor) { tape.Full(-1, 3, 1) },
+		"Full: 65536x65536, valid are 0 to 2147483":  func(x *ops.Tensor) { tape.Full(1<<16, 1<<16, 1) },
+		"Maximum: b is 1x3, a is 2x3":                func(x *ops.Tensor) { tape.Maximum(x, tape.Const(kernels.NewMatrix(1, 3))) },
 	} {
 		tape.Reset()
 		call(tape.Param(kernels.NewMatrix(2, 3)))

@@ -2,6 +2,7 @@ package autograd
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/espalier-ml/espalier/kernels"
 )
@@ -122,8 +123,8 @@ func (t *Tape) Repeat(x *Tensor, n int) *Tensor {
 	if !t.accept("Repeat", x) {
 		return &t.dead
 	}
-	if n < 1 {
-		t.fail(fmt.Errorf("autograd: Repeat: %d times, must be at least 1", n))
+	if n < 1 || n > math.MaxInt32/max(1, x.Rows*x.Cols) {
+		t.fail(fmt.Errorf("autograd: Repeat: %d times %d elements, valid are 1 time and up to %d elements: %w", n, x.Rows*x.Cols, math.MaxInt32, kernels.ErrShape))
 		return &t.dead
 	}
 	y := t.result(x.Rows, n*x.Cols, x)

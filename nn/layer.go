@@ -106,7 +106,7 @@ func (l *Layer) Trainable() bool { return !l.frozen }
 
 func (l *Layer) paramCount() int { return l.trainedCount() + l.stateCount() }
 
-// trainedCount is the number of parameters that an optimizer changes unless the layer is frozen, stateCount that of others.
+// trainedCount is how many parameters an optimizer changes unless the layer is frozen, stateCount how many it never does.
 func (l *Layer) trainedCount() int { return l.count(false) }
 func (l *Layer) stateCount() int   { return l.count(true) }
 

@@ -184,11 +184,15 @@ func encodeConfig(v any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return encodeObject(slices.DeleteFunc(have, func(f field) bool {
+		return slices.ContainsFunc(usual, func(u field) bool { return u.name == f.name && bytes.Equal(u.value, f.value) })
+	}))
+}
+
+// encodeObject returns the JSON object of fields.
+func encodeObject(fields []field) ([]byte, error) {
 	text := []byte("{")
-	for _, f := range have {
-		if slices.ContainsFunc(usual, func(u field) bool { return u.name == f.name && bytes.Equal(u.value, f.value) }) {
-			continue
-		}
+	for _, f := range fields {
 		if len(text) > 1 {
 			text = append(text, ',')
 		}

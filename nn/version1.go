@@ -3,6 +3,7 @@ package nn
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/espalier-ml/espalier/internal/brief"
 )
@@ -31,6 +32,9 @@ type dense1 struct {
 	Activation Object[ActivationFunction] `json:"activation"`
 	NoBias     bool                       `json:"no_bias,omitempty"`
 }
+
+// fields1 are the fields that version 1 had of classes which have got others since.
+var fields1 = map[string][]string{"Concatenate": nil, "Embedding": {"input_dim", "output_dim"}}
 
 type training1 struct {
 	Optimizer  optimizer1  `json:"optimizer"`
@@ -137,7 +141,14 @@ func (l *layer1) upgrade() (Kind, []byte, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		text, err := encodeJSON(kind)
+		fields, err := encodeFields(kind)
+		if err != nil {
+			return nil, nil, err
+		}
+		if had, ok := fields1[l.Class]; ok {
+			fields = slices.DeleteFunc(fields, func(f field) bool { return !slices.Contains(had, f.name) })
+		}
+		text, err := encodeObject(fields)
 		return kind, text, err
 	}
 	var d dense1

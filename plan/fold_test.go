@@ -49,6 +49,10 @@ func fixed(o ops.Ops, c leaf) map[string]*ops.Tensor {
 		"Add":         o.Add(x, x),
 		"Multiply":    o.Multiply(x, x),
 		"Scale":       o.Scale(x, -3),
+		"Maximum":     o.Maximum(x, o.Full(4, 4, 0.25)),
+		"Minimum":     o.Minimum(o.Full(4, 4, 0.25), x),
+		"Repeat":      o.Repeat(x, 3),
+		"RMSNorm":     o.RMSNorm(x, o.Full(1, 4, 2), 0.1),
 		"Affine":      o.Affine(x, c(matrix(1, 4, 2)), c(matrix(1, 4, -1))),
 		"Reshape":     o.Reshape(o.Scale(x, 1), 2, 8),
 		"Concatenate": o.Concatenate(x, o.Slice(x, 1, 3), x),
@@ -109,6 +113,9 @@ func TestFoldErrors(t *testing.T) {
 		}},
 		`"head": pool of constants: plan: layer "head": pool: wrong`: {0, func(r *Recorder) *ops.Tensor {
 			return r.Custom(pool{wrong}, 1, 3, r.Const(matrix(2, 3, 0)), r.Const(matrix(1, 3, 0)))
+		}},
+		"computed constants need 4294836236 bytes; MaxBytes allows": {0, func(r *Recorder) *ops.Tensor { // which a file of some bytes can ask for
+			return r.Slice(r.Full(1, 1073709056, 1), 0, 3)
 		}},
 		"computed constants need 48 bytes; MaxBytes allows 47": {47, func(r *Recorder) *ops.Tensor {
 			x := r.Const(matrix(2, 3, 0))

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"runtime"
 	"testing"
 	"weak"
@@ -26,6 +27,7 @@ func TestOperations(t *testing.T) {
 	const batch = 3
 	x := matrix(batch, 6, -0.5)
 	w, bias, table := matrix(6, 5, -0.25), matrix(1, 5, 0.125), matrix(4, 2, 1)
+	gamma := matrix(1, 6, 0.5)
 	k := kernels.Default()
 	result := func(cols int, run func(y kernels.Matrix) error) []float32 {
 		y := kernels.NewMatrix(batch, cols)
@@ -50,6 +52,19 @@ func TestOperations(t *testing.T) {
 		{"Scale", func(r *Recorder, x *ops.Tensor) *ops.Tensor { return r.Scale(x, 3) }, result(6, func(y kernels.Matrix) error { return k.Scale(y, x, 3) })},
 		{"Add", func(r *Recorder, x *ops.Tensor) *ops.Tensor { return r.Add(x, x) }, result(6, func(y kernels.Matrix) error { return k.Add(y, x, x) })},
 		{"Multiply", func(r *Recorder, x *ops.Tensor) *ops.Tensor { return r.Multiply(x, x) }, result(6, func(y kernels.Matrix) error { return k.Mul(y, x, x) })},
+		{"Maximum", func(r *Recorder, x *ops.Tensor) *ops.Tensor { return r.Maximum(x, r.Scale(x, -1)) }, result(6, func(y kernels.Matrix) error {
+			return errors.Join(k.Scale(y, x, -1), k.Maximum(y, x, y))
+		})},
+		{"Minimum", func(r *Recorder, x *ops.Tensor) *ops.Tensor { return r.Minimum(x, r.Scale(x, -1)) }, result(6, func(y kernels.Matrix) error {
+			return errors.Join(k.Scale(y, x, -1), k.Minimum(y, x, y))
+		})},
+		{"Repeat", func(r *Recorder, x *ops.Tensor) *ops.Tensor { return r.Repeat(x, 2) }, result(12, func(y kernels.Matrix) error {
+			return errors.Join(k.Copy(y.Columns(0, 6), x), k.Copy(y.Columns(6, 12), x))
+		})},
+		{"RMSNorm", func(r *Recorder, x *ops.Tensor) *ops.Tensor { return r.RMSNorm(x, r.Const(gamma), 0.1) }, result(6, func(y kernels.Matrix) error {
+			return ops.ComputeRMSNorm(k, y, x, gamma.Data, 0.1, nil)
+		})},
+		{"Full", func(r *Recorder, x *ops.Tensor) *ops.Tensor { return r.Affine(x, r.Full(1, 6, 3), nil) }, result(6, func(y kernels.Matrix) error { return k.Scale(y, x, 3) })},
 		{"Slice", func(r *Recorder, x *ops.Tensor) *ops.Tensor { return r.Slice(x, 1, 4) }, result(3, func(y kernels.Matrix) error { return k.Copy(y, x.Columns(1, 4)) })},
 		{"Slice of rows", func(r *Recorder, x *ops.Tensor) *ops.Tensor { return r.Slice(r.Reshape(x, 2, 3), 1, 3) },
 			result(4, func(y kernels.Matrix) error {
@@ -128,6 +143,12 @@ func TestRecorderErrors(t *testing.T) {
 		},
 		"\"head\": add: an operand is a constant, which has no": func(r *Recorder, x *ops.Tensor) { r.Add(x, r.Const(matrix(1, 3, 0))) },
 		"\"head\": copy: an operand is a constant, which has n": func(r *Recorder, x *ops.Tensor) { r.Concatenate(r.Const(matrix(1, 3, 0)), x) },
+		"\"head\": batchnorm: the statistics of a batch are":    func(r *Recorder, x *ops.Tensor) { r.BatchNorm(x, nil, nil, 1) },
+		"\"head\": repeat: 0 times 3 columns, valid are 1 to":   func(r *Recorder, x *ops.Tensor) { r.Repeat(x, 0) },
+		"\"head\": repeat: 4611686018427387904 times 3 column":  func(r *Recorder, x *ops.Tensor) { r.Repeat(x, 1<<62) },
+		"\"head\": rmsnorm: x is 1x3, gamma 1x2; gamma must b":  func(r *Recorder, x *ops.Tensor) { r.RMSNorm(x, r.Const(matrix(1, 2, 0)), 1) },
+		"\"head\": rmsnorm: x is 1x3, gamma 1x3; gamma must b":  func(r *Recorder, x *ops.Tensor) { r.RMSNorm(x, x, 1) },
+		"\"head\": full: a result of 65536x65536 has more tha":  func(r *Recorder, x *ops.Tensor) { r.Full(1<<16, 1<<16, 1) },
 		"\"head\": Output: \"w\" is a constant":                 func(r *Recorder, x *ops.Tensor) { r.Output("w", r.Const(matrix(1, 3, 0))) },
 		"\"head\": Const: a 2x2 matrix (stride 2) of 1 eleme":   func(r *Recorder, x *ops.Tensor) { r.Const(kernels.MatrixOf([]float32{1}, 2, 2)) },
 	} {

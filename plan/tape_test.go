@@ -92,7 +92,7 @@ func (g *graph) add(y *ops.Tensor, rows, cols int) { g.nodes = append(g.nodes, n
 
 func (g *graph) step() {
 	x := g.any()
-	switch g.IntN(28) {
+	switch g.IntN(30) {
 	case 0, 1, 2, 3, 4:
 		l := g.layer(x.cols)
 		act := kernels.Activation(max(0, g.IntN(7)-3)) // often none: a function may follow
@@ -106,11 +106,18 @@ func (g *graph) step() {
 	case 8:
 		g.add(g.Scale(x.Tensor, 0.5), x.rows, x.cols)
 	case 9:
-		if y := g.like(x, true).Tensor; g.IntN(2) == 0 {
-			g.add(g.Add(x.Tensor, y), x.rows, x.cols)
-		} else {
-			g.add(g.Multiply(x.Tensor, y), x.rows, x.cols)
+		y := g.like(x, true).Tensor
+		switch g.IntN(6) {
+		case 0, 1:
+			y = g.Add(x.Tensor, y)
+		case 2, 3:
+			y = g.Multiply(x.Tensor, y)
+		case 4:
+			y = g.Maximum(x.Tensor, y)
+		case 5:
+			y = g.Minimum(x.Tensor, y)
 		}
+		g.add(y, x.rows, x.cols)
 	case 10:
 		rows := 1 + g.IntN(4)
 		if n := x.rows * x.cols; n%rows == 0 {
@@ -129,6 +136,12 @@ func (g *graph) step() {
 		from := g.IntN(x.cols)
 		to := from + 1 + g.IntN(x.cols-from)
 		g.add(g.Slice(x.Tensor, from, to), x.rows, to-from)
+	case 27:
+		if n := 1 + g.IntN(3); n*x.cols < 200 {
+			g.add(g.Repeat(x.Tensor, n), x.rows, n*x.cols)
+		}
+	case 28:
+		g.add(g.RMSNorm(x.Tensor, g.Const(g.floats(1, x.cols)), 0.1), x.rows, x.cols)
 	case 13:
 		if g.table == nil {
 			g.table = g.Const(g.floats(ids, 3))
@@ -168,7 +181,7 @@ func (g *graph) step() {
 			queries = g.Reshape(g.Activate(y.Tensor, kernels.ReLU), g.samples, x.rows)
 		}
 		g.add(g.MaskScores(x.Tensor, queries, keys, g.samples, heads, ops.Window{Before: g.IntN(4) - 1, After: g.IntN(4) - 1}), x.rows, x.cols)
-	case 27:
+	case 29:
 		if y := g.like(x, true); x.rows*y.rows < 20 {
 			g.add(g.AddPairs(x.Tensor, y.Tensor, g.samples, kernels.Tanh), x.rows*y.rows, x.cols)
 		}
@@ -393,7 +406,7 @@ func TestRecorderRefuses(t *testing.T) {
 		"maskscores: an operand is a constant": func(r *Recorder, x *ops.Tensor) {
 			r.MaskScores(x, nil, r.Const(matrix(1, 3, 0)), 1, 1, ops.Window{})
 		},
-		"maskscores: the scores are 1x3":                  func(r *Recorder, x *ops.Tensor) { r.MaskScores(x, nil, nil, 1, 2, ops.Window{}) },
+		"maskscores: the scores are 1x3":                   func(r *Recorder, x *ops.Tensor) { r.MaskScores(x, nil, nil, 1, 2, ops.Window{}) },
 		"reshape: a 1x3 tensor cannot become 1x2":          func(r *Recorder, x *ops.Tensor) { r.Reshape(x, 1, 2) },
 		"reshape: a 1x3 tensor cannot become 0x3":          func(r *Recorder, x *ops.Tensor) { r.Reshape(x, 0, 3) },
 		"slice: columns 1 to 1 of a 1x3 tensor":            func(r *Recorder, x *ops.Tensor) { r.Slice(x, 1, 1) },
