@@ -107,7 +107,6 @@ type graph func(c calc, p []*ops.Tensor) *ops.Tensor
 type calc interface {
 	ops.Ops
 	ops.Losses
-	Const(m kernels.Matrix) *ops.Tensor
 	Sum(x *ops.Tensor) *ops.Tensor
 	Mean(x *ops.Tensor) *ops.Tensor
 	RowSum(x *ops.Tensor) *ops.Tensor

@@ -12,13 +12,13 @@ import (
 )
 
 // MaskScores decides for each score by itself.
-func (r *reference) MaskScores(x, keys *ops.Tensor, groups, heads int, w ops.Window) *ops.Tensor {
+func (r *reference) MaskScores(x, asked, keys *ops.Tensor, groups, heads int, w ops.Window) *ops.Tensor {
 	y := newMat(x.Rows, x.Cols)
 	queries, n := x.Rows/groups, x.Cols/heads
 	for i := range y.rows {
 		for j, v := range r.of(x).row(i) {
 			query, key := i%queries, j%n
-			if w.Before >= 0 && key < query-w.Before || w.After >= 0 && key > query+w.After || keys != nil && r.of(keys).row(i / queries)[key] == 0 {
+			if w.Before >= 0 && key < query-w.Before || w.After >= 0 && key > query+w.After || keys != nil && r.of(keys).row(i / queries)[key] == 0 || asked != nil && r.of(asked).row(i / queries)[query] == 0 {
 				v -= 1e9
 			}
 			y.row(i)[j] = v
@@ -45,7 +45,7 @@ func TestMaskScoresGradients(t *testing.T) {
 							if masked {
 								mask = c.Const(keys)
 							}
-							y := c.MaskScores(p[0], mask, 2, 3, w)
+							y := c.MaskScores(p[0], nil, mask, 2, 3, w)
 							return weighted(c, c.Softmax(c.Reshape(y, 3*p[0].Rows, 4)))
 						}, []kernels.Matrix{newRand(1).normal(2*queries, 3*4, 1)})
 					})
@@ -55,10 +55,29 @@ func TestMaskScoresGradients(t *testing.T) {
 	})
 }
 
+// A query that does not count is far below for all keys alike, also for those that do not count themselves.
+func TestMaskScoresOfQueries(t *testing.T) {
+	tape := autograd.NewTape(nil)
+	x := tape.Param(newRand(1).normal(4, 6, 0))
+	queries, keys := kernels.MatrixOf([]float32{1, 0, 0, 1}, 2, 2), kernels.MatrixOf([]float32{1, 0, 1, 1, 1, 1}, 2, 3)
+	y := tape.MaskScores(x, tape.Const(queries), tape.Const(keys), 2, 2, ops.Window{Before: -1, After: 0})
+	const far = -1e9
+	for i, want := range [][]float32{
+		{x.Row(0)[0], far, far, x.Row(0)[3], far, far},
+		{far, far, far, far, far, far},
+		{far, far, far, far, far, far},
+		{x.Row(3)[0], x.Row(3)[1], far, x.Row(3)[3], x.Row(3)[4], far},
+	} {
+		require.Equal(t, want, y.Row(i), "row %d", i)
+	}
+	require.NoError(t, tape.Backward(tape.Sum(y)))
+	require.Equal(t, kernels.MatrixOf([]float32{1, 1, 1, 1, 1, 1}, 1, 6).Data, tape.Grad(x).Row(1))
+}
+
 func TestMaskScoresErrors(t *testing.T) {
 	for _, c := range []struct{ rows, cols, groups, heads int }{{2, 4, 0, 1}, {2, 4, 1, 0}, {3, 4, 2, 1}, {2, 6, 2, 2}, {4, 4, 4, 1}} {
 		tape := autograd.NewTape(nil)
-		tape.MaskScores(tape.Const(kernels.NewMatrix(c.rows, c.cols)), tape.Const(kernels.NewMatrix(2, 4)), c.groups, c.heads, ops.Window{})
+		tape.MaskScores(tape.Const(kernels.NewMatrix(c.rows, c.cols)), nil, tape.Const(kernels.NewMatrix(2, 4)), c.groups, c.heads, ops.Window{})
 		require.ErrorIs(t, tape.Err(), kernels.ErrShape, "%v", c)
 	}
 }

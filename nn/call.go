@@ -59,6 +59,9 @@ func (c *Call) InShape(i int) Shape { return c.node.in[i].shape }
 // Shape returns the shape of the result.
 func (c *Call) Shape() Shape { return c.node.shape }
 
+// Kept returns what Build gave to [Builder.Keep] for this call of the layer.
+func (c *Call) Kept() any { return c.node.kept }
+
 // Training reports whether gradients follow, as opposed to evaluation and serving.
 func (c *Call) Training() bool { return c.training }
 

@@ -60,6 +60,7 @@ type head struct {
 	weight  float64
 	metrics []Metric
 	fused   Fused // the loss, if it includes the output's activation
+	from    *Node // whose activation that is
 
 	// Keras' names in the logs: "label_loss" and "label_accuracy", in a model of one output "" and "accuracy".
 	lossLog    string
@@ -131,7 +132,8 @@ func (m *Model) heads(c compilation) ([]*head, error) {
 		if err := h.check(); err != nil {
 			errs = append(errs, fmt.Errorf("output %q: %w", name, err))
 		}
-		if f, ok := h.loss.(Fused); ok && f.Fuses(n.layer.activation()) {
+		h.from = n.named()
+		if f, ok := h.loss.(Fused); ok && f.Fuses(h.from.layer.activation()) {
 			h.fused = f
 		}
 		prefix := ""

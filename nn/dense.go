@@ -1,7 +1,6 @@
 package nn
 
 import (
-	"errors"
 	"slices"
 
 	"github.com/espalier-ml/espalier/ops"
@@ -26,17 +25,17 @@ func Dense(units int, act ActivationFunction, opts ...LayerOption) *Layer {
 // A NoBiasOption leaves a layer without a bias.
 type NoBiasOption struct{}
 
-// NoBias leaves a Dense layer without a bias. Layers of other classes do not take it.
+// NoBias leaves a layer without a bias. Layers of classes that never have one do not take it.
 func NoBias() NoBiasOption { return NoBiasOption{} }
 
 func (NoBiasOption) applyLayer(l *Layer) {
-	d, ok := l.kind.(*dense)
-	if !ok {
-		l.err = errors.Join(l.err, errors.New("does not take NoBias: only Dense has a bias"))
-		return
-	}
-	d.UseBias = false
+	configure(l, "NoBias: it has no bias", biased.dropBias)
 }
+
+// A biased kind takes [NoBias].
+type biased interface{ dropBias() }
+
+func (d *dense) dropBias() { d.UseBias = false }
 
 func (d *dense) Activation() ActivationFunction { return d.Function.Value }
 

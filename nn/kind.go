@@ -31,6 +31,7 @@ type Builder struct {
 	params []*param
 	same   sameness
 	limit  int // of the indices that input 0 must hold; 0: any values
+	kept   any // for Forward
 	err    error
 }
 
@@ -63,6 +64,9 @@ func (b *Builder) Param(name string, shape Shape, init Initializer) {
 	}
 	b.params = append(b.params, &param{name: name, shape: shape, init: init})
 }
+
+// Keep hands what Build has found out about the call on to Forward, as c.Kept(), so that it need not be found out in each step.
+func (b *Builder) Keep(v any) { b.kept = v }
 
 // State asks for a parameter that no optimizer changes, such as a moving average: in training Forward says what it becomes,
 // see [Call.Update]. It is saved with the others and counts as not trainable.

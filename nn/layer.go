@@ -53,6 +53,16 @@ func (p *param) matrix(values []float32) kernels.Matrix {
 // If an option is given twice the last one counts.
 type LayerOption interface{ applyLayer(*Layer) }
 
+// configure applies an option that only kinds of type K take.
+func configure[K any](l *Layer, option string, set func(K)) {
+	k, ok := l.kind.(K)
+	if !ok {
+		l.err = errors.Join(l.err, fmt.Errorf("does not take %s", option))
+		return
+	}
+	set(k)
+}
+
 // A NameOption names a layer, a model or the log of a metric.
 type NameOption string
 

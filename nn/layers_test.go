@@ -121,6 +121,9 @@ var layerCases = slices.Concat(normCases, mergeCases, noiseCases, rectifyCases, 
 		},
 		wrong: [][]Shape{{{3}}, {{3}, {4}}},
 	},
+	permuteCase, dotCase, dotOfVectorsCase, dotCosineCase, einsumDenseCase, einsumDenseKeptCase, einsumDenseMovedCase,
+	attentionCase, attentionConcatCase, additiveAttentionCase, unscaledAttentionCase,
+	multiHeadCase, multiHeadCausalCase, groupedQueryCase, identityCase,
 })
 
 func activationCase(a ActivationKind, f func(float64) float64) layerCase {
@@ -233,40 +236,41 @@ func TestLayerCases(t *testing.T) {
 
 // Predict beside float64, and a plan with the bits of Predict.
 func TestLayerValues(t *testing.T) {
-	eachLayer(t, func(t *testing.T, c layerCase) {
-		const rows = 5
-		m := c.model(t, 1)
-		params := map[string][]float64{}
-		for _, w := range m.Weights() {
-			for i := range w.Data {
-				w.Data[i] += 0.25 // so that zeros and ones are not what they were
-			}
-			params[w.param.name] = float64s(w.Data)
+	eachLayer(t, func(t *testing.T, c layerCase) { requireValues(t, &c, c.model(t, 1)) })
+}
+
+func requireValues(t *testing.T, c *layerCase, m *Model) {
+	const rows = 5
+	params := map[string][]float64{}
+	for _, w := range m.Weights() {
+		for i := range w.Data {
+			w.Data[i] += 0.25 // so that zeros and ones are not what they were
 		}
-		x, arrays := c.data(1, rows), Arrays{}
-		for j := range x {
-			arrays[fmt.Sprintf("x0_%d", j)] = x[j]
+		params[w.param.name] = float64s(w.Data)
+	}
+	x, arrays := c.data(1, rows), Arrays{}
+	for j := range x {
+		arrays[fmt.Sprintf("x0_%d", j)] = x[j]
+	}
+	y, err := m.Predict(arrays)
+	require.NoError(t, err)
+	for i := range rows {
+		var in [][]float64
+		for j, s := range c.in {
+			n := s.Elements()
+			in = append(in, float64s(x[j][i*n:(i+1)*n]))
 		}
-		y, err := m.Predict(arrays)
-		require.NoError(t, err)
-		for i := range rows {
-			var in [][]float64
-			for j, s := range c.in {
-				n := s.Elements()
-				in = append(in, float64s(x[j][i*n:(i+1)*n]))
-			}
-			require.InDeltaSlice(t, c.want(in, params), float64s(y["y0"].Row(i)), 2e-6)
-		}
-		p, err := NewPlan(m, 3)
-		require.NoError(t, err)
-		out := [][]float32{make([]float32, rows*p.OutputFeatures(0))}
-		var in [][]float32
-		for _, x := range x {
-			in = append(in, x)
-		}
-		require.NoError(t, p.Predict(in, out, rows))
-		requireBits(t, y["y0"].Data, out[0], "%s", c.name)
-	})
+		require.InDeltaSlice(t, c.want(in, params), float64s(y["y0"].Row(i)), 2e-6)
+	}
+	p, err := NewPlan(m, 3)
+	require.NoError(t, err)
+	out := [][]float32{make([]float32, rows*p.OutputFeatures(0))}
+	var in [][]float32
+	for _, x := range x {
+		in = append(in, x)
+	}
+	require.NoError(t, p.Predict(in, out, rows))
+	requireBits(t, y["y0"].Data, out[0], "%s", c.name)
 }
 
 // Gradients of parameters, and of what comes before the layer, beside differences of the loss.
@@ -318,6 +322,41 @@ func TestLayerGradients(t *testing.T) {
 	})
 }
 
+// Neither a step of training nor a run of a session allocates.
+func TestLayerAllocations(t *testing.T) {
+	eachLayer(t, func(t *testing.T, c layerCase) {
+		const rows = 4
+		var in []*Node
+		data := Data{Inputs: Arrays{}}
+		for j, s := range c.in {
+			in = append(in, Input(fmt.Sprint("x", j), s...))
+			data.Inputs[in[j].layer.name] = c.data(2, rows)[j]
+		}
+		y := Flatten(Name("y")).On(c.make().On(in...))
+		data.Targets = Arrays{"y": make(Floats, rows*y.features())}
+		m, err := NewModel(in, []*Node{y})
+		require.NoError(t, err)
+		require.NoError(t, m.Compile(SGD(0.01), Losses{"y": MSE()}))
+		p, err := NewPlan(m, rows)
+		require.NoError(t, err)
+		s := p.NewSession()
+		for j, x := range c.data(2, rows) {
+			copy(s.Input(j), x)
+		}
+		if len(m.weights) > 0 {
+			step := func() {
+				_, err := m.TrainOnBatch(data)
+				require.NoError(t, err)
+			}
+			for range 3 {
+				step()
+			}
+			require.Zero(t, testing.AllocsPerRun(5, step), "training")
+		}
+		require.Zero(t, testing.AllocsPerRun(5, func() { require.NoError(t, s.Run(rows)) }), "serving")
+	})
+}
+
 // A layer that is called twice has its weights once, and does the same each time.
 func TestLayerCalledTwice(t *testing.T) {
 	eachLayer(t, func(t *testing.T, c layerCase) {
@@ -347,7 +386,7 @@ func TestLayerFiles(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want.kind, have.kind)
 		require.Equal(t, weightBits(m), weightBits(again))
-		for _, draw := range []func(io.Writer) error{m.SVG, m.DOT, m.Mermaid, func(w io.Writer) error { return m.Summary(w) }} {
+		for _, draw := range []func(io.Writer) error{m.SVG, m.DOT, m.Mermaid, func(w io.Writer) error { return m.Summary(w, SummaryWidth(120)) }} {
 			var picture bytes.Buffer
 			require.NoError(t, draw(&picture))
 			require.Contains(t, picture.String(), want.Class())

@@ -26,6 +26,7 @@ type LoadOption interface{ applyLoad(*loading) }
 type loading struct {
 	maxBytes int64 // of its values
 	serves   bool  // the state of the optimizer is not kept
+	prefix   string
 }
 
 // A ForServingOption says that a model is only to serve.
@@ -35,6 +36,15 @@ type ForServingOption struct{}
 func ForServing() ForServingOption { return ForServingOption{} }
 
 func (ForServingOption) applyLoad(c *loading) { c.serves = true }
+
+// A PrefixOption is what the names of a model's layers are to begin with.
+type PrefixOption string
+
+// Prefix puts a prefix before the names of all layers of the model that is read, and so of its inputs, outputs and weights, so
+// that it can be joined with another one whose layers have the same names. The model is not compiled.
+func Prefix(prefix string) PrefixOption { return PrefixOption(prefix) }
+
+func (o PrefixOption) applyLoad(c *loading) { c.prefix = string(o) }
 
 // Load returns the model that Save wrote. A file that differs from what Save would write in a single byte is an error.
 // A file is never trusted: while it is read, it takes at most 16 MB and 8 times what has arrived, whatever it claims, and
@@ -144,6 +154,12 @@ func read(r io.Reader, c loading) (*Model, error) {
 			return nil, err
 		}
 	}
+	if c.prefix != "" {
+		m.trainer = nil
+		if err := m.rename(c.prefix); err != nil {
+			return nil, fmt.Errorf("prefix %s: %w", brief.Quote(c.prefix), err)
+		}
+	}
 	if c.serves {
 		m.trainer = nil
 		for _, w := range m.weights {
@@ -157,6 +173,19 @@ func read(r io.Reader, c loading) (*Model, error) {
 		m.trainer.gather()
 	}
 	return m, nil
+}
+
+// rename puts a prefix before the names of the layers, which no other model has yet.
+func (m *Model) rename(prefix string) error {
+	for _, l := range m.layers {
+		l.name = prefix + l.name
+	}
+	for _, w := range m.weights {
+		w.Name = prefix + w.Name
+	}
+	m.inputNodes, m.outputNodes = nodesByName(m.inputs), nodesByName(m.outputs)
+	_, err := nameLayers(m.layers)
+	return errors.Join(err, m.checkNames())
 }
 
 // parseHeader returns the model that a header describes, without values, and the header that is the only one for it.

@@ -260,6 +260,33 @@ func (m *Model) Layer(name string) (*Layer, error) {
 	return nil, fmt.Errorf("nn: model %s has no layer %s: it has %s", brief.Quote(m.name), brief.Quote(name), brief.QuoteAll(all))
 }
 
+// Node returns the node of the layer of that name, for another model that goes on from there: one with a head more, one that
+// ends where this one goes on, or one that shows what is inside. Models share the weights of the nodes that they share. A layer
+// that the model calls several times has no node of its name.
+func (m *Model) Node(layer string) (*Node, error) {
+	l, err := m.Layer(layer)
+	if err != nil {
+		return nil, err
+	}
+	var node *Node
+	for _, n := range m.nodes {
+		if n.layer != l {
+			continue
+		}
+		if node != nil {
+			return nil, fmt.Errorf("nn: model %s calls %s several times: none of the nodes has its name", brief.Quote(m.name), l.describe())
+		}
+		node = n
+	}
+	return node, nil
+}
+
+// Inputs returns the nodes of the inputs in the order given to NewModel.
+func (m *Model) Inputs() []*Node { return slices.Clone(m.inputs) }
+
+// Outputs returns the nodes of the outputs in the order given to NewModel.
+func (m *Model) Outputs() []*Node { return slices.Clone(m.outputs) }
+
 // InputNames returns the names of the inputs in the order given to NewModel.
 func (m *Model) InputNames() []string { return names(m.inputs) }
 

@@ -15,6 +15,7 @@ type Node struct {
 	shape Shape    // nil if err is set here or upstream
 	same  sameness // as the operand
 	limit int      // of the indices that the operand must hold, or 0
+	kept  any      // by Build for Forward
 	err   error
 
 	created int64 // order of creation, in which a file lists nodes
@@ -63,7 +64,7 @@ func (n *Node) build(in []Shape) {
 		b.err = n.layer.adopt(b.params)
 	}
 	if n.err = b.err; n.err == nil {
-		n.shape, n.same, n.limit = slices.Clone(shape), b.same, b.limit
+		n.shape, n.same, n.limit, n.kept = slices.Clone(shape), b.same, b.limit, b.kept
 	}
 }
 
@@ -102,4 +103,14 @@ func (n *Node) origin() *Node {
 		n = n.in[0]
 	}
 	return n
+}
+
+// named returns the node that n is another name for.
+func (n *Node) named() *Node {
+	for {
+		if _, ok := n.layer.kind.(*identity); !ok {
+			return n
+		}
+		n = n.in[0]
+	}
 }

@@ -60,12 +60,15 @@ func (n *unitNormalization) Build(b *Builder, in []Shape) Shape {
 	return x
 }
 
-// Forward divides by √(Σx²+10⁻²⁴); Keras has the larger one of the two terms, and float32 the same in all but tiny vectors.
 func (n *unitNormalization) Forward(c *Call) *ops.Tensor {
-	return c.along(n.Axes, func(x *ops.Tensor) *ops.Tensor {
-		size := float64(x.Cols)
-		return c.RMSNorm(x, c.Full(1, x.Cols, float32(1/math.Sqrt(size))), 1e-24/size)
-	})
+	return c.along(n.Axes, func(x *ops.Tensor) *ops.Tensor { return c.unit(x, 1e-12) })
+}
+
+// unit divides the rows of x by √(Σx²+epsilon²). Keras has the larger one of the two terms, and float32 the same in all but tiny
+// vectors.
+func (c *Call) unit(x *ops.Tensor, epsilon float64) *ops.Tensor {
+	size := float64(x.Cols)
+	return c.RMSNorm(x, c.Full(1, x.Cols, float32(1/math.Sqrt(size))), epsilon*epsilon/size)
 }
 
 // Mask is that of the input.

@@ -26,6 +26,7 @@ type trainer struct {
 	heads      []*head
 	headByName map[string]*head
 	places     []int // of the heads' nodes in the runner
+	from       []int // and of those whose activation a loss includes
 	runner     *runner
 	scale      [][]float32 // per head: what each row's loss counts
 	losses     []*autograd.Tensor
@@ -72,7 +73,7 @@ func newTrainer(m *Model, optimizer Optimizer, heads []*head) *trainer {
 	}
 	fused := map[*Node]bool{}
 	for _, h := range heads {
-		fused[h.node] = h.fused != nil
+		fused[h.from] = fused[h.from] || h.fused != nil
 	}
 	t.runner = newRunner(m, fused)
 	places := map[*Node]int{}
@@ -81,6 +82,7 @@ func newTrainer(m *Model, optimizer Optimizer, heads []*head) *trainer {
 	}
 	for _, h := range heads {
 		t.places = append(t.places, places[h.node])
+		t.from = append(t.from, places[h.from])
 	}
 	return t
 }
@@ -146,7 +148,7 @@ func (t *trainer) forward(b *batch, training bool, seed uint64, classes classWei
 		}
 		var loss *autograd.Tensor
 		if h.fused != nil {
-			loss, t.preds[i] = h.fused.FusedLoss(tape, t.runner.fused[t.places[i]], b.targets[i], t.scale[i])
+			loss, t.preds[i] = h.fused.FusedLoss(tape, t.runner.fused[t.from[i]], b.targets[i], t.scale[i])
 		} else {
 			t.preds[i] = t.runner.values[t.places[i]]
 			loss = h.loss.Loss(tape, t.preds[i], b.targets[i], t.scale[i])

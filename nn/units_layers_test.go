@@ -88,6 +88,7 @@ func (l *layerUnit) run(t *testing.T, m *Model, mode string, training bool) {
 		if x.dtype != "I32" {
 			leaf = tape.Param
 		}
+		c.masks = append(c.masks, nil)
 		c.in = append(c.in, leaf(kernels.MatrixOf(x.float32s(), x.shape[0], Shape(x.shape[1:]).Elements())))
 	}
 	c.masks = make([]*autograd.Tensor, len(c.in))

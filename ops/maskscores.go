@@ -13,20 +13,25 @@ type Window struct{ Before, After int }
 // farBelow is what keeps a softmax from a score, as in Keras.
 const farBelow = 1e9
 
-// ComputeMaskScores is what every recorder computes for a MaskScores of [Ops]. keys has no data where all of them count.
-func ComputeMaskScores(y, x, keys kernels.Matrix, groups, heads int, w Window) {
-	queries, n := x.Rows/groups, x.Cols/heads
+// ComputeMaskScores is what every recorder computes for a MaskScores of [Ops]. queries and keys have no data where all of
+// them count.
+func ComputeMaskScores(y, x, queries, keys kernels.Matrix, groups, heads int, w Window) {
+	perGroup, n := x.Rows/groups, x.Cols/heads
 	for i := range x.Rows {
-		group, t := i/queries, i%queries
+		group, t := i/perGroup, i%perGroup
 		first, end := 0, n
 		if w.Before >= 0 {
 			first = min(max(t-w.Before, 0), n)
 		}
 		if w.After >= 0 {
-			end = max(min(t+w.After+1, n), first)
+			end = max(min(t+w.After, n-1)+1, first)
 		}
 		row := y.Row(i)
 		copy(row, x.Row(i))
+		if queries.Data != nil && queries.Row(group)[t] == 0 {
+			lower(row)
+			continue
+		}
 		for h := range heads {
 			scores := row[h*n : (h+1)*n]
 			lower(scores[:first])
@@ -49,13 +54,20 @@ func lower(scores []float32) {
 	}
 }
 
-// CheckMaskScores reports operands of a MaskScores of [Ops] that do not fit.
-func CheckMaskScores(x, keys *Tensor, groups, heads int) error {
+// CheckMaskScores reports operands of a MaskScores of [Ops] that do not fit. queries and keys may be nil.
+func CheckMaskScores(x, queries, keys *Tensor, groups, heads int) error {
 	if groups < 1 || heads < 1 || x.Rows%groups+x.Cols%heads > 0 {
 		return fmt.Errorf("the scores are %dx%d, in %d groups of %d heads: %w", x.Rows, x.Cols, groups, heads, kernels.ErrShape)
 	}
-	if keys != nil && (keys.Rows != groups || keys.Cols != x.Cols/heads) {
-		return fmt.Errorf("the mask of keys is %dx%d, the scores are %dx%d, in %d groups of %d heads: %w", keys.Rows, keys.Cols, x.Rows, x.Cols, groups, heads, kernels.ErrShape)
+	for _, m := range []struct {
+		what string
+		mask *Tensor
+		cols int
+	}{{"queries", queries, x.Rows / groups}, {"keys", keys, x.Cols / heads}} {
+		if m.mask != nil && (m.mask.Rows != groups || m.mask.Cols != m.cols) {
+			return fmt.Errorf("the mask of the %s is %dx%d, the scores are %dx%d, in %d groups of %d heads: %w",
+				m.what, m.mask.Rows, m.mask.Cols, x.Rows, x.Cols, groups, heads, kernels.ErrShape)
+		}
 	}
 	return nil
 }

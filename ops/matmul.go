@@ -35,18 +35,15 @@ func ComputeMatMul(t *kernels.Table, s *kernels.Scratch, product Product, c, a, 
 
 // MatMulCols returns the columns of the result of a MatMul of [Ops], or what does not fit.
 func MatMulCols(a, b *Tensor, groups, heads int, transposed bool) (int, error) {
-	wrong := fmt.Errorf("a is %dx%d, b is %dx%d, in %d groups of %d heads, b transposed: %v: %w",
+	if groups > 0 && heads > 0 && min(a.Rows, a.Cols, b.Rows, b.Cols) > 0 && a.Rows%groups+b.Rows%groups == 0 && a.Cols%heads+b.Cols%heads == 0 {
+		depth, cols := b.Rows/groups, b.Cols
+		if transposed {
+			depth, cols = b.Cols/heads, b.Rows/groups*heads
+		}
+		if depth == a.Cols/heads {
+			return cols, nil
+		}
+	}
+	return 0, fmt.Errorf("a is %dx%d, b is %dx%d, in %d groups of %d heads, b transposed: %v: %w",
 		a.Rows, a.Cols, b.Rows, b.Cols, groups, heads, transposed, kernels.ErrShape)
-	if groups < 1 || heads < 1 || min(a.Rows, a.Cols, b.Rows, b.Cols) < 1 ||
-		a.Rows%groups+b.Rows%groups > 0 || a.Cols%heads+b.Cols%heads > 0 {
-		return 0, wrong
-	}
-	depth, cols := b.Rows/groups, b.Cols
-	if transposed {
-		depth, cols = b.Cols/heads, b.Rows/groups*heads
-	}
-	if depth != a.Cols/heads {
-		return 0, wrong
-	}
-	return cols, nil
 }

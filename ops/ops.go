@@ -62,9 +62,12 @@ type Ops interface {
 	// MatMul returns a·b, or a·bᵀ if transposed is set, of groups·heads pairs of matrices: groups lie below each other, as
 	// many as a batch or a sample has, and the heads of a group side by side.
 	MatMul(a, b *Tensor, groups, heads int, transposed bool) *Tensor
-	// MaskScores returns x, [groups·queries, heads·keys], with 10⁹ subtracted where keys, [groups, keys] or nil, is 0, and
-	// where a query does not see a key through w: softmax leaves them out.
-	MaskScores(x, keys *Tensor, groups, heads int, w Window) *Tensor
+	// AddPairs returns act(a + b) for each pair of a row of a and a row of b in each of groups, which lie below each other: those
+	// of the first row of a come first.
+	AddPairs(a, b *Tensor, groups int, act kernels.Activation) *Tensor
+	// MaskScores returns x, [groups·queries, heads·keys], with 10⁹ subtracted where queries, [groups, queries] or nil, or keys,
+	// [groups, keys] or nil, is 0, and where a query does not see a key through w: a softmax leaves them out.
+	MaskScores(x, queries, keys *Tensor, groups, heads int, w Window) *Tensor
 	// Dropout zeroes elements with probability rate and scales the others by 1/(1-rate).
 	Dropout(x *Tensor, rate float64, random rand.Source) *Tensor
 	// Unequal returns [rows, 1]: 1 for each row of x that has an element other than value, 0 for the others. It carries no

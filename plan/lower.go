@@ -37,6 +37,7 @@ func (l *lowering) lower() error {
 		l.compute(v)
 	}
 	l.finish()
+	l.chains()
 	return nil
 }
 

@@ -20,6 +20,7 @@ type Plan struct {
 	inputs   []port
 	outputs  []port
 	steps    []step
+	chained  []chain
 	buffers  []buffer
 	uses     []use // of the memory of inputs and outputs
 	arena    int   // floats that a session has for each row of a batch
@@ -52,8 +53,9 @@ type step struct {
 	run   func(t *kernels.Table, s *boundStep) error // of everything but a product
 	y     view
 	x     []view
-	flops int // for each sample
-	bytes int // of weights
+	inner []bool // which of y and x only the step's chain uses; nil if it is in none
+	flops int    // for each sample
+	bytes int    // of weights
 }
 
 // A Config says how to make a plan.

@@ -18,6 +18,7 @@ type Session struct {
 	batch   int // samples for which the steps' operands are laid out now
 	scratch kernels.Scratch
 	steps   []boundStep
+	part    boundStep // a step of a chain for some of the samples
 	inputs  [][]float32
 	outputs [][]float32
 	away    bool // RunOn left operands in the caller's memory
@@ -215,13 +216,17 @@ func (s *Session) run(batch int) error {
 			s.steps[i].resize(batch)
 		}
 	}
-	t := s.plan.table
-	for i := range s.steps {
+	t, chains := s.plan.table, s.plan.chained
+	for i := 0; i < len(s.steps); i++ {
 		b := &s.steps[i]
 		var err error
-		if b.w != nil {
+		switch {
+		case len(chains) > 0 && chains[0].from == i:
+			err = s.runChain(chains[0], batch)
+			i, chains = chains[0].to-1, chains[1:]
+		case b.w != nil:
 			err = b.dense.Run(&s.scratch, b.y.Rows)
-		} else {
+		default:
 			err = b.run(t, b)
 		}
 		if err != nil {

@@ -14,18 +14,12 @@ import (
 	"github.com/espalier-ml/espalier/ops"
 )
 
-// operations are what a recorder and a tape have in common.
-type operations interface {
-	ops.Ops
-	Const(m kernels.Matrix) *ops.Tensor
-}
-
 const ids = 7 // that an embedding has rows for
 
 // A graph records random operations, the same ones for the same seed.
 type graph struct {
 	*rand.Rand
-	operations
+	ops.Ops
 	samples int         // that a tensor has below each other
 	nodes   []node      // all but the first one, which has numbers of rows
 	layers  []layer     // whose weights are used again
@@ -53,8 +47,8 @@ func newGraph(seed uint64) (g *graph, inputs []int) {
 }
 
 // outputs records the operations, and returns some of their results.
-func (g *graph) outputs(o operations, samples int, inputs []*ops.Tensor) (outputs []*ops.Tensor) {
-	g.operations, g.samples = o, samples
+func (g *graph) outputs(o ops.Ops, samples int, inputs []*ops.Tensor) (outputs []*ops.Tensor) {
+	g.Ops, g.samples = o, samples
 	for _, x := range inputs {
 		g.nodes = append(g.nodes, node{x, 1, x.Cols})
 	}
@@ -98,7 +92,7 @@ func (g *graph) add(y *ops.Tensor, rows, cols int) { g.nodes = append(g.nodes, n
 
 func (g *graph) step() {
 	x := g.any()
-	switch g.IntN(29) {
+	switch g.IntN(30) {
 	case 0, 1, 2, 3, 4:
 		l := g.layer(x.cols)
 		act := kernels.Activation(max(0, g.IntN(7)-3)) // often none: a function may follow
@@ -182,7 +176,15 @@ func (g *graph) step() {
 		if y := g.any(); y.rows*y.cols == x.cols/heads {
 			keys = g.Reshape(g.Activate(y.Tensor, kernels.ReLU), g.samples, x.cols/heads)
 		}
-		g.add(g.MaskScores(x.Tensor, keys, g.samples, heads, ops.Window{Before: g.IntN(4) - 1, After: g.IntN(4) - 1}), x.rows, x.cols)
+		var queries *ops.Tensor
+		if y := g.any(); y.rows*y.cols == x.rows {
+			queries = g.Reshape(g.Activate(y.Tensor, kernels.ReLU), g.samples, x.rows)
+		}
+		g.add(g.MaskScores(x.Tensor, queries, keys, g.samples, heads, ops.Window{Before: g.IntN(4) - 1, After: g.IntN(4) - 1}), x.rows, x.cols)
+	case 29:
+		if y := g.like(x, true); x.rows*y.rows < 20 {
+			g.add(g.AddPairs(x.Tensor, y.Tensor, g.samples, kernels.Tanh), x.rows*y.rows, x.cols)
+		}
 	case 14, 15: // one layer on several nodes
 		l := g.layer(x.cols)
 		for range 2 + g.IntN(2) {
@@ -293,7 +295,9 @@ func (g *graph) layer(in int) layer {
 // A plan gives the bits that the tape gives: in any batch, by Predict, Run and RunOn, and nothing behind the rows.
 func TestPlansGiveWhatTheTapeGives(t *testing.T) {
 	const maxBatch, rows = 4, 9
+	defer func(floats, from int) { chainFloats, chainFrom = floats, from }(chainFloats, chainFrom)
 	for seed := range uint64(1500) {
+		chainFloats, chainFrom = 16+int(seed%50), 1+int(seed%3)<<10 // two of three plans have no chain
 		g, columns := newGraph(seed)
 		r, tape := NewRecorder(), autograd.NewTape(nil)
 		var recorded, taped []*ops.Tensor
@@ -395,11 +399,14 @@ func TestRecorderRefuses(t *testing.T) {
 		},
 		"matmul: an operand is a constant": func(r *Recorder, x *ops.Tensor) { r.MatMul(x, r.Const(matrix(1, 3, 0)), 1, 1, true) },
 		"matmul: a is 1x3, b is 1x3":       func(r *Recorder, x *ops.Tensor) { r.MatMul(x, x, 1, 1, false) },
-		"permute: x is 1x3":                func(r *Recorder, x *ops.Tensor) { r.Permute(x, []int{2, 2}, []int{1, 0}) },
-		"mask scores: an operand is a constant": func(r *Recorder, x *ops.Tensor) {
-			r.MaskScores(x, r.Const(matrix(1, 3, 0)), 1, 1, ops.Window{})
+		"addpairs: an operand is a constant": func(r *Recorder, x *ops.Tensor) {
+			r.AddPairs(x, r.Const(matrix(1, 3, 0)), 1, kernels.Tanh)
 		},
-		"mask scores: the scores are 1x3":                  func(r *Recorder, x *ops.Tensor) { r.MaskScores(x, nil, 1, 2, ops.Window{}) },
+		"permute: x is 1x3": func(r *Recorder, x *ops.Tensor) { r.Permute(x, []int{2, 2}, []int{1, 0}) },
+		"maskscores: an operand is a constant": func(r *Recorder, x *ops.Tensor) {
+			r.MaskScores(x, nil, r.Const(matrix(1, 3, 0)), 1, 1, ops.Window{})
+		},
+		"maskscores: the scores are 1x3":                   func(r *Recorder, x *ops.Tensor) { r.MaskScores(x, nil, nil, 1, 2, ops.Window{}) },
 		"reshape: a 1x3 tensor cannot become 1x2":          func(r *Recorder, x *ops.Tensor) { r.Reshape(x, 1, 2) },
 		"reshape: a 1x3 tensor cannot become 0x3":          func(r *Recorder, x *ops.Tensor) { r.Reshape(x, 0, 3) },
 		"slice: columns 1 to 1 of a 1x3 tensor":            func(r *Recorder, x *ops.Tensor) { r.Slice(x, 1, 1) },
