@@ -138,7 +138,83 @@ func (t *Table) addGrid(rows, cols int, dst, src grid) {
 
 // clearGrid zeroes rows.
 func clearGrid(rows, cols int, dst grid) {
+	if cols == 0 {
+		return
+	}
 	for i := range rows {
 		clear(dst.data[i*dst.stride:][:cols])
+	}
+}
+
+// What follows works on rows of equal length, or on the first len(y) elements.
+
+func (t *Table) mul(y, a, b []float32) {
+	for from, n := range parts(len(y), flatCall) {
+		if t.level == nil {
+			mulGeneric(y[from:from+n], a[from:from+n], b[from:from+n])
+		} else {
+			t.level.mul(n, &y[from], &a[from], &b[from])
+		}
+	}
+}
+
+func (t *Table) mulAdd(y, a, b []float32) {
+	for from, n := range parts(len(y), flatCall) {
+		if t.level == nil {
+			mulAddGeneric(y[from:from+n], a[from:from+n], b[from:from+n])
+		} else {
+			t.level.mulAdd(n, &y[from], &a[from], &b[from])
+		}
+	}
+}
+
+func (t *Table) scaleRow(y []float32, alpha float32) {
+	if t.level == nil {
+		scaleGeneric(y, y, alpha)
+	} else {
+		t.level.scaled(y, y, alpha)
+	}
+}
+
+// addColumns adds the columns of a matrix of n rows.
+func (t *Table) addColumns(dst, x []float32, n int) {
+	m := MatrixOf(x, n, len(dst))
+	if t.level == nil {
+		colSumGeneric(dst, &m)
+		return
+	}
+	for i, rows := range m.blocks(rowCall) {
+		for j, cols := range parts(m.Cols, rowCall) {
+			t.level.colSum(rows, cols, &dst[j], m.at(i, j), 4*m.Stride)
+		}
+	}
+}
+
+// maximum computes y = max(y, x), NaN where one is.
+func (t *Table) maximum(y, x []float32) {
+	if t.level == nil {
+		for j, v := range x[:len(y)] {
+			y[j] = max(y[j], v)
+		}
+		return
+	}
+	for from, n := range parts(len(y), flatCall) {
+		t.level.maximum(n, &y[from], &y[from], &x[from])
+	}
+}
+
+// firstMaximum moves what is left to part where x is the maximum y.
+func (t *Table) firstMaximum(part, left, x, y []float32) {
+	if t.level == nil {
+		for j := range part {
+			part[j] = 0
+			if !(y[j] > x[j]) {
+				part[j], left[j] = left[j], left[j]-left[j]
+			}
+		}
+		return
+	}
+	for from, n := range parts(len(part), flatCall) {
+		t.level.firstMaximum(n, &part[from], &left[from], &x[from], &y[from])
 	}
 }
