@@ -27,12 +27,15 @@ func windowCalls() (list []call) {
 		}
 		return t.Conv(&o.scratch, y, x, v, w, Tanh)
 	})
-	for _, stride := range []int{1, 2} {
-		name := map[int]string{1: "", 2: "/strides"}[stride]
-		add("Patches"+name, func(t *Table, o *operands) error {
-			v := o.window(o.cols, stride)
-			return t.Patches(o.writes(2*o.rows, v.Elements()), images(o, v), v)
-		})
+	add("Patches", func(t *Table, o *operands) error {
+		v := o.window(o.cols, 2)
+		return t.Patches(o.writes(2*o.rows, v.Elements()), images(o, v), v)
+	})
+	add("AveragePool", func(t *Table, o *operands) error {
+		v := o.window(o.cols, 2)
+		return t.AveragePool(o.writes(2*o.rows, v.Channels), images(o, v), v)
+	})
+	for name, stride := range map[string]int{"": 1, "/strides": 2} {
 		add("Depthwise"+name, func(t *Table, o *operands) error {
 			v := o.window(o.cols, stride)
 			return t.Depthwise(&o.scratch, o.writes(2*o.rows, v.Channels), images(o, v), v, o.reads(2, v.Channels), o.readFloats(v.Channels), Tanh)
@@ -41,42 +44,36 @@ func windowCalls() (list []call) {
 			v := o.window(o.cols, stride)
 			return t.MaxPool(&o.scratch, o.writes(2*o.rows, v.Channels), images(o, v), v)
 		})
-		add("AveragePool"+name, func(t *Table, o *operands) error {
-			v := o.window(o.cols, stride)
-			return t.AveragePool(o.writes(2*o.rows, v.Channels), images(o, v), v)
-		})
 	}
-	for plus, accumulate := range map[string]bool{"": false, "+": true} {
-		add("PatchesGrad"+plus, func(t *Table, o *operands) error {
-			v := o.window(o.cols, 2)
-			return t.PatchesGrad(sums(o, v), o.reads(2*o.rows, v.Elements()), v, accumulate)
-		})
-		add("ConvWeightsGrad"+plus, func(t *Table, o *operands) error {
-			v := o.window(o.depth/2+1, 1)
-			return t.ConvWeightsGrad(&o.scratch, o.writes(v.Elements(), o.cols), images(o, v), o.reads(2*o.rows, o.cols), v, accumulate)
-		})
-		add("ConvInputGrad"+plus, func(t *Table, o *operands) error {
-			v := o.window(o.depth/2+1, 1)
-			dx, dy := sums(o, v), o.reads(2*o.rows, o.cols)
-			w, err := o.weights(t, o.cols, v.Elements(), false)
-			if err != nil {
-				return err
-			}
-			return t.ConvInputGrad(&o.scratch, dx, dy, v, w, accumulate)
-		})
-		add("DepthwiseGrad"+plus, func(t *Table, o *operands) error {
-			v := o.window(o.cols, 2)
-			return t.DepthwiseGrad(&o.scratch, sums(o, v), o.writes(2, v.Channels), o.reads(2*o.rows, v.Channels), images(o, v), v, o.reads(2, v.Channels), accumulate)
-		})
-		add("MaxPoolGrad"+plus, func(t *Table, o *operands) error {
-			v := o.window(o.cols, 2)
-			return t.MaxPoolGrad(&o.scratch, sums(o, v), o.reads(2*o.rows, v.Channels), images(o, v), o.reads(2*o.rows, v.Channels), v, accumulate)
-		})
-		add("AveragePoolGrad"+plus, func(t *Table, o *operands) error {
-			v := o.window(o.cols, 2)
-			return t.AveragePoolGrad(&o.scratch, sums(o, v), o.reads(2*o.rows, v.Channels), v, accumulate)
-		})
-	}
+	add("PatchesGrad", func(t *Table, o *operands) error {
+		v := o.window(o.cols, 2)
+		return t.PatchesGrad(sums(o, v), o.reads(2*o.rows, v.Elements()), v, true)
+	})
+	add("ConvWeightsGrad", func(t *Table, o *operands) error {
+		v := o.window(o.depth/2+1, 1)
+		return t.ConvWeightsGrad(&o.scratch, o.writes(v.Elements(), o.cols), images(o, v), o.reads(2*o.rows, o.cols), v, true)
+	})
+	add("ConvInputGrad", func(t *Table, o *operands) error {
+		v := o.window(o.depth/2+1, 1)
+		dx, dy := sums(o, v), o.reads(2*o.rows, o.cols)
+		w, err := o.weights(t, o.cols, v.Elements(), false)
+		if err != nil {
+			return err
+		}
+		return t.ConvInputGrad(&o.scratch, dx, dy, v, w, true)
+	})
+	add("DepthwiseGrad", func(t *Table, o *operands) error {
+		v := o.window(o.cols, 2)
+		return t.DepthwiseGrad(&o.scratch, sums(o, v), o.writes(2, v.Channels), o.reads(2*o.rows, v.Channels), images(o, v), v, o.reads(2, v.Channels), true)
+	})
+	add("MaxPoolGrad", func(t *Table, o *operands) error {
+		v := o.window(o.cols, 2)
+		return t.MaxPoolGrad(&o.scratch, sums(o, v), o.reads(2*o.rows, v.Channels), images(o, v), o.reads(2*o.rows, v.Channels), v, true)
+	})
+	add("AveragePoolGrad", func(t *Table, o *operands) error {
+		v := o.window(o.cols, 2)
+		return t.AveragePoolGrad(&o.scratch, sums(o, v), o.reads(2*o.rows, v.Channels), v, true)
+	})
 	return list
 }
 
