@@ -37,6 +37,17 @@ type Ops interface {
 	Scale(x *Tensor, alpha float32) *Tensor
 	// Affine returns x[i,j]·scale[j] + shift[j]: scale and shift are [1, cols], nil for a scale of 1 or a shift of 0.
 	Affine(x, scale, shift *Tensor) *Tensor
+	// A window moves over x, which has a row for each image, see [kernels.Window]; results have a row for each place of it.
+	//
+	// Patches returns the values under the window, 0 outside of the image. Conv returns act(p·w + b) for these patches p: w is
+	// [values under the window, filters], b [1, filters] or nil for none. Depthwise returns act(b + Σ p·w) over the elements of
+	// the window, each channel for itself: w is [elements, channels], b [1, channels] or nil. MaxPool returns the largest value
+	// of each channel, AveragePool the mean of those on the image.
+	Patches(x *Tensor, v kernels.Window) *Tensor
+	Conv(x, w, b *Tensor, v kernels.Window, act kernels.Activation) *Tensor
+	Depthwise(x, w, b *Tensor, v kernels.Window, act kernels.Activation) *Tensor
+	MaxPool(x *Tensor, v kernels.Window) *Tensor
+	AveragePool(x *Tensor, v kernels.Window) *Tensor
 	// Reshape returns the elements of x, row by row, as a rows x cols tensor.
 	Reshape(x *Tensor, rows, cols int) *Tensor
 	// Concatenate joins the columns of tensors that have the same number of rows. Slice returns the columns from (included)

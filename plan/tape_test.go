@@ -97,7 +97,7 @@ func (g *graph) add(y *ops.Tensor, rows, cols int) { g.nodes = append(g.nodes, n
 
 func (g *graph) step() {
 	x := g.any()
-	switch g.IntN(24) {
+	switch g.IntN(26) {
 	case 0, 1, 2, 3, 4:
 		l := g.layer(x.cols)
 		act := kernels.Activation(max(0, g.IntN(7)-3)) // often none: a function may follow
@@ -154,6 +154,61 @@ func (g *graph) step() {
 		g.towers(x)
 	case 21, 22, 23:
 		g.joinedRows(x)
+	case 24, 25:
+		g.window(x)
+	}
+}
+
+// window moves a window over a sample, as an image of one or more rows, and perhaps adds what a convolution can take in.
+func (g *graph) window(x node) {
+	n := x.rows * x.cols
+	var w kernels.Window
+	w.Channels, w.In = n, [2]int{1, 1}
+	for i := range w.In {
+		for d := 5; d > 1; d-- {
+			if w.Channels%d == 0 && g.IntN(3) > 0 {
+				w.In[i], w.Channels = d, w.Channels/d
+				break
+			}
+		}
+		w.Size[i], w.Stride[i], w.Dilation[i], w.Before[i] = 1+g.IntN(3), 1+g.IntN(2), 1+g.IntN(2), g.IntN(2)
+		w.Out[i] = (w.In[i]+w.Stride[i]-1)/w.Stride[i] + g.IntN(2)
+	}
+	if w.Places()*w.Elements() > 2000 {
+		return
+	}
+	var y *ops.Tensor
+	cols, elements := w.Channels, w.Size[0]*w.Size[1]
+	image := g.Reshape(x.Tensor, g.samples, n)
+	bias := func(cols int) *ops.Tensor {
+		if g.IntN(2) == 0 {
+			return nil
+		}
+		return g.Const(g.floats(1, cols))
+	}
+	act := kernels.Activation(max(0, g.IntN(7)-3))
+	switch g.IntN(7) {
+	case 0:
+		cols = w.Elements()
+		y = g.Patches(image, w)
+	case 1: // a place outside of the image has no largest value
+		w.Before, w.Out, w.Size = [2]int{}, w.In, w.In
+		w.Stride = [2]int{1, 1}
+		y = g.MaxPool(image, w)
+	case 2:
+		y = g.AveragePool(image, w)
+	case 3, 4:
+		y = g.Depthwise(image, g.Const(g.floats(elements, cols)), bias(cols), w, act)
+	default:
+		cols = 1 + g.IntN(20)
+		y = g.Conv(image, g.Const(g.floats(w.Elements(), cols)), bias(cols), w, act)
+	}
+	g.add(y, w.Places(), cols)
+	switch g.IntN(4) {
+	case 0:
+		g.add(g.Activate(y, kernels.Activation(g.IntN(4))), w.Places(), cols)
+	case 1:
+		g.add(g.Gelu(y), w.Places(), cols)
 	}
 }
 
