@@ -26,17 +26,19 @@ func Dense(units int, act ActivationFunction, opts ...LayerOption) *Layer {
 // A NoBiasOption leaves a layer without a bias.
 type NoBiasOption struct{}
 
-// NoBias leaves a Dense layer without a bias. Layers of other classes do not take it.
+// NoBias leaves a Dense layer or a convolution without a bias. Layers of other classes do not take it.
 func NoBias() NoBiasOption { return NoBiasOption{} }
 
 func (NoBiasOption) applyLayer(l *Layer) {
-	d, ok := l.kind.(*dense)
+	k, ok := l.kind.(interface{ noBias() })
 	if !ok {
-		l.err = errors.Join(l.err, errors.New("does not take NoBias: only Dense has a bias"))
+		l.err = errors.Join(l.err, errors.New("does not take NoBias: only Dense and convolutions have a bias"))
 		return
 	}
-	d.UseBias = false
+	k.noBias()
 }
+
+func (d *dense) noBias() { d.UseBias = false }
 
 func (d *dense) Activation() ActivationFunction { return d.Function.Value }
 
