@@ -22,8 +22,12 @@ func (t *Tape) Conv(x, w, b *Tensor, v kernels.Window, act kernels.Activation) *
 	}
 	y := t.result(x.Rows*v.Places(), w.Cols, x, w)
 	y.needs = y.needs || b != nil && t.of(b).needs
-	t.check(t.table.Pack(&t.packed, w.Matrix, bias))
-	t.check(t.table.Conv(&t.scratch, y.Matrix, x.Matrix, &v, &t.packed, act))
+	packed := &t.packed.plain
+	if bias != nil {
+		packed = &t.packed.biased
+	}
+	t.check(t.table.Pack(packed, w.Matrix, bias))
+	t.check(t.table.Conv(&t.scratch, y.Matrix, x.Matrix, &v, packed, act))
 	return record(t, y, convOp{t.of(x), t.of(w), t.of(b), y, v, act})
 }
 
@@ -69,11 +73,11 @@ func (o *convOp) backward(t *Tape) error {
 			transposed.Data[j*transposed.Stride+i] = v
 		}
 	}
-	if err := t.table.Pack(&t.packed, transposed, nil); err != nil {
+	if err := t.table.Pack(&t.packed.plain, transposed, nil); err != nil {
 		return err
 	}
 	dx, accumulate := t.into(o.x)
-	return t.table.ConvInputGrad(&t.scratch, dx, dz, &o.window, &t.packed, accumulate)
+	return t.table.ConvInputGrad(&t.scratch, dx, dz, &o.window, &t.packed.plain, accumulate)
 }
 
 // sumsGrad turns the gradient of y = act(z), z = sums + b, into that of the sums, where it lies, and adds its columns to the

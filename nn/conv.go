@@ -20,7 +20,7 @@ func newMoving[A spatial](size A) moving[A] {
 	return moving[A]{Size: perAxis[A]{size}, Strides: all[A](1), Padding: Valid, Dilation: all[A](1)}
 }
 
-func (m *moving[A]) setPadding(p PaddingOption)     { m.Padding = p }
+func (m *moving[A]) setPadding(p PaddingOption)    { m.Padding = p }
 func (m *moving[A]) setStrides(text []byte) error  { return m.Strides.UnmarshalJSON(text) }
 func (m *moving[A]) setDilation(text []byte) error { return m.Dilation.UnmarshalJSON(text) }
 

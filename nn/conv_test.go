@@ -256,10 +256,12 @@ var windowCases = []layerCase{
 		wrong: [][]Shape{{{3, 2}}, {{1, 2, 2}}},
 	},
 	{
-		name:  "UpSampling1D",
-		make:  func(o ...LayerOption) *Layer { return UpSampling1D(3, o...) },
-		in:    []Shape{{2, 2}},
-		want:  inputs(func(x []float64) []float64 { return []float64{x[0], x[1], x[0], x[1], x[0], x[1], x[2], x[3], x[2], x[3], x[2], x[3]} }),
+		name: "UpSampling1D",
+		make: func(o ...LayerOption) *Layer { return UpSampling1D(3, o...) },
+		in:   []Shape{{2, 2}},
+		want: inputs(func(x []float64) []float64 {
+			return []float64{x[0], x[1], x[0], x[1], x[0], x[1], x[2], x[3], x[2], x[3], x[2], x[3]}
+		}),
 		wrong: [][]Shape{{{2}}},
 	},
 	{
