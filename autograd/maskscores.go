@@ -14,7 +14,7 @@ type maskScoresOp struct{ x, y *variable }
 // Left out are the keys for which keys, [groups, number of keys], has 0 and those that a query does not see through w. A query
 // for which queries, [groups, number of queries], has 0 leaves all of them out, so that the softmax is the same for each.
 // queries and keys may be nil.
-func (t *Tape) MaskScores(x, queries, keys *Tensor, groups, heads int, w ops.Window) *Tensor {
+func (t *Tape) MaskScores(x, queries, keys *Tensor, groups, heads int, w ops.Band) *Tensor {
 	if !t.accept("MaskScores", x) {
 		return &t.dead
 	}

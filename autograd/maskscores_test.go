@@ -12,7 +12,7 @@ import (
 )
 
 // MaskScores decides for each score by itself.
-func (r *reference) MaskScores(x, asked, keys *ops.Tensor, groups, heads int, w ops.Window) *ops.Tensor {
+func (r *reference) MaskScores(x, asked, keys *ops.Tensor, groups, heads int, w ops.Band) *ops.Tensor {
 	y := newMat(x.Rows, x.Cols)
 	queries, n := x.Rows/groups, x.Cols/heads
 	for i := range y.rows {
@@ -27,7 +27,7 @@ func (r *reference) MaskScores(x, asked, keys *ops.Tensor, groups, heads int, w 
 	return r.tensor(y)
 }
 
-var windows = []ops.Window{{Before: -1, After: -1}, {Before: -1, After: 0}, {Before: 1, After: 0}, {Before: 0, After: 1}, {Before: 2, After: 2}}
+var windows = []ops.Band{{Before: -1, After: -1}, {Before: -1, After: 0}, {Before: 1, After: 0}, {Before: 0, After: 1}, {Before: 2, After: 2}}
 
 // Every query has a key left that counts: what a softmax of masked scores only is, is not a matter of this operation.
 func TestMaskScoresGradients(t *testing.T) {
@@ -60,7 +60,7 @@ func TestMaskScoresOfQueries(t *testing.T) {
 	tape := autograd.NewTape(nil)
 	x := tape.Param(newRand(1).normal(4, 6, 0))
 	queries, keys := kernels.MatrixOf([]float32{1, 0, 0, 1}, 2, 2), kernels.MatrixOf([]float32{1, 0, 1, 1, 1, 1}, 2, 3)
-	y := tape.MaskScores(x, tape.Const(queries), tape.Const(keys), 2, 2, ops.Window{Before: -1, After: 0})
+	y := tape.MaskScores(x, tape.Const(queries), tape.Const(keys), 2, 2, ops.Band{Before: -1, After: 0})
 	const far = -1e9
 	for i, want := range [][]float32{
 		{x.Row(0)[0], far, far, x.Row(0)[3], far, far},
@@ -77,7 +77,7 @@ func TestMaskScoresOfQueries(t *testing.T) {
 func TestMaskScoresErrors(t *testing.T) {
 	for _, c := range []struct{ rows, cols, groups, heads int }{{2, 4, 0, 1}, {2, 4, 1, 0}, {3, 4, 2, 1}, {2, 6, 2, 2}, {4, 4, 4, 1}} {
 		tape := autograd.NewTape(nil)
-		tape.MaskScores(tape.Const(kernels.NewMatrix(c.rows, c.cols)), nil, tape.Const(kernels.NewMatrix(2, 4)), c.groups, c.heads, ops.Window{})
+		tape.MaskScores(tape.Const(kernels.NewMatrix(c.rows, c.cols)), nil, tape.Const(kernels.NewMatrix(2, 4)), c.groups, c.heads, ops.Band{})
 		require.ErrorIs(t, tape.Err(), kernels.ErrShape, "%v", c)
 	}
 }

@@ -36,7 +36,8 @@ type Tape struct {
 	times   []time.Duration // of Backward by label; nil: not asked for
 	dead    Tensor          // what operations return once the tape has failed; its ID is that of no variable
 	sparses freeList[sparseGrad]
-	in, dx  []kernels.Matrix // what a Function sees, for one call
+	in, dx  []kernels.Matrix                        // what a Function sees, for one call
+	packed  struct{ biased, plain kernels.PackedB } // the weights of a convolution, for one call; two keep their memory
 }
 
 // An op is one recorded operation. Its backward reads the gradient of its result and adds to those of its operands.

@@ -247,11 +247,11 @@ func (l *neonLevel) frameOf(d word, bytes int) {
 	l.frame = bytes
 	l.op("MOVD", fmt.Sprintf("$own-%d(SP)", bytes), d)
 }
-func (l *neonLevel) addTo(d word, b any)        { l.op("ADD", value(b), d) }
-func (l *neonLevel) mask(d word, b int)         { l.op("AND", value(b), d) }
-func (l *neonLevel) scale(d word, bits int)     { l.op("LSL", value(bits), d) }
-func (l *neonLevel) loadLabel(d word, m mem)    { l.op("MOVWU", l.one(m), d) }
-func (l *neonLevel) makeTail(bytes word)        { l.tailEnd = bytes }
+func (l *neonLevel) addTo(d word, b any)     { l.op("ADD", value(b), d) }
+func (l *neonLevel) mask(d word, b int)      { l.op("AND", value(b), d) }
+func (l *neonLevel) scale(d word, bits int)  { l.op("LSL", value(bits), d) }
+func (l *neonLevel) loadLabel(d word, m mem) { l.op("MOVWU", l.one(m), d) }
+func (l *neonLevel) makeTail(bytes word)     { l.tailEnd = bytes }
 func (l *neonLevel) addArg(d word, name string) {
 	l.op("MOVD", l.param(name), "R16")
 	l.op("ADD", "R16", d)

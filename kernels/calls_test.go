@@ -162,21 +162,30 @@ func (o *operands) given(n int, set func(x []float32)) []float32 {
 	return x
 }
 
-// dense runs the kernel with weights that were packed before the first run: their packed form is an operand.
+// dense runs the kernel with weights that were packed before the first run.
 func (o *operands) dense(t *Table, bias bool, act Activation) error {
 	y, x := o.out(), o.reads(o.rows, o.depth)
+	w, err := o.weights(t, o.depth, o.cols, bias)
+	if err != nil {
+		return err
+	}
+	return t.Dense(&o.scratch, y, x, w, act)
+}
+
+// weights packs weights before the first run: their packed form is an operand.
+func (o *operands) weights(t *Table, rows, cols int, bias bool) (*PackedB, error) {
 	if o.packed == nil {
 		w := operands{Rand: o.Rand, fill: o.fill}
 		if w.fill != nil {
 			w.fill = func(_ int, x []float32) { o.fill(len(o.made), x) }
 		}
 		o.packed = new(PackedB)
-		matrix, b := w.reads(o.depth, o.cols), w.readFloats(o.cols)
+		matrix, b := w.reads(rows, cols), w.readFloats(cols)
 		if !bias {
 			b = nil
 		}
 		if err := t.Pack(o.packed, matrix, b); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	for _, part := range []*[]float32{&o.packed.data, &o.packed.bias} {
@@ -185,7 +194,7 @@ func (o *operands) dense(t *Table, bias bool, act Activation) error {
 			*part = o.given(len(values), func(x []float32) { copy(x, values) })
 		}
 	}
-	return t.Dense(&o.scratch, y, x, o.packed, act)
+	return o.packed, nil
 }
 
 // requireIntact demands that no call changed what it only reads, or the gaps between rows.
@@ -376,7 +385,7 @@ func calls() []call {
 			return t.GemmTN(&o.scratch, o.out(), o.reads(o.depth, o.rows), o.reads(o.depth, o.cols), epilogue(o))
 		})
 	}
-	return append(list, layerNormCalls()...)
+	return slices.Concat(list, layerNormCalls(), windowCalls())
 }
 
 // eachCall runs a sub-test for every call on every table of this machine.

@@ -124,4 +124,8 @@ type functions struct {
 	layerNormSums func(n int, sums *float32, dots *float32, dgamma *float32, dbeta *float32, dy *float32, x *float32, gamma *float32, mean, inv float32)
 	// dx[j] = fma(-x̂, b, dy[j]*gamma[j] - a) * inv, or dx[j] += that if add is not 0
 	layerNormGradPiece func(n int, dx *float32, dy *float32, x *float32, gamma *float32, mean, inv, a, b float32, add int)
+	// y[j] = max(a[j], b[j]), or NaN where one is
+	maximum func(n int, y *float32, a *float32, b *float32)
+	// part[j] = left[j] where !(y[j] > x[j]), else 0; left[j] = 0 there
+	firstMaximum func(n int, part *float32, left *float32, x *float32, y *float32)
 }

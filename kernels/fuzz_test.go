@@ -108,7 +108,7 @@ func (v *views) matrix(rows, cols int) made {
 
 // viewCalls are the public kernels, by which views get into the package.
 func viewCalls() []call {
-	list := slices.DeleteFunc(calls(), func(c call) bool { return strings.HasPrefix(c.name, "Dense") || c.name == "Pack" })
+	list := slices.DeleteFunc(calls(), func(c call) bool { return strings.HasPrefix(c.name, "Dense") || c.name == "Pack" || c.isConv() })
 	pack := func(t *Table, o *operands) (*PackedB, error) {
 		w, bias := o.reads(o.depth, o.cols), o.readFloats(o.cols)
 		p := new(PackedB)
@@ -125,6 +125,22 @@ func viewCalls() []call {
 				return err
 			}
 			return t.Dense(nil, o.out(), o.reads(o.rows, o.depth), p, Tanh)
+		}},
+		call{"Conv", false, func(t *Table, o *operands) error {
+			p, err := pack(t, o)
+			if err != nil {
+				return err
+			}
+			v := o.window(o.depth/2, 1)
+			return t.Conv(nil, o.writes(2*o.rows, o.cols), o.reads(o.rows, 3*v.Channels), v, p, Tanh)
+		}},
+		call{"ConvInputGrad", false, func(t *Table, o *operands) error {
+			p, err := pack(t, o)
+			if err != nil {
+				return err
+			}
+			v := o.window(o.cols/2, 1)
+			return t.ConvInputGrad(nil, o.writes(o.rows, 3*v.Channels), o.reads(2*o.rows, o.depth), v, p, true)
 		}},
 		call{"Bind", false, func(t *Table, o *operands) error {
 			p, err := pack(t, o)

@@ -74,7 +74,7 @@ func TestLongOperands(t *testing.T) {
 						o.requireSame(t, simd, "%v", shape)
 					}
 					name, _, _ := strings.Cut(c.name, "/")
-					if shape.rows > 1 && !slices.Contains(rowless, name) {
+					if shape.rows > 1 && !slices.Contains(rowless, name) && !c.moves() {
 						o.requireParts(t, table, c, true)
 					}
 					if shape.cols > 1 && slices.Contains(columnwise, strings.TrimSuffix(name, "+")) {

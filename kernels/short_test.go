@@ -25,6 +25,9 @@ func TestCallsAreShort(t *testing.T) {
 			t.Run("isa="+level.isa.String()+"/"+c.name, func(t *testing.T) {
 				steady(t)
 				for _, shape := range longShapes {
+					if c.moves() && shape.rows > 5003 {
+						continue // a call for each place of each image
+					}
 					require.NoError(t, longOperands(shape.rows, shape.cols).run(level.table(), c))
 				}
 			})

@@ -65,6 +65,8 @@ var functionsAVX2 = functions{
 	layerNormPiece:            layerNormPieceAVX2,
 	layerNormSums:             layerNormSumsAVX2,
 	layerNormGradPiece:        layerNormGradPieceAVX2,
+	maximum:                   maximumAVX2,
+	firstMaximum:              firstMaximumAVX2,
 }
 
 var functionsAVX512 = functions{
@@ -128,6 +130,8 @@ var functionsAVX512 = functions{
 	layerNormPiece:            layerNormPieceAVX512,
 	layerNormSums:             layerNormSumsAVX512,
 	layerNormGradPiece:        layerNormGradPieceAVX512,
+	maximum:                   maximumAVX512,
+	firstMaximum:              firstMaximumAVX512,
 }
 
 //go:noescape
@@ -525,6 +529,16 @@ func layerNormSumsAVX2(n int, sums *float32, dots *float32, dgamma *float32, dbe
 //
 //go:noescape
 func layerNormGradPieceAVX2(n int, dx *float32, dy *float32, x *float32, gamma *float32, mean, inv, a, b float32, add int)
+
+// maximumAVX2: y[j] = max(a[j], b[j]), or NaN where one is
+//
+//go:noescape
+func maximumAVX2(n int, y *float32, a *float32, b *float32)
+
+// firstMaximumAVX2: part[j] = left[j] where !(y[j] > x[j]), else 0; left[j] = 0 there
+//
+//go:noescape
+func firstMaximumAVX2(n int, part *float32, left *float32, x *float32, y *float32)
 
 //go:noescape
 func gemm1x32AVX512(call *tileCall)
@@ -924,3 +938,13 @@ func layerNormSumsAVX512(n int, sums *float32, dots *float32, dgamma *float32, d
 //
 //go:noescape
 func layerNormGradPieceAVX512(n int, dx *float32, dy *float32, x *float32, gamma *float32, mean, inv, a, b float32, add int)
+
+// maximumAVX512: y[j] = max(a[j], b[j]), or NaN where one is
+//
+//go:noescape
+func maximumAVX512(n int, y *float32, a *float32, b *float32)
+
+// firstMaximumAVX512: part[j] = left[j] where !(y[j] > x[j]), else 0; left[j] = 0 there
+//
+//go:noescape
+func firstMaximumAVX512(n int, part *float32, left *float32, x *float32, y *float32)

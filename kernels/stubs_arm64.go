@@ -65,6 +65,8 @@ var functionsNEON = functions{
 	layerNormPiece:            layerNormPieceNEON,
 	layerNormSums:             layerNormSumsNEON,
 	layerNormGradPiece:        layerNormGradPieceNEON,
+	maximum:                   maximumNEON,
+	firstMaximum:              firstMaximumNEON,
 }
 
 //go:noescape
@@ -441,3 +443,13 @@ func layerNormSumsNEON(n int, sums *float32, dots *float32, dgamma *float32, dbe
 //
 //go:noescape
 func layerNormGradPieceNEON(n int, dx *float32, dy *float32, x *float32, gamma *float32, mean, inv, a, b float32, add int)
+
+// maximumNEON: y[j] = max(a[j], b[j]), or NaN where one is
+//
+//go:noescape
+func maximumNEON(n int, y *float32, a *float32, b *float32)
+
+// firstMaximumNEON: part[j] = left[j] where !(y[j] > x[j]), else 0; left[j] = 0 there
+//
+//go:noescape
+func firstMaximumNEON(n int, part *float32, left *float32, x *float32, y *float32)

@@ -66,9 +66,11 @@ type Scratch struct {
 	// Pool, if it is not nil, shares large products among several cores.
 	Pool *Pool
 
-	a, b   []float32 // copies of operands in the order that a product reads them
-	c      []float32 // a result that is computed on its side
-	shared *shared
+	a, b    []float32 // copies of operands in the order that a product reads them
+	c       []float32 // a result that is computed on its side
+	patches []float32 // of a convolution
+	shared  *shared
+	conv    *convolution
 }
 
 // grow returns a slice of n elements with unspecified values, made of buf if it

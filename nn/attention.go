@@ -61,7 +61,7 @@ func (a *attends) check(b *Builder, in []Shape) (query, value, key Shape, ok boo
 func vectors(s Shape) int { return s.Elements() / s.Last() }
 
 // weights returns the weights [samples·queries, heads·keys] of scores, which are masked and become their softmax.
-func (a *attends) weights(c *Call, scores, queries, keys *ops.Tensor, heads int, w ops.Window) *ops.Tensor {
+func (a *attends) weights(c *Call, scores, queries, keys *ops.Tensor, heads int, w ops.Band) *ops.Tensor {
 	if a.Causal {
 		w.After = 0
 	}
@@ -75,7 +75,7 @@ func (a *attends) weights(c *Call, scores, queries, keys *ops.Tensor, heads int,
 	return c.Reshape(y, scores.Rows, scores.Cols)
 }
 
-var everything = ops.Window{Before: -1, After: -1}
+var everything = ops.Band{Before: -1, After: -1}
 
 type attention struct {
 	attends

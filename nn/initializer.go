@@ -26,8 +26,19 @@ type glorotUniform struct{}
 func GlorotUniform() Initializer { return glorotUniform{} }
 
 func (glorotUniform) Fill(values []float32, shape Shape, random *rand.Rand) {
-	fan := shape.Elements()/shape.Last() + shape.Last()
-	drawUniform(values, random, 0, math.Sqrt(6/float64(fan)))
+	in, out := fans(shape)
+	drawUniform(values, random, 0, math.Sqrt(6/float64(in+out)))
+}
+
+// fans returns how many inputs a result depends on, and how many results on an input: the last two axes times the window that
+// the others are.
+func fans(shape Shape) (in, out int) {
+	out = shape.Last()
+	in = shape.Elements() / out
+	if len(shape) > 2 {
+		out *= in / shape[len(shape)-2]
+	}
+	return in, out
 }
 
 type randomUniform struct {

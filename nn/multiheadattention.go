@@ -150,7 +150,7 @@ func (h heads) attend(c *Call, a *attends) *ops.Tensor {
 	value := h.repeat(c, h.project(c, 2, c.Vectors(1)))
 	window := everything
 	if h.window > 0 {
-		window = ops.Window{Before: h.window - 1, After: h.window - 1}
+		window = ops.Band{Before: h.window - 1, After: h.window - 1}
 	}
 	weights := a.weights(c, c.MatMul(query, key, samples, h.queries, true), c.Mask(0), c.keyMask(), h.queries, window)
 	return c.Samples(h.project(c, 3, c.MatMul(weights, value, samples, h.queries, false)))

@@ -6,25 +6,25 @@ import (
 	"github.com/espalier-ml/espalier/kernels"
 )
 
-// A Window is which of the others an element of a sequence sees: element t those from t-Before to t+After. A negative number
+// A Band is which of the others an element of a sequence sees: element t those from t-Before to t+After. A negative number
 // is no limit.
-type Window struct{ Before, After int }
+type Band struct{ Before, After int }
 
 // farBelow is what keeps a softmax from a score, as in Keras.
 const farBelow = 1e9
 
 // ComputeMaskScores is what every recorder computes for a MaskScores of [Ops]. queries and keys have no data where all of
 // them count.
-func ComputeMaskScores(y, x, queries, keys kernels.Matrix, groups, heads int, w Window) {
+func ComputeMaskScores(y, x, queries, keys kernels.Matrix, groups, heads int, b Band) {
 	perGroup, n := x.Rows/groups, x.Cols/heads
 	for i := range x.Rows {
 		group, t := i/perGroup, i%perGroup
 		first, end := 0, n
-		if w.Before >= 0 {
-			first = min(max(t-w.Before, 0), n)
+		if b.Before >= 0 {
+			first = min(max(t-b.Before, 0), n)
 		}
-		if w.After >= 0 {
-			end = max(min(t+w.After, n-1)+1, first)
+		if b.After >= 0 {
+			end = max(min(t+b.After, n-1)+1, first)
 		}
 		row := y.Row(i)
 		copy(row, x.Row(i))

@@ -50,6 +50,17 @@ type Ops interface {
 	// everywhere. Both are data without a gradient, and have as many rows whatever the batch.
 	Const(m kernels.Matrix) *Tensor
 	Full(rows, cols int, v float32) *Tensor
+	// A window moves over x, which has a row for each image, see [kernels.Window]; results have a row for each place of it.
+	//
+	// Patches returns the values under the window, 0 outside of the image. Conv returns act(p·w + b) for these patches p: w is
+	// [values under the window, filters], b [1, filters] or nil for none. Depthwise returns act(b + Σ p·w) over the elements of
+	// the window, each channel for itself: w is [elements, channels], b [1, channels] or nil. MaxPool returns the largest value
+	// of each channel, AveragePool the mean of those on the image.
+	Patches(x *Tensor, v kernels.Window) *Tensor
+	Conv(x, w, b *Tensor, v kernels.Window, act kernels.Activation) *Tensor
+	Depthwise(x, w, b *Tensor, v kernels.Window, act kernels.Activation) *Tensor
+	MaxPool(x *Tensor, v kernels.Window) *Tensor
+	AveragePool(x *Tensor, v kernels.Window) *Tensor
 	// Reshape returns the elements of x, row by row, as a rows x cols tensor.
 	Reshape(x *Tensor, rows, cols int) *Tensor
 	// Concatenate joins the columns of tensors that have the same number of rows. Slice returns the columns from (included)
@@ -67,7 +78,7 @@ type Ops interface {
 	AddPairs(a, b *Tensor, groups int, act kernels.Activation) *Tensor
 	// MaskScores returns x, [groups·queries, heads·keys], with 10⁹ subtracted where queries, [groups, queries] or nil, or keys,
 	// [groups, keys] or nil, is 0, and where a query does not see a key through w: a softmax leaves them out.
-	MaskScores(x, queries, keys *Tensor, groups, heads int, w Window) *Tensor
+	MaskScores(x, queries, keys *Tensor, groups, heads int, b Band) *Tensor
 	// Dropout zeroes elements with probability rate and scales the others by 1/(1-rate).
 	Dropout(x *Tensor, rate float64, random rand.Source) *Tensor
 	// Unequal returns [rows, 1]: 1 for each row of x that has an element other than value, 0 for the others. It carries no

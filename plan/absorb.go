@@ -37,8 +37,8 @@ func (f *linear) columns(n int) (scale, shift []float64, ok bool) {
 
 func (v *value) isLinear() bool { return v.same == v && v.step != nil && v.step.linear != nil }
 
-// absorb makes scales and shifts of columns a part of the product before them, if it has no activation yet, or else of all
-// the products behind them: weights and bias change, and the step is gone. Each changed number is computed in float64,
+// absorb makes scales and shifts of columns a part of the product or convolution before them, if it has no activation yet, or
+// else of all the products behind them: weights and bias change, and the step is gone. Each changed number is computed in float64,
 // where a product of two float32 is exact, and rounded once, so that all machines agree.
 //
 // The result differs in its last bits from that of the tape, which rounds after each step. Let M be the sum of the
@@ -52,11 +52,13 @@ func (l *lowering) absorb() {
 	readers := map[*value][]*value{} // the products of a value
 	bytes := int64(0)
 	for _, v := range l.values {
-		if !v.isProduct() {
+		if !v.sums() {
 			continue
 		}
 		x, w := v.step.in[0].same, v.step.in[1]
-		readers[x] = append(readers[x], v)
+		if v.isProduct() {
+			readers[x] = append(readers[x], v)
+		}
 		if w.users == 1 {
 			bytes += 4 * int64(w.elements())
 		}
@@ -75,7 +77,7 @@ func (l *lowering) absorb() {
 			continue
 		}
 		p := v.step.in[0].same
-		if p.isProduct() && p.step.act == kernels.Linear && p.users == 1 && l.reweigh([]*value{p}, identity, v.step.linear) {
+		if p.sums() && p.step.act == kernels.Linear && p.users == 1 && l.reweigh([]*value{p}, identity, v.step.linear) {
 			p.step.label = joinLabels(p.step.label, v.step.label)
 			vanish(v, p)
 		}

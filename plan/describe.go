@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -24,7 +25,7 @@ func (p *Plan) Describe(w io.Writer) error {
 			}
 		}
 		act := ""
-		if s.op == "dense" || s.op == "activate" {
+		if slices.Contains([]string{"dense", "conv", "depthwise", "activate"}, s.op) {
 			act = s.act.String()
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t\n", s.op, s.name, strings.Join(in, " "), s.y, act, s.flops, s.bytes)

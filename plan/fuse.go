@@ -7,8 +7,8 @@ import (
 	"github.com/espalier-ml/espalier/kernels"
 )
 
-// fuse joins a product with the function that only it leads to: an activation goes into the kernel, any other one is
-// computed where the product lies.
+// fuse joins a product with the function that only it leads to: an activation goes into the kernel, also that of a
+// convolution, any other one is computed where the product lies.
 func (l *lowering) fuse() {
 	for _, v := range l.values {
 		v.same = v.same.same // what it passes on may have been joined since
@@ -17,15 +17,18 @@ func (l *lowering) fuse() {
 			continue
 		}
 		x := o.in[0].same
-		if x.step == nil || x.step.kind != product || x.step.act != kernels.Linear || x.tail != nil || x.users != 1 || x.Cols != v.Cols {
+		if !x.sums() || x.step.act != kernels.Linear || x.tail != nil || x.users != 1 || x.Cols != v.Cols {
 			continue
 		}
-		if o.name == "activate" {
+		switch {
+		case o.name == "activate":
 			x.step.act = o.act
 			x.users = v.users
 			v.same = x
-		} else {
+		case x.isProduct():
 			x.tail = v
+		default:
+			continue
 		}
 		x.step.label = joinLabels(x.step.label, o.label)
 		o.label = x.step.label

@@ -78,7 +78,13 @@ func (l *lowering) compute(v *value) {
 		for _, x := range o.in {
 			s.x = append(s.x, l.row(x))
 		}
-	case rowwise, apart:
+	case convolution:
+		s.w = l.pack([]*value{v}, o.in[1].Rows, v.Cols)
+		s.y, s.x = l.viewOf(v.place, v.Rows, v.Cols), []view{l.operand(o.in[0])}
+		for _, x := range o.in[1:] {
+			s.bytes += 4 * x.elements()
+		}
+	case rowwise, apart, depthwise:
 		if o.in[0].same.tail == v {
 			return
 		}

@@ -8,7 +8,7 @@ import (
 )
 
 // MaskScores implements [ops.Ops]; an operand may only be a constant if all are. groups are those of one sample.
-func (r *Recorder) MaskScores(x, queries, keys *ops.Tensor, groups, heads int, w ops.Window) *ops.Tensor {
+func (r *Recorder) MaskScores(x, queries, keys *ops.Tensor, groups, heads int, w ops.Band) *ops.Tensor {
 	operands := []*ops.Tensor{x}
 	var at [2]int // of the masks among the operands
 	for i, m := range [...]*ops.Tensor{queries, keys} {

@@ -39,6 +39,11 @@ func (v *value) elements() int { return v.Rows * v.Cols }
 
 func (v *value) isProduct() bool { return v.step != nil && v.step.kind == product }
 
+// sums reports whether v is act(sums + bias), each column with weights of its own.
+func (v *value) sums() bool {
+	return v.isProduct() || v.step != nil && (v.step.kind == convolution || v.step.kind == depthwise)
+}
+
 // tailName tells products with different functions behind them apart.
 func (v *value) tailName() string {
 	if v.tail == nil {

@@ -76,7 +76,7 @@ func (p *Plan) NewSession() *Session {
 		for _, x := range b.step.x {
 			b.x = append(b.x, matrix(x))
 		}
-		if b.w != nil {
+		if b.run == nil {
 			if err := p.table.Bind(&b.dense, b.y, b.x[0], b.w, b.act); err != nil {
 				panic(err) // the plan does not fit itself
 			}
@@ -109,7 +109,7 @@ func (s *Session) move(inputs, outputs [][]float32, batch int) error {
 		m.Data = memory[u.port][v.offset:]
 	}
 	for _, u := range s.plan.uses {
-		if b := &s.steps[u.step]; b.w != nil {
+		if b := &s.steps[u.step]; b.run == nil {
 			y, x := b.y, b.x[0]
 			y.Rows, x.Rows = b.step.y.lead*batch, b.step.y.lead*batch
 			if err := s.plan.table.Bind(&b.dense, y, x, b.w, b.act); err != nil {
@@ -224,7 +224,7 @@ func (s *Session) run(batch int) error {
 		case len(chains) > 0 && chains[0].from == i:
 			err = s.runChain(chains[0], batch)
 			i, chains = chains[0].to-1, chains[1:]
-		case b.w != nil:
+		case b.run == nil:
 			err = b.dense.Run(&s.scratch, b.y.Rows)
 		default:
 			err = b.run(t, b)

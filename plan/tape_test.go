@@ -92,7 +92,7 @@ func (g *graph) add(y *ops.Tensor, rows, cols int) { g.nodes = append(g.nodes, n
 
 func (g *graph) step() {
 	x := g.any()
-	switch g.IntN(30) {
+	switch g.IntN(32) {
 	case 0, 1, 2, 3, 4:
 		l := g.layer(x.cols)
 		act := kernels.Activation(max(0, g.IntN(7)-3)) // often none: a function may follow
@@ -180,7 +180,7 @@ func (g *graph) step() {
 		if y := g.any(); y.rows*y.cols == x.rows {
 			queries = g.Reshape(g.Activate(y.Tensor, kernels.ReLU), g.samples, x.rows)
 		}
-		g.add(g.MaskScores(x.Tensor, queries, keys, g.samples, heads, ops.Window{Before: g.IntN(4) - 1, After: g.IntN(4) - 1}), x.rows, x.cols)
+		g.add(g.MaskScores(x.Tensor, queries, keys, g.samples, heads, ops.Band{Before: g.IntN(4) - 1, After: g.IntN(4) - 1}), x.rows, x.cols)
 	case 29:
 		if y := g.like(x, true); x.rows*y.rows < 20 {
 			g.add(g.AddPairs(x.Tensor, y.Tensor, g.samples, kernels.Tanh), x.rows*y.rows, x.cols)
@@ -199,6 +199,61 @@ func (g *graph) step() {
 		g.towers(x)
 	case 21, 22, 23:
 		g.joinedRows(x)
+	case 30, 31:
+		g.window(x)
+	}
+}
+
+// window moves a window over a sample, as an image of one or more rows, and perhaps adds what a convolution can take in.
+func (g *graph) window(x node) {
+	n := x.rows * x.cols
+	var w kernels.Window
+	w.Channels, w.In = n, [2]int{1, 1}
+	for i := range w.In {
+		for d := 5; d > 1; d-- {
+			if w.Channels%d == 0 && g.IntN(3) > 0 {
+				w.In[i], w.Channels = d, w.Channels/d
+				break
+			}
+		}
+		w.Size[i], w.Stride[i], w.Dilation[i], w.Before[i] = 1+g.IntN(3), 1+g.IntN(2), 1+g.IntN(2), g.IntN(2)
+		w.Out[i] = (w.In[i]+w.Stride[i]-1)/w.Stride[i] + g.IntN(2)
+	}
+	if w.Places()*w.Elements() > 2000 {
+		return
+	}
+	var y *ops.Tensor
+	cols, elements := w.Channels, w.Size[0]*w.Size[1]
+	image := g.Reshape(x.Tensor, g.samples, n)
+	bias := func(cols int) *ops.Tensor {
+		if g.IntN(2) == 0 {
+			return nil
+		}
+		return g.Const(g.floats(1, cols))
+	}
+	act := kernels.Activation(max(0, g.IntN(7)-3))
+	switch g.IntN(7) {
+	case 0:
+		cols = w.Elements()
+		y = g.Patches(image, w)
+	case 1: // a place outside of the image has no largest value
+		w.Before, w.Out, w.Size = [2]int{}, w.In, w.In
+		w.Stride = [2]int{1, 1}
+		y = g.MaxPool(image, w)
+	case 2:
+		y = g.AveragePool(image, w)
+	case 3, 4:
+		y = g.Depthwise(image, g.Const(g.floats(elements, cols)), bias(cols), w, act)
+	default:
+		cols = 1 + g.IntN(20)
+		y = g.Conv(image, g.Const(g.floats(w.Elements(), cols)), bias(cols), w, act)
+	}
+	g.add(y, w.Places(), cols)
+	switch g.IntN(4) {
+	case 0:
+		g.add(g.Activate(y, kernels.Activation(g.IntN(4))), w.Places(), cols)
+	case 1:
+		g.add(g.Gelu(y), w.Places(), cols)
 	}
 }
 
@@ -404,9 +459,9 @@ func TestRecorderRefuses(t *testing.T) {
 		},
 		"permute: x is 1x3": func(r *Recorder, x *ops.Tensor) { r.Permute(x, []int{2, 2}, []int{1, 0}) },
 		"maskscores: an operand is a constant": func(r *Recorder, x *ops.Tensor) {
-			r.MaskScores(x, nil, r.Const(matrix(1, 3, 0)), 1, 1, ops.Window{})
+			r.MaskScores(x, nil, r.Const(matrix(1, 3, 0)), 1, 1, ops.Band{})
 		},
-		"maskscores: the scores are 1x3":                   func(r *Recorder, x *ops.Tensor) { r.MaskScores(x, nil, nil, 1, 2, ops.Window{}) },
+		"maskscores: the scores are 1x3":                   func(r *Recorder, x *ops.Tensor) { r.MaskScores(x, nil, nil, 1, 2, ops.Band{}) },
 		"reshape: a 1x3 tensor cannot become 1x2":          func(r *Recorder, x *ops.Tensor) { r.Reshape(x, 1, 2) },
 		"reshape: a 1x3 tensor cannot become 0x3":          func(r *Recorder, x *ops.Tensor) { r.Reshape(x, 0, 3) },
 		"slice: columns 1 to 1 of a 1x3 tensor":            func(r *Recorder, x *ops.Tensor) { r.Slice(x, 1, 1) },
