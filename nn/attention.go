@@ -11,15 +11,15 @@ type attends struct {
 	Causal bool    `json:"use_causal_mask"`
 }
 
-// A CausalOption keeps an attention from what comes later.
-type CausalOption struct{}
+// A CausalMaskOption keeps an attention from what comes later.
+type CausalMaskOption struct{}
 
-// Causal lets element t of the query of an attention see elements 0 to t only, as what predicts a sequence from its beginning
+// CausalMask lets element t of the query of an attention see elements 0 to t only, as what predicts a sequence from its beginning
 // must. (In Keras it is an argument of the call.) Layers of other classes do not take it.
-func Causal() CausalOption { return CausalOption{} }
+func CausalMask() CausalMaskOption { return CausalMaskOption{} }
 
-func (CausalOption) applyLayer(l *Layer) {
-	configure(l, "Causal", func(a interface{ attention() *attends }) { a.attention().Causal = true })
+func (CausalMaskOption) applyLayer(l *Layer) {
+	configure(l, "CausalMask", func(a interface{ attention() *attends }) { a.attention().Causal = true })
 }
 
 // An AttentionDropoutOption is the share of an attention's weights that training drops.

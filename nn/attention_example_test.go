@@ -10,7 +10,7 @@ import (
 // An encoder of sequences: every step looks at those before it, in four ways at once.
 func ExampleMultiHeadAttention() {
 	x := nn.Input("steps", 64, 32)
-	attended := nn.MultiHeadAttention(4, 8, nn.Causal(), nn.AttentionDropout(0.1), nn.Name("attention")).On(x, x)
+	attended := nn.MultiHeadAttention(4, 8, nn.CausalMask(), nn.AttentionDropout(0.1), nn.Name("attention")).On(x, x)
 	h := nn.LayerNormalization().On(nn.Add().On(x, attended))
 	m, err := nn.NewModel([]*nn.Node{x}, []*nn.Node{nn.Dense(1, nn.Sigmoid, nn.Name("churn")).On(nn.Flatten().On(h))})
 	if err != nil {

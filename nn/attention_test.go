@@ -32,7 +32,7 @@ func attend(scores func(query, key int) float64, sees func(query, key int) bool,
 	return y
 }
 
-func all(_, _ int) bool { return true }
+func everyPair(_, _ int) bool { return true }
 
 // dotAttention is attention of one head whose queries and keys have d elements, and values size.
 func dotAttention(query, value, key []float64, d, size int, scale float64, sees func(q, k int) bool) []float64 {
@@ -50,13 +50,13 @@ func sumAttention(query, value, key []float64, d, size int, scale, weight func(i
 			sum += weight(i) * math.Tanh(scale(i)*(query[q*d+i]+key[k*d+i]))
 		}
 		return sum
-	}, all, len(query)/d, len(key)/d, size, func(k, i int) float64 { return value[k*size+i] })
+	}, everyPair, len(query)/d, len(key)/d, size, func(k, i int) float64 { return value[k*size+i] })
 }
 
 var attentionCase = layerCase{
 	name: "Attention",
 	make: func(o ...LayerOption) *Layer {
-		return Attention(append(o, UseScale(true), Causal(), AttentionDropout(0.2))...)
+		return Attention(append(o, UseScale(true), CausalMask(), AttentionDropout(0.2))...)
 	},
 	in: []Shape{{3, 2}, {4, 3}, {4, 2}},
 	want: func(in [][]float64, p map[string][]float64) []float64 {
@@ -141,7 +141,7 @@ var multiHeadCase = layerCase{
 	},
 	in: []Shape{{3, 2}, {2, 1, 3}, {2, 1, 1}},
 	want: func(in [][]float64, p map[string][]float64) []float64 {
-		return headsOf(in, p, [3]int{2, 3, 1}, 2, 2, 4, 3, 2, all)
+		return headsOf(in, p, [3]int{2, 3, 1}, 2, 2, 4, 3, 2, everyPair)
 	},
 	wrong: [][]Shape{{{3, 2}}, {{2}, {2}}, {{3, 2}, {2, 2}, {3, 2}}},
 }
@@ -149,7 +149,7 @@ var multiHeadCase = layerCase{
 var multiHeadCausalCase = layerCase{
 	name: "MultiHeadAttention/causal",
 	make: func(o ...LayerOption) *Layer {
-		return MultiHeadAttention(3, 1, append(o, Causal(), SlidingWindow(2))...)
+		return MultiHeadAttention(3, 1, append(o, CausalMask(), SlidingWindow(2))...)
 	},
 	in: []Shape{{4, 2}, {4, 3}},
 	want: func(in [][]float64, p map[string][]float64) []float64 {
@@ -163,7 +163,7 @@ var groupedQueryCase = layerCase{
 	make: func(o ...LayerOption) *Layer { return GroupedQueryAttention(4, 4, 2, o...) },
 	in:   []Shape{{3, 2}, {2, 3}, {2, 1}},
 	want: func(in [][]float64, p map[string][]float64) []float64 {
-		return headsOf(in, p, [3]int{2, 3, 1}, 4, 2, 4, 4, 2, all)
+		return headsOf(in, p, [3]int{2, 3, 1}, 4, 2, 4, 4, 2, everyPair)
 	},
 	wrong: [][]Shape{{{3, 2}}, {{3, 2}, {2, 2}, {3, 2}}},
 }
@@ -239,7 +239,7 @@ func TestAttentionMasks(t *testing.T) {
 	q, v := Input("q", 2, 2), Input("v", 2, 2)
 	query, value := Masking(9).On(q), Masking(7).On(v)
 	data := Arrays{"q": Floats{1, 0, 9, 9}, "v": Floats{1, 1, 7, 7}}
-	for _, l := range []*Layer{Attention(), Attention(Causal()), Attention(ConcatScores()), AdditiveAttention(UseScale(false))} {
+	for _, l := range []*Layer{Attention(), Attention(CausalMask()), Attention(ConcatScores()), AdditiveAttention(UseScale(false))} {
 		mask, y := maskOf(t, l.On(query, value), []*Node{q, v}, data, 1)
 		require.Equal(t, []float32{1, 1, 0, 0}, y)
 		require.Equal(t, []float32{1, 0}, mask)
@@ -269,7 +269,7 @@ func TestAttentionMasks(t *testing.T) {
 	want := headsOf(of, params, [3]int{2, 2, 2}, 2, 2, 4, 4, 2, func(_, k int) bool { return k != 1 })
 	none := params["query/kernel"]
 	params["query/kernel"] = make([]float64, len(none)) // all scores are zero then, and all weights equal
-	copy(want[4:6], headsOf(of, params, [3]int{2, 2, 2}, 2, 2, 4, 4, 2, all)[4:6])
+	copy(want[4:6], headsOf(of, params, [3]int{2, 2, 2}, 2, 2, 4, 4, 2, everyPair)[4:6])
 	require.InDeltaSlice(t, want, float64s(y), 2e-6)
 }
 
@@ -286,7 +286,7 @@ func TestAttentionErrors(t *testing.T) {
 		"has 3 heads for queries, which is no mul": GroupedQueryAttention(2, 3, 2),
 		"dropout 1 is not in [0, 1)":               Attention(AttentionDropout(1)),
 		`score mode "sum": valid are ["dot" "con`:  New(&attention{ScoreMode: "sum"}),
-		"does not take Causal":                     Flatten(Causal()),
+		"does not take CausalMask":                     Flatten(CausalMask()),
 		"does not take ConcatScores":               AdditiveAttention(ConcatScores()),
 		"does not take UseScale":                   MultiHeadAttention(2, 2, UseScale(true)),
 		"does not take ValueDim":                   GroupedQueryAttention(2, 2, 2, ValueDim(2)),
@@ -326,7 +326,7 @@ func TestAttentionSteps(t *testing.T) {
 	require.Equal(t, []string{"dense 5x8", "dense 5x8", "dense 5x8", "matmul 5x10", "softmax 10x5", "matmul 5x8", "dense 5x3"},
 		stepsOf(t, MultiHeadAttention(2, 4, Name("it")), 5, 3))
 	require.Equal(t, []string{"dense 5x8", "dense 5x8", "dense 5x8", "matmul 5x10", "maskscores 5x10", "softmax 10x5", "matmul 5x8", "dense 5x3"},
-		stepsOf(t, MultiHeadAttention(2, 4, Name("it"), Causal()), 5, 3))
+		stepsOf(t, MultiHeadAttention(2, 4, Name("it"), CausalMask()), 5, 3))
 	require.Equal(t, []string{"dense 1x12", "matmul 1x2", "softmax 2x1", "matmul 1x4", "dense 1x3"},
 		stepsOf(t, MultiHeadAttention(2, 2, Name("it")), 1, 3))
 }

@@ -70,20 +70,20 @@ func (e *einsumDense) Build(b *Builder, in []Shape) Shape {
 		return x
 	}
 	b.Keep(c)
-	b.Param("kernel", c.kernel, fans{GlorotUniform(), c.depth, c.kept * c.own})
+	b.Param("kernel", c.kernel, drawnAs{GlorotUniform(), c.depth, c.kept * c.own})
 	if c.bias != nil {
 		b.Param("bias", c.bias, Zeros())
 	}
 	return y
 }
 
-// fans initializes a parameter as a matrix of in rows and out columns.
-type fans struct {
+// drawnAs initializes a parameter as a matrix of in rows and out columns.
+type drawnAs struct {
 	Initializer
 	in, out int
 }
 
-func (f fans) Fill(values []float32, _ Shape, random *rand.Rand) {
+func (f drawnAs) Fill(values []float32, _ Shape, random *rand.Rand) {
 	f.Initializer.Fill(values, Shape{f.in, f.out}, random)
 }
 

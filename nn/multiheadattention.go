@@ -29,7 +29,7 @@ func init() { Register("MultiHeadAttention", multiHeadAttention{UseBias: true}) 
 //
 // Weights are query/kernel [features, heads, keyDim], query/bias [heads, keyDim], the same of key and value, and
 // attention_output/kernel [heads, valueDim, features] and attention_output/bias [features]. Kernels start Glorot uniform,
-// biases zero. See [Causal], [SlidingWindow], [AttentionDropout] and [NoBias].
+// biases zero. See [CausalMask], [SlidingWindow], [AttentionDropout] and [NoBias].
 //
 // What the mask of the value or the key leaves out has no weight. For what that of the query leaves out all weights are equal,
 // and the result has the mask of the query, see [Masker].
@@ -125,7 +125,7 @@ func (h heads) params(b *Builder, query, value, key, out Shape) {
 		{"value", Shape{value.Last()}, Shape{h.keys, h.valueDim}},
 		{"attention_output", Shape{h.queries, h.valueDim}, out},
 	} {
-		b.Param(p.name+"/kernel", slices.Concat(p.in, p.out), fans{GlorotUniform(), p.in.Elements(), p.out.Elements()})
+		b.Param(p.name+"/kernel", slices.Concat(p.in, p.out), drawnAs{GlorotUniform(), p.in.Elements(), p.out.Elements()})
 		if h.bias {
 			b.Param(p.name+"/bias", p.out, Zeros())
 		}

@@ -253,7 +253,7 @@ func (g *graph) window(x node) {
 	case 0:
 		g.add(g.Activate(y, kernels.Activation(g.IntN(4))), w.Places(), cols)
 	case 1:
-		g.add(g.Gelu(y), w.Places(), cols)
+		g.add(g.Unary(y, g.unary()), w.Places(), cols)
 	}
 }
 
