@@ -112,3 +112,6 @@ func (a *activation) Build(b *Builder, in []Shape) Shape {
 func (a *activation) Forward(c *Call) *ops.Tensor {
 	return c.Samples(c.Act.Apply(c, c.Vectors(0)))
 }
+
+// Mask is that of the input.
+func (*activation) Mask(c *Call) *ops.Tensor { return c.Mask(0) }

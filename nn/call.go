@@ -14,6 +14,7 @@ type Call struct {
 
 	node     *Node
 	in       []*ops.Tensor // [batch, elements] each
+	masks    []*ops.Tensor // of in
 	params   []*ops.Tensor
 	training bool
 	seed     uint64 // of everything random in this step

@@ -63,3 +63,6 @@ func (d *dense) Forward(c *Call) *ops.Tensor {
 	fused, rest := epilogue(c.Act)
 	return c.Samples(rest.Apply(c, c.Dense(c.Vectors(0), c.Param(0), bias, fused)))
 }
+
+// Mask is that of the input.
+func (*dense) Mask(c *Call) *ops.Tensor { return c.Mask(0) }

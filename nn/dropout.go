@@ -26,3 +26,6 @@ func (d *dropout) Forward(c *Call) *ops.Tensor {
 	}
 	return c.Dropout(c.In(0), d.Rate, c.Random())
 }
+
+// Mask is that of the input.
+func (*dropout) Mask(c *Call) *ops.Tensor { return c.Mask(0) }

@@ -1,10 +1,15 @@
 package nn
 
-import "github.com/espalier-ml/espalier/ops"
+import (
+	"errors"
+
+	"github.com/espalier-ml/espalier/ops"
+)
 
 type embedding struct {
-	InputDim  int `json:"input_dim"`
-	OutputDim int `json:"output_dim"`
+	InputDim  int  `json:"input_dim"`
+	OutputDim int  `json:"output_dim"`
+	MaskZero  bool `json:"mask_zero"`
 }
 
 func init() { Register("Embedding", embedding{}) }
@@ -20,7 +25,23 @@ const maxInputDim = 1 << 24
 // hold whole numbers. Any other value is an error that names its row: data in memory, or a chunk of a Stream, is checked
 // before the first weight changes by it.
 func Embedding(inputDim, outputDim int, opts ...LayerOption) *Layer {
-	return New(&embedding{inputDim, outputDim}, opts...)
+	return New(&embedding{InputDim: inputDim, OutputDim: outputDim}, opts...)
+}
+
+// A MaskZeroOption makes index 0 of an Embedding stand for padding.
+type MaskZeroOption struct{}
+
+// MaskZero makes index 0 of an [Embedding] stand for padding: it is looked up as any other, but the mask of the result, see
+// [Masker], leaves it out. Layers of other classes do not take it.
+func MaskZero() MaskZeroOption { return MaskZeroOption{} }
+
+func (MaskZeroOption) applyLayer(l *Layer) {
+	e, ok := l.kind.(*embedding)
+	if !ok {
+		l.err = errors.Join(l.err, errors.New("does not take MaskZero: only Embedding looks up indices"))
+		return
+	}
+	e.MaskZero = true
 }
 
 func (e *embedding) Build(b *Builder, in []Shape) Shape {
@@ -37,3 +58,10 @@ func (e *embedding) Build(b *Builder, in []Shape) Shape {
 }
 
 func (*embedding) Forward(c *Call) *ops.Tensor { return c.Embedding(c.In(0), c.Param(0)) }
+
+func (e *embedding) Mask(c *Call) *ops.Tensor {
+	if !e.MaskZero {
+		return nil
+	}
+	return c.unequal(c.In(0), 1, 0)
+}

@@ -46,3 +46,6 @@ func (n *layerNormalization) Build(b *Builder, in []Shape) Shape {
 func (n *layerNormalization) Forward(c *Call) *ops.Tensor {
 	return c.Samples(c.LayerNorm(c.Vectors(0), c.Param(0), c.Param(1), n.Epsilon))
 }
+
+// Mask is that of the input.
+func (*layerNormalization) Mask(c *Call) *ops.Tensor { return c.Mask(0) }

@@ -27,6 +27,7 @@ type layerCase struct {
 // layerCases are all layers. TestLayerCases fails for a registered class that has no case.
 var layerCases = []layerCase{
 	layerNormCase,
+	maskingCase,
 	{
 		name: "Dense",
 		make: func(o ...LayerOption) *Layer { return Dense(4, ReLU, o...) },
@@ -222,7 +223,7 @@ func TestLayerCases(t *testing.T) {
 		with[c.make().Class()] = true
 	}
 	for name, class := range registry.byName[reflect.TypeFor[Kind]()] {
-		if class.defaults.Type().PkgPath() == reflect.TypeFor[Layer]().PkgPath() && name != "Scaling" {
+		if class.defaults.Type().PkgPath() == reflect.TypeFor[Layer]().PkgPath() && name != "Scaling" && name != "ShowMask" {
 			require.True(t, with[name], "class %s has no case in layerCases", name)
 		}
 	}

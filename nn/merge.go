@@ -33,6 +33,8 @@ func (*concatenate) Forward(c *Call) *ops.Tensor {
 	return c.Reshape(c.Concatenate(c.in...), rows, c.Shape().Elements())
 }
 
+func (*concatenate) Mask(c *Call) *ops.Tensor { return c.anyMask() }
+
 type add struct{}
 
 func init() { Register("Add", add{}) }
@@ -50,6 +52,8 @@ func (*add) Forward(c *Call) *ops.Tensor {
 	return y
 }
 
+func (*add) Mask(c *Call) *ops.Tensor { return c.anyMask() }
+
 type multiply struct{}
 
 func init() { Register("Multiply", multiply{}) }
@@ -66,6 +70,8 @@ func (*multiply) Forward(c *Call) *ops.Tensor {
 	}
 	return y
 }
+
+func (*multiply) Mask(c *Call) *ops.Tensor { return c.anyMask() }
 
 // alike returns the shape that all inputs, at least two, must have.
 func (b *Builder) alike(in []Shape) Shape {

@@ -95,6 +95,7 @@ func (m *Model) record() (*plan.Recorder, error) {
 	for _, n := range m.inputs {
 		values[n] = r.Input(n.layer.name, n.features())
 	}
+	masks := map[*Node]*ops.Tensor{}
 	params := map[*param]*ops.Tensor{}
 	c := &Call{Ops: r}
 	for _, n := range m.nodes {
@@ -102,9 +103,9 @@ func (m *Model) record() (*plan.Recorder, error) {
 			continue
 		}
 		r.Label(n.layer.name)
-		c.node, c.in, c.params = n, c.in[:0], c.params[:0]
+		c.node, c.in, c.masks, c.params = n, c.in[:0], c.masks[:0], c.params[:0]
 		for _, in := range n.in {
-			c.in = append(c.in, values[in])
+			c.in, c.masks = append(c.in, values[in]), append(c.masks, masks[in])
 		}
 		for _, p := range n.layer.params {
 			if params[p] == nil {
@@ -114,6 +115,7 @@ func (m *Model) record() (*plan.Recorder, error) {
 		}
 		c.Act = n.layer.activation()
 		values[n] = n.layer.kind.Forward(c)
+		masks[n] = c.resultMask()
 		if err := n.check(values[n], 1, r.Err()); err != nil {
 			return nil, err
 		}

@@ -16,6 +16,7 @@ type runner struct {
 	params    []*autograd.Tensor // in the order of the model's weights
 	gradients [][]float32        // in that order: where the trainer wants them
 	values    []*autograd.Tensor // in the order of the model's nodes
+	masks     []*autograd.Tensor // of values; nil: everything counts
 	fused     []*autograd.Tensor // in that order, too: what the activations of fused nodes are applied to
 	call      Call
 	err       error // the first of an operation, with its layer
@@ -42,6 +43,7 @@ func newRunner(m *Model, fused map[*Node]bool) *runner {
 		tape:   autograd.NewTape(nil),
 		params: make([]*autograd.Tensor, len(m.weights)),
 		values: make([]*autograd.Tensor, len(m.nodes)),
+		masks:  make([]*autograd.Tensor, len(m.nodes)),
 		fused:  make([]*autograd.Tensor, len(m.nodes)),
 	}
 	place := map[*Node]int{}
@@ -92,9 +94,9 @@ func (r *runner) run(inputs []kernels.Matrix, training bool, seed uint64) {
 			continue
 		}
 		r.tape.Label(i)
-		c.node, c.index, c.in, c.params = s.node, s.index, c.in[:0], c.params[:0]
+		c.node, c.index, c.in, c.masks, c.params = s.node, s.index, c.in[:0], c.masks[:0], c.params[:0]
 		for _, j := range s.in {
-			c.in = append(c.in, r.values[j])
+			c.in, c.masks = append(c.in, r.values[j]), append(c.masks, r.masks[j])
 		}
 		for _, j := range s.params {
 			c.params = append(c.params, r.params[j])
@@ -105,6 +107,7 @@ func (r *runner) run(inputs []kernels.Matrix, training bool, seed uint64) {
 		}
 		rows := c.in[0].Rows
 		y := s.node.layer.kind.Forward(c)
+		r.masks[i] = c.resultMask()
 		if r.values[i] = y; s.fused {
 			if r.fused[i] = y; s.used {
 				r.values[i] = own.Apply(c, y) // of one axis, as every head

@@ -45,6 +45,10 @@ type Ops interface {
 	Slice(x *Tensor, from, to int) *Tensor
 	// Dropout zeroes elements with probability rate and scales the others by 1/(1-rate).
 	Dropout(x *Tensor, rate float64, random rand.Source) *Tensor
+	// Unequal returns [rows, 1]: 1 for each row of x that has an element other than value, 0 for the others. It carries no
+	// gradient. MaskRows returns x with zeros in the rows for which mask, such a tensor, has 0.
+	Unequal(x *Tensor, value float32) *Tensor
+	MaskRows(x, mask *Tensor) *Tensor
 	// Custom returns f(x...), a rows x cols tensor. As everywhere, rows are those of the batch on a tape and those of one
 	// sample in a plan, so they follow from the rows of an operand.
 	Custom(f Function, rows, cols int, x ...*Tensor) *Tensor

@@ -22,6 +22,7 @@ type lowering struct {
 
 // lower runs the passes: each has a file of its own.
 func (l *lowering) lower() error {
+	l.sweep()
 	if err := l.fold(); err != nil {
 		return err
 	}
