@@ -361,7 +361,7 @@ func calls() []call {
 			return t.GemmTN(&o.scratch, o.out(), o.reads(o.depth, o.rows), o.reads(o.depth, o.cols), epilogue(o))
 		})
 	}
-	return append(list, layerNormCalls()...)
+	return slices.Concat(list, layerNormCalls(), recurrentCalls())
 }
 
 // eachCall runs a sub-test for every call on every table of this machine.

@@ -54,6 +54,8 @@ var functionsAVX2 = functions{
 	layerNormPiece:            layerNormPieceAVX2,
 	layerNormSums:             layerNormSumsAVX2,
 	layerNormGradPiece:        layerNormGradPieceAVX2,
+	gru:                       gruAVX2,
+	lstm:                      lstmAVX2,
 }
 
 var functionsAVX512 = functions{
@@ -106,6 +108,8 @@ var functionsAVX512 = functions{
 	layerNormPiece:            layerNormPieceAVX512,
 	layerNormSums:             layerNormSumsAVX512,
 	layerNormGradPiece:        layerNormGradPieceAVX512,
+	gru:                       gruAVX512,
+	lstm:                      lstmAVX512,
 }
 
 //go:noescape
@@ -448,6 +452,16 @@ func layerNormSumsAVX2(n int, sums *float32, dots *float32, dgamma *float32, dbe
 //
 //go:noescape
 func layerNormGradPieceAVX2(n int, dx *float32, dy *float32, x *float32, gamma *float32, mean, inv, a, b float32, add int)
+
+// gruAVX2: z, r, c = gates[i] and so with x and sums; c[j] = tanh(r[j]*sums.c[j] + x.c[j]); y[i,j] = fma(z[j], before[i,j]-c[j], c[j])
+//
+//go:noescape
+func gruAVX2(rows, cols, part int, y *float32, yRow int, gates *float32, gatesRow int, x *float32, xRow int, sums *float32, sumsRow int, before *float32, beforeRow int)
+
+// lstmAVX2: i, f, g, o = gates[i]; cell[i,j] = fma(f[j], before[i,j], i[j]*g[j]); y[i,j] = o[j] * tanh(cell[i,j])
+//
+//go:noescape
+func lstmAVX2(rows, cols, part int, y *float32, yRow int, cell *float32, cellRow int, gates *float32, gatesRow int, before *float32, beforeRow int)
 
 //go:noescape
 func gemm1x32AVX512(call *tileCall)
@@ -792,3 +806,13 @@ func layerNormSumsAVX512(n int, sums *float32, dots *float32, dgamma *float32, d
 //
 //go:noescape
 func layerNormGradPieceAVX512(n int, dx *float32, dy *float32, x *float32, gamma *float32, mean, inv, a, b float32, add int)
+
+// gruAVX512: z, r, c = gates[i] and so with x and sums; c[j] = tanh(r[j]*sums.c[j] + x.c[j]); y[i,j] = fma(z[j], before[i,j]-c[j], c[j])
+//
+//go:noescape
+func gruAVX512(rows, cols, part int, y *float32, yRow int, gates *float32, gatesRow int, x *float32, xRow int, sums *float32, sumsRow int, before *float32, beforeRow int)
+
+// lstmAVX512: i, f, g, o = gates[i]; cell[i,j] = fma(f[j], before[i,j], i[j]*g[j]); y[i,j] = o[j] * tanh(cell[i,j])
+//
+//go:noescape
+func lstmAVX512(rows, cols, part int, y *float32, yRow int, cell *float32, cellRow int, gates *float32, gatesRow int, before *float32, beforeRow int)

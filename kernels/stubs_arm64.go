@@ -54,6 +54,8 @@ var functionsNEON = functions{
 	layerNormPiece:            layerNormPieceNEON,
 	layerNormSums:             layerNormSumsNEON,
 	layerNormGradPiece:        layerNormGradPieceNEON,
+	gru:                       gruNEON,
+	lstm:                      lstmNEON,
 }
 
 //go:noescape
@@ -375,3 +377,13 @@ func layerNormSumsNEON(n int, sums *float32, dots *float32, dgamma *float32, dbe
 //
 //go:noescape
 func layerNormGradPieceNEON(n int, dx *float32, dy *float32, x *float32, gamma *float32, mean, inv, a, b float32, add int)
+
+// gruNEON: z, r, c = gates[i] and so with x and sums; c[j] = tanh(r[j]*sums.c[j] + x.c[j]); y[i,j] = fma(z[j], before[i,j]-c[j], c[j])
+//
+//go:noescape
+func gruNEON(rows, cols, part int, y *float32, yRow int, gates *float32, gatesRow int, x *float32, xRow int, sums *float32, sumsRow int, before *float32, beforeRow int)
+
+// lstmNEON: i, f, g, o = gates[i]; cell[i,j] = fma(f[j], before[i,j], i[j]*g[j]); y[i,j] = o[j] * tanh(cell[i,j])
+//
+//go:noescape
+func lstmNEON(rows, cols, part int, y *float32, yRow int, cell *float32, cellRow int, gates *float32, gatesRow int, before *float32, beforeRow int)

@@ -43,6 +43,10 @@ type Ops interface {
 	// to (excluded).
 	Concatenate(x ...*Tensor) *Tensor
 	Slice(x *Tensor, from, to int) *Tensor
+	// Recurrent returns the states [rows, steps·units] of all steps: x [rows, steps·gates·units] is what the input gives to
+	// each gate, u [units, gates·units] and b [1, gates·units], or nil, what the state before does. A step for which mask
+	// [rows, steps], or nil, is 0 leaves the state as it is.
+	Recurrent(x, u, b, mask *Tensor, r Recurrence) *Tensor
 	// Dropout zeroes elements with probability rate and scales the others by 1/(1-rate).
 	Dropout(x *Tensor, rate float64, random rand.Source) *Tensor
 	// Unequal returns [rows, 1]: 1 for each row of x that has an element other than value, 0 for the others. It carries no

@@ -89,6 +89,9 @@ func (l *lowering) compute(v *value) {
 	case joining:
 		l.join(v)
 		return
+	case recurrent:
+		l.recurrent(v)
+		return
 	case slicing:
 		x := l.operand(o.in[0])
 		x.offset, x.cols = x.offset+o.from, v.Cols

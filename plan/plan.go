@@ -48,7 +48,7 @@ type step struct {
 	op    string
 	name  string // of the layers it computes
 	act   kernels.Activation
-	w     *kernels.PackedB                           // of a product
+	w     *kernels.PackedB                           // of a product, or the one in a recurrence
 	run   func(t *kernels.Table, s *boundStep) error // of everything but a product
 	y     view
 	x     []view

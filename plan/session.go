@@ -34,9 +34,20 @@ type use struct {
 // A boundStep is a step of the plan with its operands in the session's memory, or the plan's if they are constants.
 type boundStep struct {
 	*step
-	dense kernels.BoundDense
-	y     kernels.Matrix
-	x     []kernels.Matrix
+	dense   kernels.BoundDense
+	y       kernels.Matrix
+	x       []kernels.Matrix
+	scratch *kernels.Scratch // the session's
+}
+
+// bind binds the product of a step that has one, to rows of each sample.
+func (b *boundStep) bind(t *kernels.Table, batch int) error {
+	y, x := b.y, b.x[0]
+	if b.run != nil { // a recurrence
+		y, x = b.x[1], b.y.Columns(0, b.x[2].Cols)
+	}
+	y.Rows, x.Rows = b.step.y.lead*batch, b.step.y.lead*batch
+	return t.Bind(&b.dense, y, x, b.w, b.act)
 }
 
 // resize lays the operands out for a batch; constants stay as they are.
@@ -69,13 +80,13 @@ func (p *Plan) NewSession() *Session {
 	s.batch = p.maxBatch
 	for i := range p.steps {
 		b := &s.steps[i]
-		b.step = &p.steps[i]
+		b.step, b.scratch = &p.steps[i], &s.scratch
 		b.y = matrix(b.step.y)
 		for _, x := range b.step.x {
 			b.x = append(b.x, matrix(x))
 		}
 		if b.w != nil {
-			if err := p.table.Bind(&b.dense, b.y, b.x[0], b.w, b.act); err != nil {
+			if err := b.bind(p.table, p.maxBatch); err != nil {
 				panic(err) // the plan does not fit itself
 			}
 		}
@@ -108,9 +119,7 @@ func (s *Session) move(inputs, outputs [][]float32, batch int) error {
 	}
 	for _, u := range s.plan.uses {
 		if b := &s.steps[u.step]; b.w != nil {
-			y, x := b.y, b.x[0]
-			y.Rows, x.Rows = b.step.y.lead*batch, b.step.y.lead*batch
-			if err := s.plan.table.Bind(&b.dense, y, x, b.w, b.act); err != nil {
+			if err := b.bind(s.plan.table, batch); err != nil {
 				return err
 			}
 		}
@@ -218,7 +227,7 @@ func (s *Session) run(batch int) error {
 	for i := range s.steps {
 		b := &s.steps[i]
 		var err error
-		if b.w != nil {
+		if b.run == nil {
 			err = b.dense.Run(&s.scratch, b.y.Rows)
 		} else {
 			err = b.run(t, b)
