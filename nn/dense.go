@@ -26,16 +26,18 @@ func Dense(units int, act ActivationFunction, opts ...LayerOption) *Layer {
 // A NoBiasOption leaves a layer without a bias.
 type NoBiasOption struct{}
 
-// NoBias leaves a Dense layer without a bias. Layers of other classes do not take it.
+// NoBias leaves a Dense or a recurrent layer without a bias. Layers of other classes do not take it.
 func NoBias() NoBiasOption { return NoBiasOption{} }
 
 func (NoBiasOption) applyLayer(l *Layer) {
-	d, ok := l.kind.(*dense)
-	if !ok {
-		l.err = errors.Join(l.err, errors.New("does not take NoBias: only Dense has a bias"))
-		return
+	switch k := l.kind.(type) {
+	case *dense:
+		k.UseBias = false
+	case recurrentKind:
+		k.base().UseBias = false
+	default:
+		l.err = errors.Join(l.err, errors.New("does not take NoBias: only Dense and recurrent layers have a bias"))
 	}
-	d.UseBias = false
 }
 
 func (d *dense) Activation() ActivationFunction { return d.Function.Value }

@@ -25,7 +25,7 @@ type layerCase struct {
 }
 
 // layerCases are all layers. TestLayerCases fails for a registered class that has no case.
-var layerCases = []layerCase{
+var layerCases = slices.Concat(recurrentCases, []layerCase{
 	layerNormCase,
 	maskingCase,
 	{
@@ -119,7 +119,7 @@ var layerCases = []layerCase{
 		},
 		wrong: [][]Shape{{{3}}, {{3}, {4}}},
 	},
-}
+})
 
 func activationCase(a ActivationKind, f func(float64) float64) layerCase {
 	return layerCase{
@@ -223,7 +223,7 @@ func TestLayerCases(t *testing.T) {
 		with[c.make().Class()] = true
 	}
 	for name, class := range registry.byName[reflect.TypeFor[Kind]()] {
-		if class.defaults.Type().PkgPath() == reflect.TypeFor[Layer]().PkgPath() && name != "Scaling" && name != "ShowMask" {
+		if class.defaults.Type().PkgPath() == reflect.TypeFor[Layer]().PkgPath() && !slices.Contains([]string{"Scaling", "ShowMask", "MaskedBy"}, name) {
 			require.True(t, with[name], "class %s has no case in layerCases", name)
 		}
 	}

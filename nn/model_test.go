@@ -81,7 +81,7 @@ func TestGraphErrors(t *testing.T) {
 		{"options that a layer does not know", func(_ *Model, x *Node) (_, _ []*Node) {
 			y := Activation(Tanh, NoBias(), Name("y"), nil).On(x)
 			return nodes(x), nodes(y, Embedding(2, 1, Name("z"), NoBias()).On(y), Dense(1, Linear, NoBias(), Name("w")).On(x))
-		}, []string{`layer "y" (Activation): does not take NoBias: only Dense has a bias` + "\noption 2 is nil", `layer "z" (Embedding): does not take NoBias`}},
+		}, []string{`layer "y" (Activation): does not take NoBias: only Dense and recurrent layers have a bias` + "\noption 2 is nil", `layer "z" (Embedding): does not take NoBias`}},
 		{"layers that nothing made", func(_ *Model, x *Node) (_, _ []*Node) {
 			return nodes(x), nodes(Flatten(Name("y")).On((*Layer)(nil).On(x)), Flatten(Name("z")).On(new(Layer).On(x)))
 		}, []string{`layer "y" (Flatten): input 0 is nil`, `layer "z" (Flatten): input 0 is nil`}},
