@@ -11,8 +11,8 @@ func (t *Table) GRU(y, gates, x, sums, before Matrix) error {
 	if t.err != nil {
 		return t.err
 	}
-	if err := checkRecurrent("GRU", 3, operand{"y", y}, operand{"before", before}, operand{"gates", gates}, operand{"x", x}, operand{"sums", sums}); err != nil {
-		return err
+	if !alike(y.Rows, y.Cols, &y, &before) || !alike(y.Rows, 3*y.Cols, &gates, &x, &sums) {
+		return checkRecurrent("GRU", 3, operand{"y", y}, operand{"before", before}, operand{"gates", gates}, operand{"x", x}, operand{"sums", sums})
 	}
 	raceReads(x, sums, before)
 	raceWrites(y, gates)
@@ -82,8 +82,8 @@ func (t *Table) LSTM(y, cell, gates, x, sums, before Matrix) error {
 	if t.err != nil {
 		return t.err
 	}
-	if err := checkRecurrent("LSTM", 4, operand{"y", y}, operand{"before", before}, operand{"cell", cell}, operand{"gates", gates}, operand{"x", x}, operand{"sums", sums}); err != nil {
-		return err
+	if !alike(y.Rows, y.Cols, &y, &before, &cell) || !alike(y.Rows, 4*y.Cols, &gates, &x, &sums) {
+		return checkRecurrent("LSTM", 4, operand{"y", y}, operand{"before", before}, operand{"cell", cell}, operand{"gates", gates}, operand{"x", x}, operand{"sums", sums})
 	}
 	raceReads(x, sums, before)
 	raceWrites(y, cell, gates)
@@ -156,6 +156,16 @@ func (t *Table) LSTMGrad(dx, dcell, dy, gates, squashed, before Matrix) error {
 		}
 	}
 	return nil
+}
+
+// alike reports whether operands are valid views of rows x cols: the quick way through checkRecurrent.
+func alike(rows, cols int, ms ...*Matrix) bool {
+	for _, m := range ms {
+		if m.Rows != rows || m.Cols != cols || !m.plain() {
+			return false
+		}
+	}
+	return true
 }
 
 // checkRecurrent reports operands that are no valid views or do not fit together: those up to "gates" have the shape of the

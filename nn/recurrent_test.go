@@ -386,6 +386,12 @@ func TestRecurrentMasks(t *testing.T) {
 					want = resultOf(k.base(), recurrentOf(k, in, features, only, params, ""))
 				case *bidirectional:
 					want = bidirectionalOf(k, in, features, only, params)
+					if k.Layer.Value.(recurrentKind).base().Sequences {
+						for time, v := range only {
+							step := want[time*len(want)/steps : (time+1)*len(want)/steps]
+							require.Equal(t, v == 0, !slices.ContainsFunc(step, func(v float64) bool { return v != 0 }), "zero where the mask is, as in Keras")
+						}
+					}
 				}
 				n := len(got) / rows
 				require.InDeltaSlice(t, want, float64s(got[i*n:(i+1)*n]), 2e-6)
