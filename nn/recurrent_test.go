@@ -470,7 +470,7 @@ func TestRecurrentTraining(t *testing.T) {
 // plainTanh is a hyperbolic tangent that no kernel stands for.
 type plainTanh struct{}
 
-func init() { Register("PlainTanh", plainTanh{}) }
+func init() { Register("plain_tanh", plainTanh{}) }
 
 func (plainTanh) Apply(o ops.Ops, x *ops.Tensor) *ops.Tensor { return Tanh.Apply(o, x) }
 
