@@ -27,14 +27,14 @@ func (r *reference) MaskScores(x, asked, keys *ops.Tensor, groups, heads int, w 
 	return r.tensor(y)
 }
 
-var windows = []ops.Band{{Before: -1, After: -1}, {Before: -1, After: 0}, {Before: 1, After: 0}, {Before: 0, After: 1}, {Before: 2, After: 2}}
+var bands = []ops.Band{{Before: -1, After: -1}, {Before: -1, After: 0}, {Before: 1, After: 0}, {Before: 0, After: 1}, {Before: 2, After: 2}}
 
 // Every query has a key left that counts: what a softmax of masked scores only is, is not a matter of this operation.
 func TestMaskScoresGradients(t *testing.T) {
 	keys := kernels.MatrixOf([]float32{1, 0, 1, 1, 1, 1, 0, 1}, 2, 4)
 	eachTable(t, func(t *testing.T, table *kernels.Table) {
 		for _, queries := range []int{1, 4} {
-			for _, w := range windows {
+			for _, w := range bands {
 				for _, masked := range []bool{false, true} {
 					if masked && w.Before >= 0 && w.After < 2 {
 						continue

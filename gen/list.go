@@ -8,6 +8,6 @@ func descriptions() []description {
 		elementwise(), functions(), unaries(), optimizers(), activating(), reductions(),
 		[]description{softmax(), logSoftmax(), softmaxGrad()},
 		[]description{softmaxCrossEntropy(), softCrossEntropy(), binaryCrossEntropy(), binaryCrossEntropyColumn()},
-		regressions(), longRows(), layerNorms(), pooling(),
+		regressions(), longRows(), layerNorms(), pooling(), recurrent(),
 	)
 }

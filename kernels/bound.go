@@ -39,6 +39,17 @@ func (t *Table) Bind(d *BoundDense, y, x Matrix, w *PackedB, act Activation) err
 	return nil
 }
 
+// Move makes d read x from other memory, where its rows lie as far from each other as before.
+func (d *BoundDense) Move(x []float32) error {
+	m := d.x
+	m.Data = x
+	if !m.Valid() {
+		return operand{"x", m}.check("BoundDense.Move")
+	}
+	d.x, d.product.a = m, unsafe.SliceData(x)
+	return nil
+}
+
 // Run computes the first rows rows. A nil Scratch is legal, but may allocate.
 func (d *BoundDense) Run(s *Scratch, rows int) error {
 	if uint(rows-1) < uint(d.direct) {

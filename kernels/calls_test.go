@@ -385,7 +385,7 @@ func calls() []call {
 			return t.GemmTN(&o.scratch, o.out(), o.reads(o.depth, o.rows), o.reads(o.depth, o.cols), epilogue(o))
 		})
 	}
-	return slices.Concat(list, layerNormCalls(), windowCalls())
+	return slices.Concat(list, layerNormCalls(), windowCalls(), recurrentCalls())
 }
 
 // eachCall runs a sub-test for every call on every table of this machine.

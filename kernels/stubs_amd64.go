@@ -67,6 +67,8 @@ var functionsAVX2 = functions{
 	layerNormGradPiece:        layerNormGradPieceAVX2,
 	maximum:                   maximumAVX2,
 	firstMaximum:              firstMaximumAVX2,
+	gru:                       gruAVX2,
+	lstm:                      lstmAVX2,
 }
 
 var functionsAVX512 = functions{
@@ -132,6 +134,8 @@ var functionsAVX512 = functions{
 	layerNormGradPiece:        layerNormGradPieceAVX512,
 	maximum:                   maximumAVX512,
 	firstMaximum:              firstMaximumAVX512,
+	gru:                       gruAVX512,
+	lstm:                      lstmAVX512,
 }
 
 //go:noescape
@@ -539,6 +543,16 @@ func maximumAVX2(n int, y *float32, a *float32, b *float32)
 //
 //go:noescape
 func firstMaximumAVX2(n int, part *float32, left *float32, x *float32, y *float32)
+
+// gruAVX2: z, r, c = gates[i] and so with x and sums; c[j] = tanh(r[j]*sums.c[j] + x.c[j]); y[i,j] = fma(z[j], before[i,j]-c[j], c[j])
+//
+//go:noescape
+func gruAVX2(rows, cols, part int, y *float32, yRow int, gates *float32, gatesRow int, x *float32, xRow int, sums *float32, sumsRow int, before *float32, beforeRow int)
+
+// lstmAVX2: i, f, g, o = gates[i]; cell[i,j] = fma(f[j], before[i,j], i[j]*g[j]); y[i,j] = o[j] * tanh(cell[i,j])
+//
+//go:noescape
+func lstmAVX2(rows, cols, part int, y *float32, yRow int, cell *float32, cellRow int, gates *float32, gatesRow int, before *float32, beforeRow int)
 
 //go:noescape
 func gemm1x32AVX512(call *tileCall)
@@ -948,3 +962,13 @@ func maximumAVX512(n int, y *float32, a *float32, b *float32)
 //
 //go:noescape
 func firstMaximumAVX512(n int, part *float32, left *float32, x *float32, y *float32)
+
+// gruAVX512: z, r, c = gates[i] and so with x and sums; c[j] = tanh(r[j]*sums.c[j] + x.c[j]); y[i,j] = fma(z[j], before[i,j]-c[j], c[j])
+//
+//go:noescape
+func gruAVX512(rows, cols, part int, y *float32, yRow int, gates *float32, gatesRow int, x *float32, xRow int, sums *float32, sumsRow int, before *float32, beforeRow int)
+
+// lstmAVX512: i, f, g, o = gates[i]; cell[i,j] = fma(f[j], before[i,j], i[j]*g[j]); y[i,j] = o[j] * tanh(cell[i,j])
+//
+//go:noescape
+func lstmAVX512(rows, cols, part int, y *float32, yRow int, cell *float32, cellRow int, gates *float32, gatesRow int, before *float32, beforeRow int)

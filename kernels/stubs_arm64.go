@@ -67,6 +67,8 @@ var functionsNEON = functions{
 	layerNormGradPiece:        layerNormGradPieceNEON,
 	maximum:                   maximumNEON,
 	firstMaximum:              firstMaximumNEON,
+	gru:                       gruNEON,
+	lstm:                      lstmNEON,
 }
 
 //go:noescape
@@ -453,3 +455,13 @@ func maximumNEON(n int, y *float32, a *float32, b *float32)
 //
 //go:noescape
 func firstMaximumNEON(n int, part *float32, left *float32, x *float32, y *float32)
+
+// gruNEON: z, r, c = gates[i] and so with x and sums; c[j] = tanh(r[j]*sums.c[j] + x.c[j]); y[i,j] = fma(z[j], before[i,j]-c[j], c[j])
+//
+//go:noescape
+func gruNEON(rows, cols, part int, y *float32, yRow int, gates *float32, gatesRow int, x *float32, xRow int, sums *float32, sumsRow int, before *float32, beforeRow int)
+
+// lstmNEON: i, f, g, o = gates[i]; cell[i,j] = fma(f[j], before[i,j], i[j]*g[j]); y[i,j] = o[j] * tanh(cell[i,j])
+//
+//go:noescape
+func lstmNEON(rows, cols, part int, y *float32, yRow int, cell *float32, cellRow int, gates *float32, gatesRow int, before *float32, beforeRow int)

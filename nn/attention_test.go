@@ -286,7 +286,7 @@ func TestAttentionErrors(t *testing.T) {
 		"has 3 heads for queries, which is no mul": GroupedQueryAttention(2, 3, 2),
 		"dropout 1 is not in [0, 1)":               Attention(AttentionDropout(1)),
 		`score mode "sum": valid are ["dot" "con`:  New(&attention{ScoreMode: "sum"}),
-		"does not take CausalMask":                     Flatten(CausalMask()),
+		"does not take CausalMask":                 Flatten(CausalMask()),
 		"does not take ConcatScores":               AdditiveAttention(ConcatScores()),
 		"does not take UseScale":                   MultiHeadAttention(2, 2, UseScale(true)),
 		"does not take ValueDim":                   GroupedQueryAttention(2, 2, 2, ValueDim(2)),

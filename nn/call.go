@@ -21,6 +21,8 @@ type Call struct {
 	index    int    // which call of its layer in this model
 	random   rand.PCG
 	operands []*ops.Tensor // of Concatenate and Custom
+	outer    *Call         // of the kind around this one; nil: there is none
+	next     *Call         // of kinds within this one, in turn
 
 	order, from, back, split []int // of rearranged and GroupNormalization
 }
@@ -71,8 +73,17 @@ func (c *Call) Trainable() bool { return !c.node.layer.frozen }
 // Random returns a source of random numbers for this call alone: no layer's draws depend on another's. The same seed, step,
 // layer and call give the same numbers. It is for training only.
 func (c *Call) Random() rand.Source {
-	c.random.Seed(c.seed, hash(c.node.layer.name)+uint64(c.index))
+	c.random.Seed(c.seed, c.stream())
 	return &c.random
+}
+
+// stream tells the random numbers of this call apart from those of others.
+func (c *Call) stream() uint64 {
+	name := hash(c.node.layer.name)
+	if c.outer != nil {
+		return c.outer.stream() + name
+	}
+	return name + uint64(c.index)
 }
 
 // Vectors returns input i with a row for each vector along its last axis.

@@ -9,7 +9,7 @@ import (
 type embedding struct {
 	InputDim  int  `json:"input_dim"`
 	OutputDim int  `json:"output_dim"`
-	MaskZero  bool `json:"mask_zero"`
+	MaskZero  bool `json:"mask_zero,omitempty"` // files of version 1 have it not
 }
 
 func init() { Register("Embedding", embedding{}) }

@@ -29,6 +29,7 @@ type Activated interface {
 type Builder struct {
 	in     []*Node
 	params []*param
+	inner  []inner
 	same   sameness
 	limit  int // of the indices that input 0 must hold; 0: any values
 	kept   any // for Forward

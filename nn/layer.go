@@ -91,6 +91,16 @@ func New(k Kind, opts ...LayerOption) *Layer {
 	return l
 }
 
+// adoptError makes an error of a layer within l one of l.
+func (l *Layer) adoptError(within *Layer) {
+	switch {
+	case within == nil:
+		l.err = errors.Join(l.err, errors.New("the layer within is nil"))
+	case within.err != nil:
+		l.err = errors.Join(l.err, fmt.Errorf("the layer within (%s): %w", within.Class(), within.err))
+	}
+}
+
 // Name returns the layer's name. A layer that was not given one has none before it is part of a model.
 func (l *Layer) Name() string { return l.name }
 

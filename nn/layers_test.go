@@ -25,7 +25,7 @@ type layerCase struct {
 }
 
 // layerCases are all layers. TestLayerCases fails for a registered class that has no case.
-var layerCases = slices.Concat(normCases, mergeCases, noiseCases, rectifyCases, normalizationCases, []layerCase{
+var layerCases = slices.Concat(normCases, mergeCases, noiseCases, rectifyCases, normalizationCases, recurrentCases, []layerCase{
 	layerNormCase,
 	maskingCase,
 	{
@@ -228,7 +228,7 @@ func TestLayerCases(t *testing.T) {
 		with[c.make().Class()] = true
 	}
 	for name, class := range registry.byName[reflect.TypeFor[Kind]()] {
-		if class.defaults.Type().PkgPath() == reflect.TypeFor[Layer]().PkgPath() && !slices.Contains([]string{"Scaling", "ShowMask", "Restless"}, name) {
+		if class.defaults.Type().PkgPath() == reflect.TypeFor[Layer]().PkgPath() && !slices.Contains([]string{"Scaling", "ShowMask", "MaskedBy", "Restless"}, name) {
 			require.True(t, with[name], "class %s has no case in layerCases", name)
 		}
 	}

@@ -12,6 +12,7 @@ type Node struct {
 	layer *Layer
 	index int // which call of the layer
 	in    []*Node
+	inner []inner  // calls of kinds within the layer's
 	shape Shape    // nil if err is set here or upstream
 	same  sameness // as the operand
 	limit int      // of the indices that the operand must hold, or 0
@@ -64,7 +65,7 @@ func (n *Node) build(in []Shape) {
 		b.err = n.layer.adopt(b.params)
 	}
 	if n.err = b.err; n.err == nil {
-		n.shape, n.same, n.limit, n.kept = slices.Clone(shape), b.same, b.limit, b.kept
+		n.shape, n.same, n.limit, n.kept, n.inner = slices.Clone(shape), b.same, b.limit, b.kept, b.inner
 	}
 }
 

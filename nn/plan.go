@@ -66,7 +66,8 @@ func Workers(n int) WorkersOption { return WorkersOption(n) }
 
 // NewPlan lowers a model for batches of up to maxBatch rows, packing the weights that it has now. Dense layers get their
 // activation in the same kernel call; narrow ones on one input are one product, as is a layer that is called on several
-// nodes; what a Concatenate joins is computed where the joined rows lie; Dropout, Flatten and Reshape vanish.
+// nodes; what a Concatenate joins is computed where the joined rows lie; a recurrent layer is one product of all inputs and
+// one step for all states; Dropout, Flatten and Reshape vanish.
 func NewPlan(m *Model, maxBatch int, opts ...PlanOption) (*Plan, error) {
 	if m == nil {
 		return nil, fmt.Errorf("nn: NewPlan: the model is nil")

@@ -79,6 +79,10 @@ type Ops interface {
 	// MaskScores returns x, [groups·queries, heads·keys], with 10⁹ subtracted where queries, [groups, queries] or nil, or keys,
 	// [groups, keys] or nil, is 0, and where a query does not see a key through w: a softmax leaves them out.
 	MaskScores(x, queries, keys *Tensor, groups, heads int, b Band) *Tensor
+	// Recurrent returns the states [rows, steps·units] of all steps: x [rows, steps·gates·units] is what the input gives to
+	// each gate, u [units, gates·units] and b [1, gates·units], or nil, what the state before does. A step for which mask
+	// [rows, steps], or nil, is 0 leaves the state as it is.
+	Recurrent(x, u, b, mask *Tensor, r Recurrence) *Tensor
 	// Dropout zeroes elements with probability rate and scales the others by 1/(1-rate).
 	Dropout(x *Tensor, rate float64, random rand.Source) *Tensor
 	// Unequal returns [rows, 1]: 1 for each row of x that has an element other than value, 0 for the others. It carries no

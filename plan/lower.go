@@ -96,6 +96,9 @@ func (l *lowering) compute(v *value) {
 	case joining:
 		l.join(v)
 		return
+	case recurrent:
+		l.recurrent(v)
+		return
 	case slicing:
 		x := l.operand(o.in[0])
 		x.offset, x.cols = x.offset+o.from, v.Cols
@@ -155,7 +158,7 @@ func (l *lowering) product(v *value) {
 		columns += o.Cols
 		y.cols = columns
 	}
-	l.emit(step{op: "dense", name: strings.Join(names, ", "), act: v.step.act, w: l.pack(layers, x.cols, columns), y: y, x: []view{x},
+	l.emit(step{op: "dense", name: strings.Join(names, ", "), act: v.step.act, w: l.pack(layers, x.cols, columns), bound: true, y: y, x: []view{x},
 		flops: 2 * x.lead * x.cols * columns, bytes: 4 * columns * (x.cols + len(v.step.in) - 2)})
 	for _, o := range group {
 		if t := o.tail; t != nil {

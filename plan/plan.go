@@ -49,7 +49,8 @@ type step struct {
 	op    string
 	name  string // of the layers it computes
 	act   kernels.Activation
-	w     *kernels.PackedB                           // of a product or convolution
+	w     *kernels.PackedB                           // of a product, a convolution, or the product in a recurrence
+	bound bool                                       // whether sessions bind a product to their memory
 	run   func(t *kernels.Table, s *boundStep) error // of everything but a product
 	y     view
 	x     []view

@@ -68,6 +68,7 @@ const (
 	reshape                 // Reshape
 	joining                 // Concatenate
 	slicing                 // Slice
+	recurrent               // Recurrent
 )
 
 var _ ops.Ops = (*Recorder)(nil)

@@ -41,6 +41,16 @@ type boundStep struct {
 	scratch *kernels.Scratch // of the session
 }
 
+// bind binds the product of a step that has one, to rows of each sample.
+func (b *boundStep) bind(t *kernels.Table, batch int) error {
+	y, x := b.y, b.x[0]
+	if b.run != nil { // a recurrence
+		y, x = b.x[1], b.y.Columns(0, b.x[2].Cols)
+	}
+	y.Rows, x.Rows = b.step.y.lead*batch, b.step.y.lead*batch
+	return t.Bind(&b.dense, y, x, b.w, b.act)
+}
+
 // resize lays the operands out for a batch; constants stay as they are.
 func (b *boundStep) resize(batch int) {
 	b.y.Rows = batch * b.step.y.lead
@@ -76,8 +86,8 @@ func (p *Plan) NewSession() *Session {
 		for _, x := range b.step.x {
 			b.x = append(b.x, matrix(x))
 		}
-		if b.run == nil {
-			if err := p.table.Bind(&b.dense, b.y, b.x[0], b.w, b.act); err != nil {
+		if b.bound {
+			if err := b.bind(p.table, p.maxBatch); err != nil {
 				panic(err) // the plan does not fit itself
 			}
 		}
@@ -109,10 +119,8 @@ func (s *Session) move(inputs, outputs [][]float32, batch int) error {
 		m.Data = memory[u.port][v.offset:]
 	}
 	for _, u := range s.plan.uses {
-		if b := &s.steps[u.step]; b.run == nil {
-			y, x := b.y, b.x[0]
-			y.Rows, x.Rows = b.step.y.lead*batch, b.step.y.lead*batch
-			if err := s.plan.table.Bind(&b.dense, y, x, b.w, b.act); err != nil {
+		if b := &s.steps[u.step]; b.bound {
+			if err := b.bind(s.plan.table, batch); err != nil {
 				return err
 			}
 		}
