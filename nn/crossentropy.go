@@ -82,7 +82,7 @@ func (c *crossentropy) Logits() bool { return c.FromLogits }
 
 // check reports an output that does not end as the loss wants it, which is in its own activation.
 func (c *crossentropy) check(name string, out Output, own ActivationKind) error {
-	if err := errors.Join(c.lossBase.check(name), checkAxis(name, c.Axis)); err != nil {
+	if err := errors.Join(c.lossBase.check(name), checkLossAxis(name, c.Axis)); err != nil {
 		return err
 	}
 	if own == Softmax && out.Shape.Last() < 2 {

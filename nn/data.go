@@ -315,7 +315,7 @@ func (c *chunk) floats(labels Labels, width int) (Floats, error) {
 
 // target returns a as the head's loss wants it.
 func (c *chunk) target(h *head, a Array) (Target, error) {
-	width := h.columns()
+	width := h.columns
 	switch a.(type) {
 	case Floats, Labels:
 	default: // nil, or a pointer to one of these

@@ -108,8 +108,8 @@ func checkParameter(loss, name string, v, least float64) error {
 	return nil
 }
 
-// checkAxis reports any axis but that of the columns.
-func checkAxis(loss string, axis int) error {
+// checkLossAxis reports any axis but that of the columns.
+func checkLossAxis(loss string, axis int) error {
 	if axis != -1 && axis != 1 {
 		return fmt.Errorf("loss %s: axis %d: valid are -1 and 1, the columns of the output", loss, axis)
 	}

@@ -166,8 +166,10 @@ func unknownClass(vocabulary reflect.Type, name string) error {
 	registry.RLock()
 	defer registry.RUnlock()
 	var valid []string
-	for v := range registry.byName[vocabulary] {
-		valid = append(valid, v)
+	for v, c := range registry.byName[vocabulary] {
+		if v == c.name {
+			valid = append(valid, v)
+		}
 	}
 	slices.Sort(valid)
 	return fmt.Errorf("unknown %s %s: valid are %q; one of your own must be registered before the file is read: nn.Register(%s, ...)",

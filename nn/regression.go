@@ -128,7 +128,7 @@ func CosineSimilarity(opts ...LossOption) Loss {
 func (c *cosineSimilarity) Name() string        { return "cosine_similarity" }
 func (c *cosineSimilarity) Targets() TargetKind { return Numbers }
 func (c *cosineSimilarity) Check(Output) error {
-	return errors.Join(c.check(c.Name()), checkAxis(c.Name(), c.Axis))
+	return errors.Join(c.check(c.Name()), checkLossAxis(c.Name(), c.Axis))
 }
 
 func (c *cosineSimilarity) Loss(o ops.Losses, out *ops.Tensor, y Target, rows []float32) *ops.Tensor {

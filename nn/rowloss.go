@@ -71,7 +71,7 @@ func (l *formulaLoss) Loss(o ops.Losses, out *ops.Tensor, y Target, rows []float
 // Rows implements [ops.LossFunction].
 func (l *formulaLoss) Rows(loss []float32, grad, pred kernels.Matrix, y Target, weights []float32) error {
 	row := l.row
-	if l.binary != nil && isBinary(y.Values) {
+	if l.binary != nil && allBinary(y.Values) {
 		row = l.binary
 	}
 	return row.rows(l.name, l.outputs, loss, grad, pred, y, weights)
@@ -107,8 +107,8 @@ func columnMean(at func(p, t float64) (loss, slope float64)) rowFormula {
 	}
 }
 
-// isBinary reports whether all values are 0 or 1.
-func isBinary(m kernels.Matrix) bool {
+// allBinary reports whether all values are 0 or 1.
+func allBinary(m kernels.Matrix) bool {
 	for i := range m.Rows {
 		for _, v := range m.Row(i) {
 			if v != 0 && v != 1 {
