@@ -3,6 +3,7 @@ package nn
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
 	"math"
 	"math/rand/v2"
 	"reflect"
@@ -574,4 +575,34 @@ func TestFocalSaturated(t *testing.T) {
 		require.Negative(t, nonFinite(grad.Data))
 		require.InDelta(t, -math.Log(1e-7), loss[0], 1e-3)
 	}
+}
+
+// Losses without a kernel have the same bits on every machine.
+func TestLossBits(t *testing.T) {
+	sum := fnv.New64a()
+	random := rand.New(rand.NewPCG(11, 12))
+	for _, c := range lossCases {
+		l, ok := c.loss.(interface {
+			Rows([]float32, kernels.Matrix, kernels.Matrix, Target, []float32) error
+		})
+		if !ok {
+			continue
+		}
+		columns := max(c.columns, 6)
+		width := columns
+		if f, ok := c.loss.(Columned); ok {
+			width = f.TargetColumns(Output{Shape: Shape{columns}})
+		}
+		loss, grad := make([]float32, 7), kernels.NewMatrix(7, columns)
+		pred, y := kernels.NewMatrix(7, columns), kernels.NewMatrix(7, width)
+		for i := range pred.Data {
+			pred.Data[i] = random.Float32()
+		}
+		for i := range y.Data {
+			y.Data[i] = random.Float32()
+		}
+		require.NoError(t, l.Rows(loss, grad, pred, Target{Values: y}, []float32{1, 0.1, 0.2, 0.3, 0.7, 0.9, 1.1}))
+		fmt.Fprintf(sum, "%s %x %x\n", c.name, loss, grad.Data)
+	}
+	require.Equal(t, "e41adbe74e27e5d3", fmt.Sprintf("%x", sum.Sum64()))
 }
