@@ -38,6 +38,7 @@ type Tape struct {
 	sparses freeList[sparseGrad]
 	in, dx  []kernels.Matrix                        // what a Function sees, for one call
 	packed  struct{ biased, plain kernels.PackedB } // the weights of a convolution, for one call; two keep their memory
+	labels  []int32                                 // what a loss sees, for one call
 }
 
 // An op is one recorded operation. Its backward reads the gradient of its result and adds to those of its operands.

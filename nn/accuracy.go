@@ -40,8 +40,12 @@ func (accuracy) Start(out Output) (Meter, error) {
 	}}, nil
 }
 
-// isArgmax reports whether v has its first maximum at i. It mostly ends at the first value that says no.
+// isArgmax reports whether v has its first maximum at i, which may be the label that a loss ignores. It mostly ends at the
+// first value that says no.
 func isArgmax(v []float32, i int) bool {
+	if uint(i) >= uint(len(v)) {
+		return false
+	}
 	x := v[i]
 	for _, o := range v[i+1:] {
 		if o > x {

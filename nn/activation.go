@@ -82,8 +82,8 @@ func init() {
 	for _, a := range []ActivationKind{Softmax, LogSoftmax, Sparsemax, GLU} {
 		registerConfigured(a.String(), alongAxis{a})
 	}
-	registerAlias[ActivationFunction]("swish", "silu")
-	registerAlias[ActivationFunction]("hard_swish", "hard_silu")
+	alias[ActivationFunction]("silu", "swish")
+	alias[ActivationFunction]("hard_silu", "hard_swish")
 }
 
 // alongAxis is how files may write an activation that works along the last axis.

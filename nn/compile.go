@@ -58,6 +58,7 @@ type head struct {
 	node    *Node
 	loss    Loss
 	weight  float64
+	columns int // of the targets, where they are values
 	metrics []Metric
 	fused   Fused // the loss, if it includes the output's activation
 	from    *Node // whose activation that is
@@ -180,12 +181,21 @@ func (h *head) check() error {
 	if err := h.loss.Check(out); err != nil {
 		return err
 	}
+	h.columns = h.node.features()
+	if l, ok := h.loss.(Columned); ok {
+		if h.columns = l.TargetColumns(out); h.columns < 1 {
+			return fmt.Errorf("loss %s has targets of %d columns", h.loss.Name(), h.columns)
+		}
+	}
 	for i, metric := range h.metrics {
 		if metric == nil {
 			return fmt.Errorf("metric %d is nil", i)
 		}
 		if _, err := classOf(metric); err != nil {
 			return fmt.Errorf("metric %d: %w", i, err)
+		}
+		if m, ok := metric.(Columned); h.columns != h.node.features() && !(ok && m.TargetColumns(out) == h.columns) {
+			return fmt.Errorf("metric %s takes targets as wide as the output, %d columns, those of loss %s have %d", metric.Name(), h.node.features(), h.loss.Name(), h.columns)
 		}
 		if _, err := metric.Start(h.output()); err != nil {
 			return fmt.Errorf("metric %s: %w", metric.Name(), err)

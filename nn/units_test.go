@@ -15,6 +15,7 @@ import (
 var unitKinds = map[string]func(*testing.T, unit){
 	"activations": testActivationUnit,
 	"layers":      testLayerUnit,
+	"losses":      testLossUnit,
 }
 
 // A unit is one class of Keras with a configuration, and what Keras computed with it.
