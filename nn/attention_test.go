@@ -238,11 +238,11 @@ func TestAttentionOfKeras(t *testing.T) {
 func TestAttentionMasks(t *testing.T) {
 	q, v := Input("q", 2, 2), Input("v", 2, 2)
 	query, value := Masking(9).On(q), Masking(7).On(v)
-	data := Arrays{"q": Floats{1, 0, 9, 9}, "v": Floats{1, 1, 7, 7}}
+	data := Arrays{"q": Floats{9, 9, 1, 0}, "v": Floats{1, 1, 7, 7}}
 	for _, l := range []*Layer{Attention(), Attention(CausalMask()), Attention(ConcatScores()), AdditiveAttention(UseScale(false))} {
 		mask, y := maskOf(t, l.On(query, value), []*Node{q, v}, data, 1)
-		require.Equal(t, []float32{1, 1, 0, 0}, y)
-		require.Equal(t, []float32{1, 0}, mask)
+		require.Equal(t, []float32{0, 0, 1, 1}, y)
+		require.Equal(t, []float32{0, 1}, mask)
 	}
 
 	x, z := Input("q", 4, 2), Input("v", 3, 2)

@@ -138,7 +138,7 @@ func (e *einsumDense) compile(shape Shape) (*einsum, Shape, error) {
 	if e.BiasAxes == "" {
 		return c, of(y[1:]), nil
 	}
-	c.biasOfOwn = len(keptAxes) == 0
+	c.biasOfOwn = true
 	for _, a := range e.BiasAxes {
 		if !slices.Contains(y[1:], a) || a >= elided {
 			return nil, nil, fmt.Errorf("bias axis %c is not in the result", a)

@@ -18,8 +18,8 @@ const lossEpsilon = 1e-7
 // the weight.
 type rowFormula func(g, p, t []float32, weight float64) float64
 
-// A rowFormula is a loss without parameters.
-type rowFormula struct {
+// A formula is a loss without parameters.
+type formula struct {
 	class, name string // Keras' name of the class, and that of an instance
 	more        []string
 	targets     TargetKind
@@ -29,22 +29,22 @@ type rowFormula struct {
 	op          func(o ops.Losses, out *ops.Tensor, y kernels.Matrix, rows []float32) *ops.Tensor // in place of row in training
 }
 
-// register makes a class of the rowFormula.
-func (f *rowFormula) register() *rowFormula {
+// register makes a class of the formula.
+func (f *formula) register() *formula {
 	f.outputs = max(1, f.outputs)
 	Register(f.class, formulaLoss{usualLoss, f})
 	alias[Loss](f.class, f.more...)
 	return f
 }
 
-// A formulaLoss is a loss that its rowFormula is all of.
+// A formulaLoss is a loss that its formula is all of.
 type formulaLoss struct {
 	lossBase
-	*rowFormula
+	*formula
 }
 
-// loss returns a loss of the rowFormula.
-func (f *rowFormula) loss(opts []LossOption) Loss {
+// loss returns a loss of the formula.
+func (f *formula) loss(opts []LossOption) Loss {
 	l := &formulaLoss{usualLoss, f}
 	l.apply(lossFields{}, opts)
 	return l

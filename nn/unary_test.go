@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/espalier-ml/espalier/internal/formula"
+	reference "github.com/espalier-ml/espalier/internal/formula"
 	"github.com/espalier-ml/espalier/kernels"
 )
 
@@ -39,7 +39,7 @@ var activationGLUCase = layerCase{
 func everyActivation() map[ActivationFunction]func(x float64) float64 {
 	all := map[ActivationFunction]func(x float64) float64{}
 	of := func(f kernels.Unary) func(x float64) float64 {
-		return func(x float64) float64 { return formula.Unary(f, x) }
+		return func(x float64) float64 { return reference.Unary(f, x) }
 	}
 	for i, a := range activationKinds {
 		all[ActivationKind(i)] = nil

@@ -51,11 +51,6 @@ func (l *lowering) chain(from, to int) chain {
 			}
 		}
 	}
-	for i := range l.buffers {
-		if b := &l.buffers[i]; b.within(from, to) {
-			b.first, b.last = from, to-1
-		}
-	}
 	return chain{from, to, max(1, chainFloats/inner)}
 }
 
