@@ -574,6 +574,7 @@ func TestFocalSaturated(t *testing.T) {
 		require.NoError(t, CategoricalFocalCrossentropy(1, gamma).(*categoricalFocal).Rows(loss, grad, p, y, []float32{1, 1}))
 		require.Negative(t, nonFinite(grad.Data))
 		require.InDelta(t, -math.Log(1e-7), loss[0], 1e-3)
+		require.InDeltaSlice(t, []float32{0, 0}, grad.Row(0), 0, "no gradient passes the clip")
 	}
 }
 
