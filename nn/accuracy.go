@@ -50,7 +50,7 @@ func newSparseTopKAccuracy(k int) sparseTopKAccuracy {
 
 func init() {
 	Register("accuracy", accuracy{})
-	Register("Accuracy", newMean[equality]("accuracy"))
+	Register("Accuracy", newMean[equalRows]("accuracy"))
 	Register("BinaryAccuracy", newBinaryAccuracy())
 	Register("CategoricalAccuracy", categoricalAccuracy{named: named{LogName: "categorical_accuracy"}})
 	Register("SparseCategoricalAccuracy", sparseAccuracy{named: named{LogName: "sparse_categorical_accuracy"}})
@@ -65,7 +65,7 @@ func Accuracy() Metric { return accuracy{} }
 
 // EqualAccuracy measures how many columns equal their targets: Keras' class Accuracy, which [Accuracy], Keras' "accuracy", is
 // not. Its log is called "accuracy", too.
-func EqualAccuracy(opts ...MetricOption) Metric { return meanMetricOf[equality]("accuracy", opts) }
+func EqualAccuracy(opts ...MetricOption) Metric { return meanMetricOf[equalRows]("accuracy", opts) }
 
 // BinaryAccuracy measures how many columns are right: above the [Threshold], which is 0.5 unless there is that option, if the
 // target is 1, and not above it if the target is 0. Where the loss takes logits, outputs are their sigmoids.
@@ -117,10 +117,10 @@ func (accuracy) Start(out Output) (Meter, error) {
 	}), nil
 }
 
-// An equality is how many columns are equal.
-type equality struct{ rising }
+// equalRows are how many columns are equal.
+type equalRows struct{ rising }
 
-func (equality) row(p, t []float32) float64 {
+func (equalRows) row(p, t []float32) float64 {
 	equal := 0
 	for j := range p {
 		if p[j] == t[j] {
@@ -215,8 +215,11 @@ func classAt(y Target, i int) int {
 	return argmax(y.Values.Row(i))
 }
 
-// isTop reports whether fewer than k values lie above the one at i.
+// isTop reports whether fewer than k values lie above the one at i. No value lies at a class that the output does not have.
 func isTop(v []float32, i, k int) bool {
+	if i < 0 || i >= len(v) {
+		return false
+	}
 	x, above := v[i], 0
 	for _, o := range v {
 		if o > x {
@@ -228,6 +231,9 @@ func isTop(v []float32, i, k int) bool {
 
 // isArgmax reports whether v has its first maximum at i. It mostly ends at the first value that says no.
 func isArgmax(v []float32, i int) bool {
+	if i < 0 || i >= len(v) {
+		return false
+	}
 	x := v[i]
 	for _, o := range v[i+1:] {
 		if o > x {

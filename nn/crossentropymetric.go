@@ -87,7 +87,7 @@ func SparseCategoricalCrossentropyMetric(opts ...MetricOption) Metric {
 // Keras clips in float32, whose number next to 1-1e-7 is 1-2⁻²³.
 var clipLow, clipHigh = float64(float32(1e-7)), float64(float32(1 - 1e-7))
 
-func clip(p float64) float64 { return min(max(p, clipLow), clipHigh) }
+func clipChance(p float64) float64 { return min(max(p, clipLow), clipHigh) }
 
 func (m *binaryCrossentropyMetric) Start(out Output) (Meter, error) {
 	if err := cmp.Or(m.check(), needFloats(out), checkSmoothing(m.Smoothing)); err != nil {
@@ -98,11 +98,11 @@ func (m *binaryCrossentropyMetric) Start(out Output) (Meter, error) {
 		for i := range values {
 			sum, t := 0.0, y.Values.Row(i)
 			for j, x := range out.Row(i) {
-				x, t := float64(x), smooth(t[j], m.Smoothing, 2)
+				x, t := float64(x), smoothed(t[j], m.Smoothing, 2)
 				if logits {
 					sum += portable.Softplus(x) - float64(x*t)
 				} else {
-					p := clip(x)
+					p := clipChance(x)
 					sum -= float64(t*portable.Log(p)) + float64((1-t)*portable.Log(1-p))
 				}
 			}
@@ -112,7 +112,7 @@ func (m *binaryCrossentropyMetric) Start(out Output) (Meter, error) {
 }
 
 func (m *categoricalCrossentropyMetric) Start(out Output) (Meter, error) {
-	if err := cmp.Or(m.check(), needFloats(out), checkSmoothing(m.Smoothing), checkAxis(m.Axis)); err != nil {
+	if err := cmp.Or(m.check(), needFloats(out), checkSmoothing(m.Smoothing), checkColumnAxis(m.Axis)); err != nil {
 		return nil, err
 	}
 	logits := m.FromLogits || out.Logits
@@ -121,7 +121,7 @@ func (m *categoricalCrossentropyMetric) Start(out Output) (Meter, error) {
 			sum, row, t := 0.0, out.Row(i), y.Values.Row(i)
 			scale := rowScale(row, logits)
 			for j, x := range row {
-				sum -= float64(smooth(t[j], m.Smoothing, len(row)) * logChance(x, scale, logits))
+				sum -= float64(smoothed(t[j], m.Smoothing, len(row)) * logChance(x, scale, logits))
 			}
 			values[i] = sum
 		}
@@ -129,14 +129,14 @@ func (m *categoricalCrossentropyMetric) Start(out Output) (Meter, error) {
 }
 
 func (m *sparseCrossentropyMetric) Start(out Output) (Meter, error) {
-	if err := cmp.Or(m.check(), needLabels(out), checkAxis(m.Axis)); err != nil {
+	if err := cmp.Or(m.check(), needLabels(out), checkColumnAxis(m.Axis)); err != nil {
 		return nil, err
 	}
 	logits := m.FromLogits || out.Logits
 	of := func(values []float64, out kernels.Matrix, y Target) {
 		for i := range values {
 			row, label := out.Row(i), y.Labels[i]
-			if values[i] = 0; !m.ignores(label) {
+			if values[i] = 0; !m.ignores(label) && label >= 0 && int(label) < len(row) {
 				values[i] = -logChance(row[label], rowScale(row, logits), logits)
 			}
 		}
@@ -192,11 +192,11 @@ func logChance(x float32, scale float64, logits bool) float64 {
 	if logits {
 		return float64(x) - scale
 	}
-	return portable.Log(clip(float64(x) / scale))
+	return portable.Log(clipChance(float64(x) / scale))
 }
 
-// smooth moves a part of a target evenly to all classes.
-func smooth(t float32, part float64, classes int) float64 {
+// smoothed moves a part of a target evenly to all classes.
+func smoothed(t float32, part float64, classes int) float64 {
 	return float64(float64(t)*(1-part)) + part/float64(classes)
 }
 

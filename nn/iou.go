@@ -81,24 +81,7 @@ func (o SparseYPredOption) applyMetric(m configurable) error {
 	return err
 }
 
-// An IgnoreClassOption is what IgnoreClass returns.
-type IgnoreClassOption int
-
-// IgnoreClass lets a metric leave out what has this class as its target.
-func IgnoreClass(id int) IgnoreClassOption { return IgnoreClassOption(id) }
-
-func (o IgnoreClassOption) applyMetric(m configurable) error {
-	t, err := option[interface{ setIgnore(int) }](m, "IgnoreClass")
-	if err == nil {
-		t.setIgnore(int(o))
-	}
-	return err
-}
-
 func (m *classIoU) setSparse(numbers bool) { m.Sparse = numbers }
-func (m *classIoU) setIgnore(id int)       { m.Ignore = &id }
-
-func (m *sparseCrossentropyMetric) setIgnore(id int) { m.IgnoreClass = &id }
 
 func (m *binaryIoU) setThresholds(t []float64) error { return setOne(&m.Threshold, t) }
 
@@ -154,7 +137,7 @@ const maxIoUClasses = 1 << 16
 
 // start returns a meter of some classes; nil are all of them.
 func (m *classIoU) start(out Output, targets []int, sparseTrue bool) (Meter, error) {
-	if err := cmp.Or(m.check(), checkAxis(m.Axis)); err != nil {
+	if err := cmp.Or(m.check(), checkColumnAxis(m.Axis)); err != nil {
 		return nil, err
 	}
 	if m.Classes < 1 || m.Classes > maxIoUClasses {

@@ -45,14 +45,14 @@ type alongMetric[F rowFunction] struct {
 }
 
 func (m *alongMetric[F]) Start(out Output) (Meter, error) {
-	if err := checkAxis(m.Axis); err != nil {
+	if err := checkColumnAxis(m.Axis); err != nil {
 		return nil, err
 	}
 	return m.meanMetric.Start(out)
 }
 
-// checkAxis reports an axis that is not that of the columns.
-func checkAxis(axis int) error {
+// checkColumnAxis reports an axis that is not that of the columns.
+func checkColumnAxis(axis int) error {
 	if axis != -1 && axis != 1 {
 		return fmt.Errorf("axis %d: an output has columns only along axis 1, which is also -1", axis)
 	}
@@ -63,17 +63,17 @@ func newMean[F rowFunction](name string) meanMetric[F]   { return meanMetric[F]{
 func newAlong[F rowFunction](name string) alongMetric[F] { return alongMetric[F]{newMean[F](name), -1} }
 
 func init() {
-	Register("MeanSquaredError", newMean[squaredError]("mean_squared_error"))
-	Register("MeanAbsoluteError", newMean[absoluteError]("mean_absolute_error"))
-	Register("MeanAbsolutePercentageError", newMean[percentageError]("mean_absolute_percentage_error"))
-	Register("MeanSquaredLogarithmicError", newMean[squaredLogarithmicError]("mean_squared_logarithmic_error"))
-	Register("LogCoshError", newMean[logCosh]("logcosh"))
-	Register("Poisson", newMean[poissonRow]("poisson"))
-	Register("KLDivergence", newMean[divergence]("kl_divergence"))
-	Register("CategoricalHinge", newMean[categoricalHingeRow]("categorical_hinge"))
-	Register("CosineSimilarity", newAlong[cosine]("cosine_similarity"))
-	Register("PearsonCorrelation", newAlong[pearson]("pearson_correlation"))
-	Register("ConcordanceCorrelation", newAlong[concordance]("concordance_correlation"))
+	Register("MeanSquaredError", newMean[squaredRows]("mean_squared_error"))
+	Register("MeanAbsoluteError", newMean[absoluteRows]("mean_absolute_error"))
+	Register("MeanAbsolutePercentageError", newMean[percentageRows]("mean_absolute_percentage_error"))
+	Register("MeanSquaredLogarithmicError", newMean[logarithmicRows]("mean_squared_logarithmic_error"))
+	Register("LogCoshError", newMean[logCoshRows]("logcosh"))
+	Register("Poisson", newMean[poissonRows]("poisson"))
+	Register("KLDivergence", newMean[divergenceRows]("kl_divergence"))
+	Register("CategoricalHinge", newMean[categoricalHingeRows]("categorical_hinge"))
+	Register("CosineSimilarity", newAlong[cosineRows]("cosine_similarity"))
+	Register("PearsonCorrelation", newAlong[pearsonRows]("pearson_correlation"))
+	Register("ConcordanceCorrelation", newAlong[concordanceRows]("concordance_correlation"))
 	Register("RootMeanSquaredError", rootMeanSquaredError{named{LogName: "root_mean_squared_error"}})
 }
 
@@ -87,61 +87,61 @@ func alongMetricOf[F rowFunction](name string, opts []MetricOption) Metric {
 	return configured(&m, opts)
 }
 
-// MeanSquaredError measures the mean over the columns of (p - t)². It is [MSE] under the name that Keras gives the class.
-func MeanSquaredError(opts ...MetricOption) Metric {
-	return meanMetricOf[squaredError]("mean_squared_error", opts)
+// MeanSquaredErrorMetric measures the mean over the columns of (p - t)². It is [MSE] under the name that Keras gives the class.
+func MeanSquaredErrorMetric(opts ...MetricOption) Metric {
+	return meanMetricOf[squaredRows]("mean_squared_error", opts)
 }
 
-// MeanAbsoluteError measures the mean over the columns of |p - t|. It is [MAE] under the name that Keras gives the class.
-func MeanAbsoluteError(opts ...MetricOption) Metric {
-	return meanMetricOf[absoluteError]("mean_absolute_error", opts)
+// MeanAbsoluteErrorMetric measures the mean over the columns of |p - t|. It is [MAE] under the name that Keras gives the class.
+func MeanAbsoluteErrorMetric(opts ...MetricOption) Metric {
+	return meanMetricOf[absoluteRows]("mean_absolute_error", opts)
 }
 
-// MeanAbsolutePercentageError measures the mean over the columns of 100·|p - t|/|t|, where |t| is at least 1e-7.
-func MeanAbsolutePercentageError(opts ...MetricOption) Metric {
-	return meanMetricOf[percentageError]("mean_absolute_percentage_error", opts)
+// MeanAbsolutePercentageErrorMetric measures the mean over the columns of 100·|p - t|/|t|, where |t| is at least 1e-7.
+func MeanAbsolutePercentageErrorMetric(opts ...MetricOption) Metric {
+	return meanMetricOf[percentageRows]("mean_absolute_percentage_error", opts)
 }
 
-// MeanSquaredLogarithmicError measures the mean over the columns of (log(1+p) - log(1+t))², where p and t are at least 1e-7.
-func MeanSquaredLogarithmicError(opts ...MetricOption) Metric {
-	return meanMetricOf[squaredLogarithmicError]("mean_squared_logarithmic_error", opts)
+// MeanSquaredLogarithmicErrorMetric measures the mean over the columns of (log(1+p) - log(1+t))², where p and t are at least 1e-7.
+func MeanSquaredLogarithmicErrorMetric(opts ...MetricOption) Metric {
+	return meanMetricOf[logarithmicRows]("mean_squared_logarithmic_error", opts)
 }
 
 // LogCoshError measures the mean over the columns of log cosh(p - t), which is nearly (p - t)²/2 where p - t is small and
 // |p - t| - log 2 where it is large. Its log is called "logcosh".
-func LogCoshError(opts ...MetricOption) Metric { return meanMetricOf[logCosh]("logcosh", opts) }
+func LogCoshError(opts ...MetricOption) Metric { return meanMetricOf[logCoshRows]("logcosh", opts) }
 
 // PoissonMetric measures the mean over the columns of p - t·log(p + 1e-7): but for a constant, minus the logarithm of the
 // chance of t events where p are expected.
-func PoissonMetric(opts ...MetricOption) Metric { return meanMetricOf[poissonRow]("poisson", opts) }
+func PoissonMetric(opts ...MetricOption) Metric { return meanMetricOf[poissonRows]("poisson", opts) }
 
 // KLDivergenceMetric measures the sum over the columns of t·log(t/p), the divergence of the distribution p from the
 // distribution t (Kullback and Leibler, "On Information and Sufficiency", 1951). Both are clipped to [1e-7, 1].
 func KLDivergenceMetric(opts ...MetricOption) Metric {
-	return meanMetricOf[divergence]("kl_divergence", opts)
+	return meanMetricOf[divergenceRows]("kl_divergence", opts)
 }
 
 // CategoricalHingeMetric measures max(0, 1 + the largest (1-t)·p - the sum of t·p), for targets of 0 and 1.
 func CategoricalHingeMetric(opts ...MetricOption) Metric {
-	return meanMetricOf[categoricalHingeRow]("categorical_hinge", opts)
+	return meanMetricOf[categoricalHingeRows]("categorical_hinge", opts)
 }
 
 // CosineSimilarityMetric measures the cosine of the angle between a row and its target: 1 where they point the same way. The
 // loss of Keras' name is minus that.
 func CosineSimilarityMetric(opts ...MetricOption) Metric {
-	return alongMetricOf[cosine]("cosine_similarity", opts)
+	return alongMetricOf[cosineRows]("cosine_similarity", opts)
 }
 
 // PearsonCorrelation measures the correlation of the columns of a row with those of its target. It is NaN where all columns
 // are the same.
 func PearsonCorrelation(opts ...MetricOption) Metric {
-	return alongMetricOf[pearson]("pearson_correlation", opts)
+	return alongMetricOf[pearsonRows]("pearson_correlation", opts)
 }
 
 // ConcordanceCorrelation measures how well the columns of a row agree with those of its target: their correlation, but less
 // where means or variances differ (Lin, "A Concordance Correlation Coefficient to Evaluate Reproducibility", 1989).
 func ConcordanceCorrelation(opts ...MetricOption) Metric {
-	return alongMetricOf[concordance]("concordance_correlation", opts)
+	return alongMetricOf[concordanceRows]("concordance_correlation", opts)
 }
 
 type rootMeanSquaredError struct{ named }
@@ -155,7 +155,7 @@ func (m *rootMeanSquaredError) Start(out Output) (Meter, error) {
 	if err := cmp.Or(m.check(), needFloats(out)); err != nil {
 		return nil, err
 	}
-	return &rootMeter{rowMeter{of: rowValues[squaredError]}}, nil
+	return &rootMeter{rowMeter{of: rowValues[squaredRows]}}, nil
 }
 
 // A rootMeter is the square root of a mean.
@@ -166,20 +166,20 @@ func (m *rootMeter) Value() float64 { return math.Sqrt(m.rowMeter.Value()) }
 const metricEpsilon = 1e-7 // Keras' epsilon
 
 type (
-	squaredError            struct{}
-	absoluteError           struct{}
-	percentageError         struct{}
-	squaredLogarithmicError struct{}
-	logCosh                 struct{}
-	poissonRow              struct{}
-	divergence              struct{}
-	categoricalHingeRow     struct{}
-	cosine                  struct{ rising }
-	pearson                 struct{ rising }
-	concordance             struct{ rising }
+	squaredRows          struct{}
+	absoluteRows         struct{}
+	percentageRows       struct{}
+	logarithmicRows      struct{}
+	logCoshRows          struct{}
+	poissonRows          struct{}
+	divergenceRows       struct{}
+	categoricalHingeRows struct{}
+	cosineRows           struct{ rising }
+	pearsonRows          struct{ rising }
+	concordanceRows      struct{ rising }
 )
 
-func (squaredError) row(p, t []float32) float64 {
+func (squaredRows) row(p, t []float32) float64 {
 	sum := 0.0
 	for j := range p {
 		d := float64(p[j]) - float64(t[j])
@@ -188,7 +188,7 @@ func (squaredError) row(p, t []float32) float64 {
 	return sum / float64(len(p))
 }
 
-func (absoluteError) row(p, t []float32) float64 {
+func (absoluteRows) row(p, t []float32) float64 {
 	sum := 0.0
 	for j := range p {
 		sum += math.Abs(float64(p[j]) - float64(t[j]))
@@ -196,7 +196,7 @@ func (absoluteError) row(p, t []float32) float64 {
 	return sum / float64(len(p))
 }
 
-func (percentageError) row(p, t []float32) float64 {
+func (percentageRows) row(p, t []float32) float64 {
 	sum := 0.0
 	for j := range p {
 		sum += math.Abs(float64(p[j])-float64(t[j])) / max(math.Abs(float64(t[j])), metricEpsilon)
@@ -204,7 +204,7 @@ func (percentageError) row(p, t []float32) float64 {
 	return 100 * sum / float64(len(p))
 }
 
-func (squaredLogarithmicError) row(p, t []float32) float64 {
+func (logarithmicRows) row(p, t []float32) float64 {
 	sum := 0.0
 	for j := range p {
 		d := portable.Log1p(max(float64(p[j]), metricEpsilon)) - portable.Log1p(max(float64(t[j]), metricEpsilon))
@@ -214,7 +214,7 @@ func (squaredLogarithmicError) row(p, t []float32) float64 {
 }
 
 // log cosh d is |d| + log((1 + exp(-2|d|)) / 2), in which nothing overflows.
-func (logCosh) row(p, t []float32) float64 {
+func (logCoshRows) row(p, t []float32) float64 {
 	sum := 0.0
 	for j := range p {
 		d := math.Abs(float64(p[j]) - float64(t[j]))
@@ -223,7 +223,7 @@ func (logCosh) row(p, t []float32) float64 {
 	return sum / float64(len(p))
 }
 
-func (poissonRow) row(p, t []float32) float64 {
+func (poissonRows) row(p, t []float32) float64 {
 	sum := 0.0
 	for j := range p {
 		sum += float64(p[j]) - float64(float64(t[j])*portable.Log(float64(p[j])+metricEpsilon))
@@ -231,7 +231,7 @@ func (poissonRow) row(p, t []float32) float64 {
 	return sum / float64(len(p))
 }
 
-func (divergence) row(p, t []float32) float64 {
+func (divergenceRows) row(p, t []float32) float64 {
 	sum := 0.0
 	for j := range p {
 		p, t := min(max(float64(p[j]), metricEpsilon), 1), min(max(float64(t[j]), metricEpsilon), 1)
@@ -240,7 +240,7 @@ func (divergence) row(p, t []float32) float64 {
 	return sum
 }
 
-func (categoricalHingeRow) row(p, t []float32) float64 {
+func (categoricalHingeRows) row(p, t []float32) float64 {
 	right, wrong := 0.0, math.Inf(-1)
 	for j := range p {
 		p, t := float64(p[j]), float64(t[j])
@@ -251,7 +251,7 @@ func (categoricalHingeRow) row(p, t []float32) float64 {
 }
 
 // A length below 1e-7 counts as that.
-func (cosine) row(p, t []float32) float64 {
+func (cosineRows) row(p, t []float32) float64 {
 	dot, pp, tt := 0.0, 0.0, 0.0
 	for j := range p {
 		p, t := float64(p[j]), float64(t[j])
@@ -262,13 +262,13 @@ func (cosine) row(p, t []float32) float64 {
 	return dot / max(math.Sqrt(pp), metricEpsilon) / max(math.Sqrt(tt), metricEpsilon)
 }
 
-func (pearson) row(p, t []float32) float64 {
+func (pearsonRows) row(p, t []float32) float64 {
 	m := momentsOf(p, t)
 	return m.together / math.Sqrt(m.ofP) / math.Sqrt(m.ofT)
 }
 
 // Keras takes both differences of the covariance from the mean of p. That changes nothing, as those of p add up to 0.
-func (concordance) row(p, t []float32) float64 {
+func (concordanceRows) row(p, t []float32) float64 {
 	m := momentsOf(p, t)
 	apart := m.meanP - m.meanT
 	return 2 * m.together / (m.ofP + m.ofT + float64(apart*apart) + metricEpsilon)
