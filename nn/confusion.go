@@ -212,6 +212,9 @@ func (m *thresholded) start(out Output, usual float32, value func(confusion) flo
 	if err := cmp.Or(m.check(), m.Thresholds.check()); err != nil {
 		return nil, err
 	}
+	if len(m.Thresholds) > maxEntries {
+		return nil, fmt.Errorf("%d thresholds: valid are at most %d", len(m.Thresholds), maxEntries)
+	}
 	meter := &confusionMeter{thresholdCounter: thresholdCounter{column: -1}, value: value}
 	if len(m.Thresholds) == 0 {
 		meter.thresholds = []float32{usual}
