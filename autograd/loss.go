@@ -47,6 +47,37 @@ func (t *Tape) loss(x *Tensor, weights []float32, probabilities bool, kernel los
 	return record(t, y, lossOp{t.of(x), y, g}), &t.variable(p, false).Tensor
 }
 
+// counted returns labels with 0 in place of those that are no class, in rows of weight 0.
+func (t *Tape) counted(labels []int32, weights []float32, classes int) []int32 {
+	copied := false
+	for i, l := range labels {
+		if uint(l) < uint(classes) || i >= len(weights) || weights[i] != 0 {
+			continue
+		}
+		if !copied {
+			t.labels = append(t.labels[:0], labels...)
+			labels, copied = t.labels, true
+		}
+		labels[i] = 0
+	}
+	return labels
+}
+
+// Smooth returns targets·keep + add, rounded once, in memory that is valid until Reset: the targets of label smoothing.
+func (t *Tape) Smooth(targets kernels.Matrix, keep, add float64) kernels.Matrix {
+	if t.err != nil || !targets.Valid() {
+		return targets // what computes with them reports it
+	}
+	y := t.matrix(targets.Rows, targets.Cols)
+	for i := range y.Rows {
+		to := y.Row(i)
+		for j, v := range targets.Row(i) {
+			to[j] = float32(float64(float64(v)*keep) + add)
+		}
+	}
+	return y
+}
+
 func (o *lossOp) backward(t *Tape) error {
 	g := t.matrix(o.grad.Rows, o.grad.Cols) // what the kernel computed stays for another Backward
 	if err := t.table.Scale(g, o.grad, o.y.grad.Data[0]); err != nil {
@@ -56,13 +87,14 @@ func (o *lossOp) backward(t *Tape) error {
 }
 
 // SoftmaxCrossEntropy returns sum(weights[i] * loss[i]) with loss[i] = -log softmax(logits)[i, labels[i]], and the
-// softmax itself, which carries no gradient. Nil weights stand for 1/rows each: the mean.
+// softmax itself, which carries no gradient. Nil weights stand for 1/rows each: the mean. The label of a row of weight 0 can
+// be any number.
 func (t *Tape) SoftmaxCrossEntropy(logits *Tensor, labels []int32, weights []float32) (loss, probs *Tensor) {
 	if !t.accept("SoftmaxCrossEntropy", logits) {
 		return &t.dead, &t.dead
 	}
 	return t.loss(logits, weights, true, func(loss []float32, probs, grad kernels.Matrix, weights []float32) error {
-		return t.table.SoftmaxCrossEntropy(loss, probs, grad, logits.Matrix, labels, weights)
+		return t.table.SoftmaxCrossEntropy(loss, probs, grad, logits.Matrix, t.counted(labels, weights, logits.Cols), weights)
 	})
 }
 
@@ -95,7 +127,7 @@ func (t *Tape) ClippedCrossEntropy(probs *Tensor, labels []int32, weights []floa
 		return &t.dead
 	}
 	loss, _ := t.loss(probs, weights, false, func(loss []float32, _, grad kernels.Matrix, weights []float32) error {
-		return t.table.ClippedCrossEntropy(loss, grad, probs.Matrix, labels, weights)
+		return t.table.ClippedCrossEntropy(loss, grad, probs.Matrix, t.counted(labels, weights, probs.Cols), weights)
 	})
 	return loss
 }

@@ -55,6 +55,16 @@ func (r *reference) value(g graph, operands []mat) float64 {
 
 func (r *reference) Const(m kernels.Matrix) *ops.Tensor { return r.tensor(matOf(m)) }
 
+func (r *reference) Smooth(targets kernels.Matrix, keep, add float64) kernels.Matrix {
+	y := kernels.NewMatrix(targets.Rows, targets.Cols)
+	for i := range y.Rows {
+		for j, v := range targets.Row(i) {
+			y.Row(i)[j] = float32(keep*float64(v) + add)
+		}
+	}
+	return y
+}
+
 func (r *reference) Dense(x, w, b *ops.Tensor, act kernels.Activation) *ops.Tensor {
 	xm, wm := r.of(x), r.of(w)
 	y := newMat(xm.rows, wm.cols)

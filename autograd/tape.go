@@ -36,6 +36,7 @@ type Tape struct {
 	dead    Tensor          // what operations return once the tape has failed; its ID is that of no variable
 	sparses freeList[sparseGrad]
 	in, dx  []kernels.Matrix // what a Function sees, for one call
+	labels  []int32          // what a loss sees, for one call
 }
 
 // An op is one recorded operation. Its backward reads the gradient of its result and adds to those of its operands.

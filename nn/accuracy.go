@@ -229,9 +229,10 @@ func isTop(v []float32, i, k int) bool {
 	return above < k && x == x
 }
 
-// isArgmax reports whether v has its first maximum at i. It mostly ends at the first value that says no.
+// isArgmax reports whether v has its first maximum at i, which may be the label that a loss ignores. It mostly ends at the
+// first value that says no.
 func isArgmax(v []float32, i int) bool {
-	if i < 0 || i >= len(v) {
+	if uint(i) >= uint(len(v)) {
 		return false
 	}
 	x := v[i]

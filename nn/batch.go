@@ -15,6 +15,7 @@ type batch struct {
 	random *rand.Rand // shuffles the rows of each chunk of data; nil: they stay in order
 	order  []int
 	memory chunk
+	given  []bool // whether any row in memory has come with a weight, by target
 }
 
 // batches yields b whenever it holds the next size rows of source. The last batch may have fewer rows.
@@ -34,6 +35,11 @@ func (b *batch) batches(source iter.Seq2[*chunk, error]) iter.Seq2[*batch, error
 				} else {
 					b.stage(c, from, n, staged)
 					b.view(&b.memory, 0, staged+n)
+					for i, given := range b.given {
+						if !given {
+							b.weights[i] = nil
+						}
+					}
 				}
 				from, staged = from+n, staged+n
 				if staged == b.size || n == b.size {
@@ -68,6 +74,9 @@ func (b *batch) stage(c *chunk, from, n, staged int) {
 		b.grow(c, staged, n)
 	}
 	m := &b.memory
+	if staged == 0 {
+		b.given = append(b.given[:0], make([]bool, len(c.targets))...)
+	}
 	for j, x := range c.inputs {
 		b.gather(m.inputs[j].RowRange(staged, staged+n), x, from)
 	}
@@ -79,6 +88,7 @@ func (b *batch) stage(c *chunk, from, n, staged int) {
 		}
 		to := m.weights[j][staged : staged+n]
 		if w := c.weights[j]; w != nil {
+			b.given[j] = true
 			gather(b, to, w, from)
 			continue
 		}

@@ -72,6 +72,7 @@ type head struct {
 	node     *Node
 	loss     Loss
 	weight   float64
+	columns  int       // of the targets, where they are values
 	measures []measure // those that are weighted last
 	fused    Fused     // the loss, if it includes the output's activation
 	lossLog  string    // Keras' name of it: "label_loss", in a model of one output ""
@@ -199,7 +200,16 @@ func (h *head) check() error {
 	}
 	out := h.output()
 	out.Activation = nil // checkNew looks at it
-	return h.loss.Check(out)
+	if err := h.loss.Check(out); err != nil {
+		return err
+	}
+	h.columns = h.node.features()
+	if l, ok := h.loss.(Columned); ok {
+		if h.columns = l.TargetColumns(out); h.columns < 1 {
+			return fmt.Errorf("loss %s has targets of %d columns", h.loss.Name(), h.columns)
+		}
+	}
+	return nil
 }
 
 // nameLogs checks the metrics and names their logs.
@@ -213,8 +223,11 @@ func (h *head) nameLogs(prefix string) error {
 		if _, err := classOf(m.metric); err != nil {
 			return fmt.Errorf("metric %d: %w", i, err)
 		}
-		name := m.metric.Name()
-		meter, err := m.metric.Start(h.output())
+		name, out := m.metric.Name(), h.output()
+		if m, ok := m.metric.(Columned); h.columns != h.node.features() && !(ok && m.TargetColumns(out) == h.columns) {
+			return fmt.Errorf("metric %s takes targets as wide as the output, %d columns, those of loss %s have %d", name, h.node.features(), h.loss.Name(), h.columns)
+		}
+		meter, err := m.metric.Start(out)
 		if err != nil {
 			return fmt.Errorf("metric %s: %w", name, err)
 		}

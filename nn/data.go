@@ -315,7 +315,7 @@ func (c *chunk) floats(labels Labels, width int) (Floats, error) {
 
 // target returns a as the head's loss wants it.
 func (c *chunk) target(h *head, a Array) (Target, error) {
-	width := h.node.features()
+	width := h.columns
 	switch a.(type) {
 	case Floats, Labels:
 	default: // nil, or a pointer to one of these
@@ -334,7 +334,7 @@ func (c *chunk) target(h *head, a Array) (Target, error) {
 		if !isLabels {
 			return Target{}, fmt.Errorf("is %T, loss %s needs Labels", a, h.loss.Name())
 		}
-		return Target{Labels: labels}, checkLabels(labels, width)
+		return Target{Labels: labels}, checkLabels(labels, width, ignoredClass(h.loss))
 	}
 	if isLabels { // one column of numbers
 		if width != 1 {
@@ -358,9 +358,9 @@ func (c *chunk) target(h *head, a Array) (Target, error) {
 	return Target{Values: values}, nil
 }
 
-func checkLabels(labels []int32, classes int) error {
+func checkLabels(labels []int32, classes int, ignored *int) error {
 	for i, l := range labels {
-		if l < 0 || int(l) >= classes {
+		if (l < 0 || int(l) >= classes) && (ignored == nil || int(l) != *ignored) {
 			return fmt.Errorf("row %d has label %d, valid are 0 to %d", i, l, classes-1)
 		}
 	}

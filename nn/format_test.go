@@ -177,7 +177,7 @@ func TestForged(t *testing.T) {
 	}{
 		"class":          {`\"Concatenate\"`, `\"Concat\"`, []string{`layer "concatenate": unknown class "Concat": valid are ["Activation" "Add"`}},
 		"activation":     {`\"relu\"`, `\"swish\"`, []string{`layer "shared": config: unknown activation "swish": valid are ["gelu" "linear"`}},
-		"loss":           {`\"loss\":\"mse\"`, `\"loss\":\"huber\"`, []string{`unknown loss "huber": valid are ["BinaryCrossentropy"`, `nn.Register("huber", ...)`}},
+		"loss":           {`\"loss\":\"mse\"`, `\"loss\":\"nope\"`, []string{`unknown loss "nope": valid are ["BPR" "BinaryCrossentropy"`, `nn.Register("nope", ...)`}},
 		"metric":         {`[\"mae\"`, `[\"rmse\"`, []string{`unknown metric "rmse": valid are ["AUC" "Accuracy"`}},
 		"optimizer":      {`\"SGD\"`, `\"Lion\"`, []string{`unknown optimizer "Lion": valid are ["Adam"`}},
 		"output":         {`\"output\":\"dense\"`, `\"output\":\"dance\"`, []string{`unknown output "dance": valid are ["dense"]`}},

@@ -54,15 +54,3 @@ func startHinge(n *named, out Output, of func(float64) float64) (Meter, error) {
 		}
 	}}, nil
 }
-
-// allBinary reports whether all values are 0 or 1.
-func allBinary(y kernels.Matrix) bool {
-	for i := range y.Rows {
-		for _, t := range y.Row(i) {
-			if t != 0 && t != 1 {
-				return false
-			}
-		}
-	}
-	return true
-}

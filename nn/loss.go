@@ -7,7 +7,7 @@ import (
 )
 
 // A Loss is what training makes small for one output. The loss of a batch is the mean over its rows of each row's loss
-// times its sample weight, if it has one.
+// times its sample weight, if it has one, unless the loss is [Reduced] otherwise.
 type Loss interface {
 	// Name returns Keras' name of the loss, such as "sparse_categorical_crossentropy".
 	Name() string
@@ -30,6 +30,19 @@ type Fused interface {
 	FusedLoss(o ops.Losses, x *ops.Tensor, y Target, rows []float32) (loss, out *ops.Tensor)
 }
 
+// Reduced is a [Loss] that says how the losses of rows make that of a batch.
+type Reduced interface {
+	Loss
+	Reduction() Reduction
+}
+
+// Columned is a [Loss] of targets that are not as wide as its output. Only metrics that have this method, too, and agree can
+// measure such an output.
+type Columned interface {
+	// TargetColumns returns how many columns the targets of an output have.
+	TargetColumns(out Output) int
+}
+
 // A Target is what an output should be: class labels or values, the other is empty.
 type Target = ops.Target
 
@@ -37,9 +50,9 @@ type Target = ops.Target
 type TargetKind uint8
 
 const (
-	Numbers       TargetKind = iota // values of any size, as wide as the output
-	Probabilities                   // values from 0 to 1, as wide as the output
-	Classes                         // labels, one per row, below the output's width
+	Numbers       TargetKind = iota // values of any size, as wide as the output unless the loss is Columned
+	Probabilities                   // values from 0 to 1, as wide
+	Classes                         // labels, one per row, below the output's width, or the class that the loss ignores
 )
 
 // An Output is what a loss or a metric can know of the output that it is for.

@@ -76,7 +76,21 @@ func Register[T any](name string, defaults T) {
 	registry.byType[t] = append(registry.byType[t], c)
 }
 
-// classOf returns the class of a registered value. Values of one type can be classes of their own, as activations are.
+// alias gives a class more names, under which it is read. It is written under its own.
+func alias[T any](name string, more ...string) {
+	registry.Lock()
+	defer registry.Unlock()
+	classes := registry.byName[reflect.TypeFor[T]()]
+	for _, m := range more {
+		if _, taken := classes[m]; taken {
+			panic(fmt.Sprintf("nn: alias: there is a %q already", m))
+		}
+		classes[m] = classes[name]
+	}
+}
+
+// classOf returns the class of a registered value. Values of one type can be classes of their own: those that are equal to
+// the defaults of one, as activations are, or that name it.
 func classOf(v any) (class, error) {
 	t := reflect.TypeOf(v)
 	if t == nil {
@@ -94,6 +108,13 @@ func classOf(v any) (class, error) {
 	all := registry.byType[t]
 	if len(all) == 1 {
 		return all[0], nil
+	}
+	if v, ok := v.(interface{ className() string }); ok {
+		for _, c := range all {
+			if c.name == v.className() {
+				return c, nil
+			}
+		}
 	}
 	for _, c := range all {
 		if value.Comparable() && value.Equal(c.defaults) {
@@ -145,8 +166,10 @@ func unknownClass(vocabulary reflect.Type, name string) error {
 	registry.RLock()
 	defer registry.RUnlock()
 	var valid []string
-	for v := range registry.byName[vocabulary] {
-		valid = append(valid, v)
+	for v, c := range registry.byName[vocabulary] {
+		if v == c.name {
+			valid = append(valid, v)
+		}
 	}
 	slices.Sort(valid)
 	return fmt.Errorf("unknown %s %s: valid are %q; one of your own must be registered before the file is read: nn.Register(%s, ...)",

@@ -186,35 +186,6 @@ func (h *head) checkLoss(loss *autograd.Tensor, err error) error {
 // the optimizer.
 var ErrNonFinite = errors.New("not finite")
 
-// scale returns what each row's loss counts: its weight, times that of its class, over the number of rows. The head is
-// number i.
-func (h *head) scale(into []float32, b *batch, i int, classes map[int]float64) ([]float32, error) {
-	into = into[:0]
-	y, weights, n := b.targets[i], b.weights[i], float64(b.rows)
-	if weights == nil && classes == nil {
-		same := float32(1 / n)
-		for range b.rows {
-			into = append(into, same)
-		}
-		return into, nil
-	}
-	for row := range b.rows {
-		scale := 1.0
-		if weights != nil {
-			scale = float64(weights[row])
-		}
-		if classes != nil {
-			if c, ok := classes[classOfRow(y, row)]; ok {
-				if scale *= c; scale > math.MaxFloat32 {
-					return into, fmt.Errorf("output %q, row %d of the batch: sample weight %v times class weight %v is beyond float32", h.name, row, weights[row], c)
-				}
-			}
-		}
-		into = append(into, float32(scale/n))
-	}
-	return into, nil
-}
-
 // rowWeights returns what each row counts in weighted metrics of head i, as in its loss; nil stands for 1 each.
 func (t *trainer) rowWeights(i int, b *batch, classes map[int]float64) []float32 {
 	if classes == nil {

@@ -13,6 +13,7 @@ import (
 
 // unitKinds are the kinds of units, with the test of one unit each.
 var unitKinds = map[string]func(*testing.T, unit){
+	"losses":  testLossUnit,
 	"metrics": testMetricUnit,
 }
 

@@ -165,18 +165,19 @@ func (t *training1) upgrade() (*training, error) {
 }
 
 func (l loss1) upgrade() (Loss, error) {
-	c := crossentropy{FromLogits: l.FromLogits}
+	c := usualCrossentropy
+	c.FromLogits = l.FromLogits
 	switch l.Name {
 	case "mse":
 		return MSE(), nil
 	case "mae":
 		return MAE(), nil
 	case "sparse_categorical_crossentropy":
-		return &sparseCrossentropy{c}, nil
+		return &sparseCrossentropy{c, nil}, nil
 	case "categorical_crossentropy":
-		return &categoricalCrossentropy{c}, nil
+		return &categoricalCrossentropy{c, smoothing{}}, nil
 	case "binary_crossentropy":
-		return &binaryCrossentropy{c}, nil
+		return &binaryCrossentropy{c, smoothing{}}, nil
 	}
 	return nil, fmt.Errorf("unknown loss %q of version 1", l.Name)
 }

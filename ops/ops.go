@@ -51,9 +51,12 @@ type Ops interface {
 }
 
 // Losses are the operations of a recorder that trains. Each returns a 1x1 tensor, the sum over the rows of a row's loss
-// times its weight; nil weights stand for 1/rows each. The probabilities that some return, too, carry no gradient.
+// times its weight; nil weights stand for 1/rows each. A row of weight 0 counts nothing, so that its label may be any number.
+// The probabilities that some return, too, carry no gradient. Smooth returns targets·keep + add, in memory that lasts as long
+// as a tensor.
 type Losses interface {
 	Ops
+	Smooth(targets kernels.Matrix, keep, add float64) kernels.Matrix
 	SoftmaxCrossEntropy(logits *Tensor, labels []int32, weights []float32) (loss, probs *Tensor)
 	SoftCrossEntropy(logits *Tensor, targets kernels.Matrix, weights []float32) (loss, probs *Tensor)
 	BinaryCrossEntropy(logits *Tensor, targets kernels.Matrix, weights []float32) (loss, probs *Tensor)

@@ -38,10 +38,10 @@ func TestFunctions(t *testing.T) {
 	for _, x := range []float64{0, 1, -1, 0.5, math.Sqrt2, 709, 710, -745, -746, 1e300, -1e300, math.Inf(1), math.Inf(-1), math.NaN()} {
 		if x > -700 || x < -750 {
 			within(t, math.Exp(x), Exp(x), 2, x)
+			within(t, 1/(1+math.Exp(-x)), Sigmoid(x), 3, x)
 		}
 		within(t, math.Log(x), Log(x), 2, x)
 		within(t, math.Log1p(x), Log1p(x), 2, x)
-		within(t, 1/(1+math.Exp(-x)), Sigmoid(x), 3, x)
 	}
 	within(t, -310*math.Ln10, Log(1e-310), 2) // package math is wrong there on amd64
 	within(t, 50, Softplus(50), 1)
