@@ -40,7 +40,7 @@ func startHinge(n *named, out Output, of func(float64) float64) (Meter, error) {
 		return nil, err
 	}
 	return &rowMeter{of: func(values []float64, out kernels.Matrix, y Target) {
-		binary := allBinary(y.Values)
+		binary := zerosAndOnes(y.Values)
 		for i := range values {
 			sum, t := 0.0, y.Values.Row(i)
 			for j, p := range out.Row(i) {
@@ -55,8 +55,8 @@ func startHinge(n *named, out Output, of func(float64) float64) (Meter, error) {
 	}}, nil
 }
 
-// allBinary reports whether all values are 0 or 1.
-func allBinary(y kernels.Matrix) bool {
+// zerosAndOnes reports whether all values are 0 or 1.
+func zerosAndOnes(y kernels.Matrix) bool {
 	for i := range y.Rows {
 		for _, t := range y.Row(i) {
 			if t != 0 && t != 1 {

@@ -245,9 +245,6 @@ func (m *iouMeter) Add(out kernels.Matrix, y Target, rows []float32) {
 		if m.cut {
 			weight = math.Trunc(weight)
 		}
-		if weight == 0 {
-			continue
-		}
 		for j := range columns {
 			is, told := m.of(out.Row(i), y, i, j)
 			if is < 0 || is >= m.classes || told < 0 || told >= m.classes || is == m.ignore {
