@@ -221,11 +221,7 @@ func (m *aucMeter) Add(out kernels.Matrix, y Target, rows []float32) {
 		m.buckets = make([]counts, m.areas(out.Cols)*m.size)
 	}
 	for i := range out.Rows {
-		row := weightOf(rows, i)
-		if row == 0 {
-			continue
-		}
-		t := y.Values.Row(i)
+		row, t := weightOf(rows, i), y.Values.Row(i)
 		for j, p := range out.Row(i) {
 			at, weight := m.bucket(float64(p)), float64(row*m.columnWeight(j))
 			if m.MultiLabel {

@@ -45,11 +45,7 @@ func (c *thresholdCounter) Add(out kernels.Matrix, y Target, rows []float32) {
 		from, to = c.column, c.column+1
 	}
 	for i := range out.Rows {
-		weight := weightOf(rows, i)
-		if weight == 0 {
-			continue
-		}
-		row := out.Row(i)
+		weight, row := weightOf(rows, i), out.Row(i)
 		least, ties := c.least(row)
 		for j, p := range row[:to] {
 			taken := p > least || p == least && ties > 0

@@ -26,6 +26,24 @@ func (FromLogitsOption) applyMetric(m configurable) error {
 	return err
 }
 
+// applyMetric smooths the targets of a metric, as of the loss.
+func (s LabelSmoothingOption) applyMetric(m configurable) error {
+	t, err := option[interface{ setSmoothing(float64) }](m, "LabelSmoothing")
+	if err == nil {
+		t.setSmoothing(float64(s))
+	}
+	return err
+}
+
+// applyMetric leaves out what has the class as its target.
+func (o IgnoreClassOption) applyMetric(m configurable) error {
+	t, err := option[interface{ setIgnore(int) }](m, "IgnoreClass")
+	if err == nil {
+		t.setIgnore(int(o))
+	}
+	return err
+}
+
 type (
 	binaryCrossentropyMetric struct {
 		crossentropyMetric
@@ -42,6 +60,10 @@ type (
 		Axis        int  `json:"axis"`
 	}
 )
+
+func (m *binaryCrossentropyMetric) setSmoothing(s float64)      { m.Smoothing = s }
+func (m *categoricalCrossentropyMetric) setSmoothing(s float64) { m.Smoothing = s }
+func (m *sparseCrossentropyMetric) setIgnore(id int)            { m.IgnoreClass = &id }
 
 func newBinaryCrossentropyMetric() (m binaryCrossentropyMetric) {
 	m.LogName = "binary_crossentropy"
@@ -65,20 +87,21 @@ func init() {
 }
 
 // BinaryCrossentropyMetric measures the mean over the columns of -t log p - (1-t) log(1-p), with p clipped to [1e-7, 1-1e-7].
-// Where the loss takes logits, or with [FromLogits], it is computed from these without the clip.
+// Where the loss takes logits, or with [FromLogits], it is computed from these without the clip. It may have [LabelSmoothing].
 func BinaryCrossentropyMetric(opts ...MetricOption) Metric {
 	m := newBinaryCrossentropyMetric()
 	return configured(&m, opts)
 }
 
 // CategoricalCrossentropyMetric measures -sum t log p, with p divided by the row's sum and clipped to [1e-7, 1-1e-7]. Where the
-// loss takes logits, or with [FromLogits], it is computed from these without the clip.
+// loss takes logits, or with [FromLogits], it is computed from these without the clip. It may have [LabelSmoothing].
 func CategoricalCrossentropyMetric(opts ...MetricOption) Metric {
 	m := newCategoricalCrossentropyMetric()
 	return configured(&m, opts)
 }
 
-// SparseCategoricalCrossentropyMetric measures -log p[label], with p as in [CategoricalCrossentropyMetric].
+// SparseCategoricalCrossentropyMetric measures -log p[label], with p as in [CategoricalCrossentropyMetric]. Rows of an
+// [IgnoreClass] are 0; where rows have weights, they are left out.
 func SparseCategoricalCrossentropyMetric(opts ...MetricOption) Metric {
 	m := newSparseCrossentropyMetric()
 	return configured(&m, opts)

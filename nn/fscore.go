@@ -143,12 +143,7 @@ func (m fVector) Values() []float64 { return m.scores() }
 
 func (m *fMeter) Add(out kernels.Matrix, y Target, rows []float32) {
 	for i := range out.Rows {
-		weight := weightOf(rows, i)
-		if weight == 0 {
-			continue
-		}
-		row := out.Row(i)
-		threshold := m.threshold
+		weight, row, threshold := weightOf(rows, i), out.Row(i), m.threshold
 		if m.argmax {
 			threshold = slices.Max(row)
 		}

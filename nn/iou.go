@@ -82,12 +82,14 @@ func (o SparseYPredOption) applyMetric(m configurable) error {
 }
 
 func (m *classIoU) setSparse(numbers bool) { m.Sparse = numbers }
+func (m *classIoU) setIgnore(id int)       { m.Ignore = &id }
 
 func (m *binaryIoU) setThresholds(t []float64) error { return setOne(&m.Threshold, t) }
 
 // IoU measures the mean over some classes of true positives / (true positives + false positives + false negatives): the
 // intersection of what is of a class and what was told to be, over their union. Targets are Labels, or class numbers in each
-// column. Classes that occur nowhere are left out, and so is what has a class number that is not below classes.
+// column. Classes that occur nowhere are left out, and so is what has a class number that is not below classes, or is
+// the [IgnoreClass].
 //
 // Its log is called "io_u", as Keras calls it.
 func IoU(classes int, targets []int, opts ...MetricOption) Metric {
@@ -244,9 +246,6 @@ func (m *iouMeter) Add(out kernels.Matrix, y Target, rows []float32) {
 		weight := weightOf(rows, i)
 		if m.cut {
 			weight = math.Trunc(weight)
-		}
-		if weight == 0 {
-			continue
 		}
 		for j := range columns {
 			is, told := m.of(out.Row(i), y, i, j)

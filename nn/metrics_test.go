@@ -43,7 +43,7 @@ var metricCases = []metricCase{
 	{R2Score(ClassAggregation("variance_weighted_average")), 3, anyTargets},
 	{EqualAccuracy(Name("m")), 2, classIDs}, {BinaryAccuracy(Threshold(0.3)), 3, zeroOrOne}, {CategoricalAccuracy(Name("m")), 4, oneHot},
 	{SparseCategoricalAccuracy(Name("m")), 4, classLabels}, {TopKCategoricalAccuracy(2), 4, oneHot}, {SparseTopKCategoricalAccuracy(2), 4, classLabels},
-	{BinaryCrossentropyMetric(FromLogits()), 3, zeroOrOne}, {CategoricalCrossentropyMetric(FromLogits()), 4, oneHot},
+	{BinaryCrossentropyMetric(FromLogits(), LabelSmoothing(0.1)), 3, zeroOrOne}, {CategoricalCrossentropyMetric(FromLogits(), LabelSmoothing(0.1)), 4, oneHot},
 	{SparseCategoricalCrossentropyMetric(FromLogits()), 4, classLabels},
 	{TruePositives(Threshold(0.4)), 3, zeroOrOne}, {FalsePositives(Threshold(0.4)), 3, zeroOrOne}, {TrueNegatives(Threshold(0.6, 0.4)), 3, zeroOrOne},
 	{FalseNegatives(Threshold(0.4)), 4, classLabels}, {Precision(Threshold(0.4), ClassID(1)), 3, zeroOrOne}, {Recall(TopK(2)), 4, classLabels},
@@ -52,7 +52,7 @@ var metricCases = []metricCase{
 	{AUC(Exact()), 3, zeroOrOne}, {AUC(Curve("PRGAIN"), LabelWeights(1, 2, 3), MultiLabel(), Exact()), 3, zeroOrOne},
 	{AUC(Threshold(0.2, 0.8), LabelWeights(1, 2, 3)), 3, zeroOrOne}, {AUC(SummationMethod("majoring"), Curve("PR"), FromLogits()), 3, zeroOrOne},
 	{F1Score(), 4, classLabels}, {F1Score(Average("micro"), Threshold(0.3)), 4, oneHot}, {FBetaScore(2, Average("weighted")), 4, oneHot},
-	{IoU(3, []int{0, 2}), 2, classIDs}, {MeanIoU(4, SparseYPred(false)), 4, classLabels}, {OneHotIoU(4, []int{1}), 4, oneHot},
+	{IoU(3, []int{0, 2}), 2, classIDs}, {MeanIoU(4, SparseYPred(false), IgnoreClass(1)), 4, classLabels}, {SparseCategoricalCrossentropyMetric(IgnoreClass(7)), 4, classLabels}, {OneHotIoU(4, []int{1}), 4, oneHot},
 	{OneHotMeanIoU(4), 4, oneHot}, {BinaryIoU(Threshold(0.3)), 3, zeroOrOne},
 }
 
@@ -394,6 +394,8 @@ func TestMetricErrors(t *testing.T) {
 		{F1Score(FromLogits()), values, "has no option FromLogits"},
 		{F1Score(Thresholds(3)), values, "has no option Thresholds"},
 		{F1Score(SparseYPred(true)), values, "has no option SparseYPred"},
+		{F1Score(LabelSmoothing(0.1)), values, "has no option LabelSmoothing"},
+		{F1Score(IgnoreClass(1)), values, "has no option IgnoreClass"},
 		{F1Score(ClassAggregation("")), values, "has no option ClassAggregation"},
 		{F1Score(NumRegressors(1)), values, "has no option NumRegressors"},
 		{F1Score(MultiLabel()), values, "has no option MultiLabel"},
