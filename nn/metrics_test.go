@@ -252,6 +252,23 @@ func TestMetricLabels(t *testing.T) {
 	}
 }
 
+// A label that the output has no column for, as a loss may ignore one, is never right.
+func TestMetricStrangeLabels(t *testing.T) {
+	for _, c := range metricCases {
+		if c.targets != classLabels {
+			continue
+		}
+		for _, label := range []int32{-1, 4, math.MaxInt32, math.MinInt32} {
+			m := c.start(t)
+			m.Add(kernels.MatrixOf([]float32{0.1, 0.2, 0.3, 0.4}, 1, 4), Target{Labels: []int32{label}}, nil)
+			m.Add(kernels.MatrixOf([]float32{0.1, 0.2, 0.3, 0.4}, 1, 4), Target{Labels: []int32{label}}, []float32{2})
+			if name := c.metric.Name(); name != "false_negatives" {
+				require.Zero(t, m.Value(), "%s of label %d", name, label)
+			}
+		}
+	}
+}
+
 // Where the loss takes logits, metrics see probabilities.
 func TestMetricLogits(t *testing.T) {
 	for _, metric := range []Metric{
