@@ -14,7 +14,7 @@ import (
 )
 
 // startAUC returns a meter for an output of so many columns.
-func startAUC(t testing.TB, out Output, columns int, opts ...AUCOption) *aucMeter {
+func startAUC(t testing.TB, out Output, columns int, opts ...MetricOption) *aucMeter {
 	out.Shape, out.Targets = Shape{columns}, Probabilities
 	m, err := AUC(opts...).Start(out)
 	require.NoError(t, err)
@@ -42,16 +42,16 @@ func TestAUCKeras(t *testing.T) {
 	}
 	weights := []float32{0.33990768, 0.18100305, 1.9024955, 1.6546825, 1.55172, 0.3923522, 1.180462, 0.760612, 0.6438905, 1.2894174, 0.913429976, 0.6889345, 1.8158528, 0.14014433, 1.6973618}
 	for _, c := range []struct {
-		options         []AUCOption
+		options         []MetricOption
 		columns         int
 		p, y            []float32
 		equal, weighted [3]float64
 	}{
 		{nil, 1, probability, positive,
 			[3]float64{0.5, 0.33333333333333337, 0.32954545454545453}, [3]float64{0.5109007386740951, 0.39113599152514666, 0.4218806416672539}},
-		{[]AUCOption{Curve("PR")}, 1, probability, positive,
+		{[]MetricOption{Curve("PR")}, 1, probability, positive,
 			[3]float64{0.18906978378367123, 0.07509592103644991, 0.1984674041972328}, [3]float64{0.26028861114682084, 0.12734450117949886, 0.2232515224203686}},
-		{[]AUCOption{MultiLabel()}, 3, labelled, labels,
+		{[]MetricOption{MultiLabel()}, 3, labelled, labels,
 			[3]float64{0.5833333333333334, 0.4566666666666667, 0.520952380952381}, [3]float64{0.6296527133250783, 0.47224186086701203, 0.512721455439039}},
 	} {
 		for _, weighted := range []bool{false, true} {
@@ -210,7 +210,7 @@ func TestAUCColumns(t *testing.T) {
 }
 
 func TestAUCAllocations(t *testing.T) {
-	for _, options := range [][]AUCOption{nil, {Curve("PR"), MultiLabel()}, {SummationMethod("majoring")}} {
+	for _, options := range [][]MetricOption{nil, {Curve("PR"), MultiLabel()}, {SummationMethod("majoring")}} {
 		m := startAUC(t, Output{Logits: true}, 2, options...)
 		p, y := []float32{0.1, -0.9, 0.2, 0.6}, []float32{0, 1, 1, 0}
 		value := 0.0
@@ -240,7 +240,7 @@ func TestAUCErrors(t *testing.T) {
 		{1, AUC(Thresholds(-1)), "-1 thresholds"},
 		{1, AUC(Thresholds(1<<20 + 1)), "1048577 thresholds"},
 		{3, AUC(Thresholds(1<<19), MultiLabel()), "524288 thresholds for each of 3 curves"},
-		{1, AUC(Curve("pr")), `unknown curve "pr": valid are ["ROC" "PR"]`},
+		{1, AUC(Curve("pr")), `unknown curve "pr": valid are ["ROC" "PR" "PRGAIN"]`},
 		{1, AUC(SummationMethod("")), `unknown summation method "": valid are ["interpolation" "minoring" "majoring"]`},
 		{1, AUC(Curve("PR"), nil), "option 1 is nil"},
 	} {
@@ -272,7 +272,7 @@ func TestAUCSaved(t *testing.T) {
 			require.Contains(t, string(b), fmt.Sprintf(`\"metrics\":[{\"class_name\":\"AUC\",\"config\":%s},\"accuracy\"]`, escaped(config)))
 			loaded, err := parse(b)
 			require.NoError(t, err)
-			require.Equal(t, metric, loaded.trainer.heads[0].metrics[0])
+			require.Equal(t, metric, loaded.trainer.heads[0].measures[0].metric)
 			want, err := m.Evaluate(ctx, d, BatchSize(7))
 			require.NoError(t, err)
 			got, err := loaded.Evaluate(ctx, d, BatchSize(30)) // batches do not matter
@@ -284,7 +284,7 @@ func TestAUCSaved(t *testing.T) {
 
 	m := aucModel(t, 2, Sigmoid)
 	require.NoError(t, m.Compile(Adam(0.1), Losses{"y": BinaryCrossentropy()}, Metrics{"y": {AUC()}}))
-	m.trainer.heads[0].metrics[0] = AUC(Thresholds(math.MaxInt32), MultiLabel()) // what Compile would not let through
+	m.trainer.heads[0].measures[0].metric = AUC(Thresholds(math.MaxInt32), MultiLabel()) // what Compile would not let through
 	_, err := parse(savedBytes(t, m))
 	requireError(t, err, "metric auc: 2147483647 thresholds for each of 2 curves: valid are at least 2")
 }

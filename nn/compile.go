@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// A CompileOption is one of [Losses], [LossWeights] and [Metrics], each given once.
+// A CompileOption is one of [Losses], [LossWeights], [Metrics] and [WeightedMetrics], each given once.
 type CompileOption interface{ applyCompile(*compilation) error }
 
 // Losses are the losses by output name. Every output needs one; nil leaves an output untrained. A cross-entropy must fit what
@@ -19,13 +19,19 @@ type Losses map[string]Loss
 // single outputs are not scaled.
 type LossWeights map[string]float64
 
-// Metrics are what to measure, by output name.
+// Metrics are what to measure, by output name. Each row counts 1, whatever weight it has.
 type Metrics map[string][]Metric
 
+// WeightedMetrics are what to measure, by output name, where each row counts as much as in the loss: its sample weight times
+// that of its class. Their logs are named like those of [Metrics]; where an output has both of one name, the weighted one's
+// begins with "weighted_".
+type WeightedMetrics map[string][]Metric
+
 type compilation struct {
-	losses  Losses
-	weights LossWeights
-	metrics Metrics
+	losses   Losses
+	weights  LossWeights
+	metrics  Metrics
+	weighted WeightedMetrics
 }
 
 func (l Losses) applyCompile(c *compilation) (err error) {
@@ -52,20 +58,32 @@ func (m Metrics) applyCompile(c *compilation) (err error) {
 	return err
 }
 
+func (m WeightedMetrics) applyCompile(c *compilation) (err error) {
+	if c.weighted != nil {
+		err = errors.New("WeightedMetrics are given twice")
+	}
+	c.weighted = m
+	return err
+}
+
 // A head is an output that is trained.
 type head struct {
-	name    string
-	node    *Node
-	loss    Loss
-	weight  float64
-	columns int // of the targets, where they are values
-	metrics []Metric
-	fused   Fused // the loss, if it includes the output's activation
-	from    *Node // whose activation that is
+	name     string
+	node     *Node
+	loss     Loss
+	weight   float64
+	columns  int       // of the targets, where they are values
+	measures []measure // those that are weighted last
+	fused    Fused     // the loss, if it includes the output's activation
+	from     *Node     // whose activation that is
+	lossLog  string    // Keras' name of it: "label_loss", in a model of one output ""
+}
 
-	// Keras' names in the logs: "label_loss" and "label_accuracy", in a model of one output "" and "accuracy".
-	lossLog    string
-	metricLogs []string
+// A measure is a metric of a head.
+type measure struct {
+	metric   Metric
+	weighted bool     // the weights of rows count
+	logs     []string // Keras' names: "label_accuracy", in a model of one output "accuracy"; one for each entry of a [Vector]
 }
 
 // Compile says how to train the model. It forgets the optimizer state of an earlier Compile; an error leaves that as it
@@ -112,6 +130,7 @@ func (m *Model) heads(c compilation) ([]*head, error) {
 		checkMissing("output in Losses", c.losses, m.outputNodes),
 		checkUnknown("output in LossWeights", c.weights, m.outputNodes),
 		checkUnknown("output in Metrics", c.metrics, m.outputNodes),
+		checkUnknown("output in WeightedMetrics", c.weighted, m.outputNodes),
 	)
 	if err != nil {
 		return nil, err
@@ -120,18 +139,21 @@ func (m *Model) heads(c compilation) ([]*head, error) {
 	var errs []error
 	for _, n := range m.outputs {
 		name := n.layer.name
-		h := &head{name: name, node: n, loss: c.losses[name], weight: 1, metrics: slices.Clone(c.metrics[name])}
+		h := &head{name: name, node: n, loss: c.losses[name], weight: 1}
+		for _, metric := range c.metrics[name] {
+			h.measures = append(h.measures, measure{metric: metric})
+		}
+		for _, metric := range c.weighted[name] {
+			h.measures = append(h.measures, measure{metric: metric, weighted: true})
+		}
 		if w, ok := c.weights[name]; ok {
 			h.weight = w
 		}
 		if h.loss == nil {
-			if len(h.metrics) > 0 {
+			if len(h.measures) > 0 {
 				errs = append(errs, fmt.Errorf("output %q: has metrics but no loss", name))
 			}
 			continue
-		}
-		if err := h.check(); err != nil {
-			errs = append(errs, fmt.Errorf("output %q: %w", name, err))
 		}
 		h.from = n.named()
 		if f, ok := h.loss.(Fused); ok && f.Fuses(h.from.layer.activation()) {
@@ -142,10 +164,12 @@ func (m *Model) heads(c compilation) ([]*head, error) {
 			prefix = name + "_"
 			h.lossLog = prefix + "loss"
 		}
-		for _, metric := range h.metrics {
-			if metric != nil {
-				h.metricLogs = append(h.metricLogs, prefix+metric.Name())
-			}
+		err := h.check()
+		if err == nil {
+			err = h.nameLogs(prefix)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("output %q: %w", name, err))
 		}
 		heads = append(heads, h)
 	}
@@ -187,24 +211,64 @@ func (h *head) check() error {
 			return fmt.Errorf("loss %s has targets of %d columns", h.loss.Name(), h.columns)
 		}
 	}
-	for i, metric := range h.metrics {
-		if metric == nil {
+	return nil
+}
+
+// nameLogs checks the metrics and names their logs.
+func (h *head) nameLogs(prefix string) error {
+	of := map[string]bool{prefix + "loss": true} // logs
+	for i := range h.measures {
+		m := &h.measures[i]
+		if m.metric == nil {
 			return fmt.Errorf("metric %d is nil", i)
 		}
-		if _, err := classOf(metric); err != nil {
+		if _, err := classOf(m.metric); err != nil {
 			return fmt.Errorf("metric %d: %w", i, err)
 		}
-		if m, ok := metric.(Columned); h.columns != h.node.features() && !(ok && m.TargetColumns(out) == h.columns) {
-			return fmt.Errorf("metric %s takes targets as wide as the output, %d columns, those of loss %s have %d", metric.Name(), h.node.features(), h.loss.Name(), h.columns)
+		name, out := m.metric.Name(), h.output()
+		if m, ok := m.metric.(Columned); h.columns != h.node.features() && !(ok && m.TargetColumns(out) == h.columns) {
+			return fmt.Errorf("metric %s takes targets as wide as the output, %d columns, those of loss %s have %d", name, h.node.features(), h.loss.Name(), h.columns)
 		}
-		if _, err := metric.Start(h.output()); err != nil {
-			return fmt.Errorf("metric %s: %w", metric.Name(), err)
+		meter, err := m.metric.Start(out)
+		if err != nil {
+			return fmt.Errorf("metric %s: %w", name, err)
 		}
-		if slices.ContainsFunc(h.metrics[:i], func(m Metric) bool { return m.Name() == metric.Name() }) {
-			return fmt.Errorf("metric %s is given twice", metric.Name())
+		entries := 1
+		if v, ok := meter.(Vector); ok {
+			entries = len(v.Values())
+		}
+		if entries > maxEntries {
+			return fmt.Errorf("metric %s: has %d numbers, at most %d can be logged", name, entries, maxEntries)
+		}
+		m.logs = entryLogs(prefix+name, entries)
+		if m.weighted && of[m.logs[0]] {
+			m.logs = entryLogs(prefix+"weighted_"+name, entries)
+		}
+		for _, log := range m.logs {
+			if of[log] {
+				return fmt.Errorf("metric %s is given twice: log %q would be both", name, log)
+			}
+			of[log] = true
 		}
 	}
 	return nil
+}
+
+// entryLogs returns the logs of a metric: its name, or for each of several entries the name with a number.
+func entryLogs(name string, entries int) []string {
+	if entries == 1 {
+		return []string{name}
+	}
+	var logs []string
+	for i := range entries {
+		logs = append(logs, fmt.Sprintf("%s_%d", name, i))
+	}
+	return logs
+}
+
+// isWeighted reports whether the head has weighted metrics.
+func (h *head) isWeighted() bool {
+	return len(h.measures) > 0 && h.measures[len(h.measures)-1].weighted
 }
 
 // checkNew reports what Compile refuses. A file may have it: it was written when Compile did not.
@@ -230,9 +294,12 @@ func logNames(heads []*head) []string {
 }
 
 func (h *head) logNames() []string {
-	names := h.metricLogs
+	var names []string
 	if h.lossLog != "" {
-		names = append([]string{h.lossLog}, names...)
+		names = append(names, h.lossLog)
+	}
+	for _, m := range h.measures {
+		names = append(names, m.logs...)
 	}
 	return names
 }

@@ -178,7 +178,7 @@ func TestForged(t *testing.T) {
 		"class":          {`\"Concatenate\"`, `\"Concat\"`, []string{`layer "concatenate": unknown class "Concat": valid are ["Activation" "Add"`}},
 		"activation":     {`\"relu\"`, `\"swich\"`, []string{`layer "shared": config: unknown activation "swich": valid are ["celu" "elu" "exponential" "gelu" "glu"`}},
 		"loss":           {`\"loss\":\"mse\"`, `\"loss\":\"nope\"`, []string{`unknown loss "nope": valid are ["BPR" "BinaryCrossentropy"`, `nn.Register("nope", ...)`}},
-		"metric":         {`[\"mae\"`, `[\"rmse\"`, []string{`unknown metric "rmse": valid are ["AUC" "accuracy"`}},
+		"metric":         {`[\"mae\"`, `[\"rmse\"`, []string{`unknown metric "rmse": valid are ["AUC" "Accuracy"`}},
 		"optimizer":      {`\"SGD\"`, `\"Lion\"`, []string{`unknown optimizer "Lion": valid are ["Adam"`}},
 		"output":         {`\"output\":\"dense\"`, `\"output\":\"dance\"`, []string{`unknown output "dance": valid are ["dense"]`}},
 		"format":         {`"espalier"`, `"pt"`, []string{`format is "pt", must be "espalier"`}},

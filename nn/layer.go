@@ -66,7 +66,7 @@ func configure[K any](l *Layer, option string, set func(K)) {
 // A NameOption names a layer, a model or the log of a metric.
 type NameOption string
 
-// Name names a layer, a model or the log of an [AUC]. Names of layers are unique within a model; an output is named after its
+// Name names a layer, a model or the log of a metric. Names of layers are unique within a model; an output is named after its
 // layer.
 func Name(name string) NameOption { return NameOption(name) }
 

@@ -334,7 +334,7 @@ const maxIterations = 1 << 53
 
 // compile does what Compile does, but for the optimizer's state.
 func (t *training) compile(m *Model) error {
-	c := compilation{Losses{}, LossWeights{}, Metrics{}}
+	c := compilation{Losses{}, LossWeights{}, Metrics{}, WeightedMetrics{}}
 	for _, n := range m.outputs {
 		c.losses[n.layer.name] = nil
 	}
@@ -352,6 +352,9 @@ func (t *training) compile(m *Model) error {
 		c.weights[h.Output] = h.Weight
 		for _, metric := range h.Metrics {
 			c.metrics[h.Output] = append(c.metrics[h.Output], metric.Value)
+		}
+		for _, metric := range h.Weighted {
+			c.weighted[h.Output] = append(c.weighted[h.Output], metric.Value)
 		}
 	}
 	if t.Iterations < 0 || t.Iterations > maxIterations {

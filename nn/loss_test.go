@@ -105,7 +105,7 @@ func TestLogNamesMeet(t *testing.T) {
 func TestFilesOfWhatCompileRefuses(t *testing.T) {
 	saved := func(act ActivationKind, loss Loss, weight float64, names ...string) *Model {
 		x := Input("x", 1)
-		c, outputs := compilation{Losses{}, LossWeights{}, nil}, []*Node{}
+		c, outputs := compilation{losses: Losses{}, weights: LossWeights{}}, []*Node{}
 		for _, name := range names {
 			outputs = append(outputs, Dense(2, act, Name(name)).On(x))
 			c.losses[name], c.weights[name] = loss, weight

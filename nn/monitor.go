@@ -83,8 +83,8 @@ func (m *Model) rises(log string) bool {
 		return false
 	}
 	for _, h := range m.trainer.heads {
-		for i, metric := range h.metrics {
-			if r, ok := metric.(Rising); ok && h.metricLogs[i] == strings.TrimPrefix(log, "val_") {
+		for _, m := range h.measures {
+			if r, ok := m.metric.(Rising); ok && slices.Contains(m.logs, strings.TrimPrefix(log, "val_")) {
 				return r.Rises()
 			}
 		}

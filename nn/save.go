@@ -52,10 +52,11 @@ type training struct {
 }
 
 type headConfig struct {
-	Output  string               `json:"output"`
-	Loss    Object[Loss]         `json:"loss"`
-	Weight  float64              `json:"loss_weight"`
-	Metrics list[Object[Metric]] `json:"metrics,omitempty"`
+	Output   string               `json:"output"`
+	Loss     Object[Loss]         `json:"loss"`
+	Weight   float64              `json:"loss_weight"`
+	Metrics  list[Object[Metric]] `json:"metrics,omitempty"`
+	Weighted list[Object[Metric]] `json:"weighted_metrics,omitempty"`
 }
 
 // Save writes the model to a file that Load reads: its graph, weights and, if it is compiled, everything that training
@@ -336,8 +337,12 @@ func (t *trainer) training() *training {
 	c := &training{Optimizer: Object[Optimizer]{t.optimizer}, Iterations: t.iterations}
 	for _, h := range t.heads {
 		head := headConfig{Output: h.name, Loss: Object[Loss]{h.loss}, Weight: h.weight}
-		for _, metric := range h.metrics {
-			head.Metrics = append(head.Metrics, Object[Metric]{metric})
+		for _, m := range h.measures {
+			if m.weighted {
+				head.Weighted = append(head.Weighted, Object[Metric]{m.metric})
+			} else {
+				head.Metrics = append(head.Metrics, Object[Metric]{m.metric})
+			}
 		}
 		c.Heads = append(c.Heads, head)
 	}

@@ -7,16 +7,16 @@ import "fmt"
 type tally struct {
 	rows   float64
 	losses []float64
-	meters [][]Meter // by head
+	meters [][]Meter // by head and measure
 }
 
 func newTally(t *trainer) (*tally, error) {
 	s := &tally{losses: make([]float64, len(t.heads)), meters: make([][]Meter, len(t.heads))}
 	for i, h := range t.heads {
-		for _, metric := range h.metrics {
-			m, err := metric.Start(h.output())
+		for _, measure := range h.measures {
+			m, err := measure.metric.Start(h.output())
 			if err != nil {
-				return nil, fmt.Errorf("output %q: metric %s: %w", h.name, metric.Name(), err)
+				return nil, fmt.Errorf("output %q: metric %s: %w", h.name, measure.metric.Name(), err)
 			}
 			s.meters[i] = append(s.meters[i], m)
 		}
@@ -24,12 +24,20 @@ func newTally(t *trainer) (*tally, error) {
 	return s, nil
 }
 
-func (s *tally) add(t *trainer, b *batch) {
+func (s *tally) add(t *trainer, b *batch, classes classWeights) {
 	s.rows += float64(b.rows)
-	for i, m := range s.meters {
+	for i, h := range t.heads {
 		s.losses[i] += float64(float64(t.losses[i].Data[0]) * float64(b.rows))
-		for _, m := range m {
-			m.Add(t.preds[i].Matrix, b.targets[i], nil)
+		var weights []float32
+		if h.isWeighted() {
+			weights = t.rowWeights(i, b, classes[h])
+		}
+		for j, m := range s.meters[i] {
+			if h.measures[j].weighted {
+				m.Add(t.preds[i].Matrix, b.targets[i], weights)
+			} else {
+				m.Add(t.preds[i].Matrix, b.targets[i], nil)
+			}
 		}
 	}
 }
@@ -43,8 +51,14 @@ func (s *tally) logs(t *trainer, logs Logs) Logs {
 		if h.lossLog != "" {
 			logs[h.lossLog] = loss
 		}
-		for j, name := range h.metricLogs {
-			logs[name] = s.meters[i][j].Value()
+		for j, m := range h.measures {
+			if len(m.logs) == 1 {
+				logs[m.logs[0]] = s.meters[i][j].Value()
+				continue
+			}
+			for k, v := range s.meters[i][j].(Vector).Values() {
+				logs[m.logs[k]] = v
+			}
 		}
 	}
 	logs["loss"] = total

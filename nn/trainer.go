@@ -29,6 +29,7 @@ type trainer struct {
 	from       []int // and of those whose activation a loss includes
 	runner     *runner
 	scale      [][]float32 // per head: what each row's loss counts
+	weights    []float32   // rowWeights
 	losses     []*autograd.Tensor
 	preds      []*autograd.Tensor
 
@@ -174,7 +175,7 @@ func (t *trainer) forward(b *batch, training bool, seed uint64, classes classWei
 			return nil, fmt.Errorf("the loss of output %q is %v: %w", h.name, loss, ErrNonFinite)
 		}
 	}
-	sum.add(t, b)
+	sum.add(t, b, classes)
 	t.profile.lap(inLosses)
 	return total, nil
 }
@@ -193,6 +194,22 @@ func (h *head) checkLoss(loss *autograd.Tensor, err error) error {
 // ErrNonFinite is the error of training that has left the range of float32: in a loss, a gradient, a weight or the state of
 // the optimizer.
 var ErrNonFinite = errors.New("not finite")
+
+// rowWeights returns what each row counts in weighted metrics of head i, as in its loss; nil stands for 1 each.
+func (t *trainer) rowWeights(i int, b *batch, classes map[int]float64) []float32 {
+	if classes == nil {
+		return b.weights[i]
+	}
+	t.weights = t.weights[:0]
+	for row := range b.rows {
+		weight := weightOf(b.weights[i], row)
+		if c, ok := classes[classOfRow(b.targets[i], row)]; ok {
+			weight *= c
+		}
+		t.weights = append(t.weights, float32(weight))
+	}
+	return t.weights
+}
 
 // classOfRow returns the class of row i: its label, where it has its maximum, or, of one column, its integer part, -1 if that is
 // beyond every class.

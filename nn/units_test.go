@@ -16,6 +16,7 @@ var unitKinds = map[string]func(*testing.T, unit){
 	"activations": testActivationUnit,
 	"layers":      testLayerUnit,
 	"losses":      testLossUnit,
+	"metrics":     testMetricUnit,
 }
 
 // A unit is one class of Keras with a configuration, and what Keras computed with it.

@@ -170,7 +170,7 @@ func (t *training1) upgrade() (*training, error) {
 		if err != nil {
 			return nil, err
 		}
-		now.Heads = append(now.Heads, headConfig{h.Output, Object[Loss]{loss}, h.Weight, h.Metrics})
+		now.Heads = append(now.Heads, headConfig{Output: h.Output, Loss: Object[Loss]{loss}, Weight: h.Weight, Metrics: h.Metrics})
 	}
 	return now, nil
 }
