@@ -173,7 +173,7 @@ func normedData(rows int) Data {
 	return d
 }
 
-func weightOf(t testing.TB, m *Model, name string) *Weight {
+func weightNamed(t testing.TB, m *Model, name string) *Weight {
 	for _, w := range m.Weights() {
 		if w.Name == name {
 			return w
@@ -189,12 +189,12 @@ func TestBatchNormalizationTrains(t *testing.T) {
 	m, _ := normed(t, MovingMomentum(momentum))
 	d := normedData(rows)
 	before := m.trainer.optimizerCount()
-	x, trunk := d.Inputs["x"].(Floats), slices.Clone(weightOf(t, m, "trunk/kernel").Data)
+	x, trunk := d.Inputs["x"].(Floats), slices.Clone(weightNamed(t, m, "trunk/kernel").Data)
 	_, err := m.TrainOnBatch(d)
 	require.NoError(t, err)
 	require.Zero(t, before)
 	require.Equal(t, 2+2*(24+6+6+12+2), m.trainer.optimizerCount(), "averages have no state of the optimizer")
-	mean, variance := weightOf(t, m, "norm/moving_mean").Data, weightOf(t, m, "norm/moving_variance").Data
+	mean, variance := weightNamed(t, m, "norm/moving_mean").Data, weightNamed(t, m, "norm/moving_variance").Data
 	for j := range 6 {
 		var h []float64
 		for i := range rows {
@@ -231,16 +231,16 @@ func TestBatchNormalizationFrozen(t *testing.T) {
 	require.NoError(t, err)
 	norm.SetTrainable(false)
 	averages := func() []float32 {
-		return slices.Concat(weightOf(t, m, "norm/moving_mean").Data, weightOf(t, m, "norm/moving_variance").Data, weightOf(t, m, "norm/gamma").Data)
+		return slices.Concat(weightNamed(t, m, "norm/moving_mean").Data, weightNamed(t, m, "norm/moving_variance").Data, weightNamed(t, m, "norm/gamma").Data)
 	}
-	before, y := averages(), weightOf(t, m, "y/bias").Data[0]
+	before, y := averages(), weightNamed(t, m, "y/bias").Data[0]
 	evaluated, err := m.Evaluate(context.Background(), d, BatchSize(8))
 	require.NoError(t, err)
 	logs, err := m.TrainOnBatch(d)
 	require.NoError(t, err)
 	require.Equal(t, evaluated["loss"], logs["loss"])
 	require.Equal(t, before, averages())
-	require.NotEqual(t, y, weightOf(t, m, "y/bias").Data[0])
+	require.NotEqual(t, y, weightNamed(t, m, "y/bias").Data[0])
 	var text bytes.Buffer
 	require.NoError(t, m.Summary(&text))
 	require.Contains(t, text.String(), "Trainable params: 38 (152.00 B)\n Non-trainable params: 24 (96.00 B)")
@@ -311,8 +311,8 @@ func TestBatchNormalizationShared(t *testing.T) {
 	require.NoError(t, m.Compile(SGD(0.1), Losses{"y": MSE()}))
 	_, err = m.TrainOnBatch(Data{Inputs: Arrays{"x": Floats{1, 3}}, Targets: Arrays{"y": Floats{0, 0}}})
 	require.NoError(t, err)
-	require.Equal(t, float32((0+2)/2.0+7)/2, weightOf(t, m, "norm/moving_mean").Data[0])
-	require.Equal(t, float32((1+1)/2.0+9)/2, weightOf(t, m, "norm/moving_variance").Data[0])
+	require.Equal(t, float32((0+2)/2.0+7)/2, weightNamed(t, m, "norm/moving_mean").Data[0])
+	require.Equal(t, float32((1+1)/2.0+9)/2, weightNamed(t, m, "norm/moving_variance").Data[0])
 }
 
 // A training step allocates nothing, whatever the normalization.
@@ -381,9 +381,9 @@ func TestBatchNormalizationServed(t *testing.T) {
 
 // requireServedWithin compares with float64: scale and shift are those that the layer computes in float32.
 func requireServedWithin(t *testing.T, m *Model, behind bool, x, served, predicted []float32, in, out int) {
-	w, b := weightOf(t, m, "dense/kernel"), weightOf(t, m, "dense/bias").Data
-	gamma, beta := weightOf(t, m, "norm/gamma").Data, weightOf(t, m, "norm/beta").Data
-	mean, variance := weightOf(t, m, "norm/moving_mean").Data, weightOf(t, m, "norm/moving_variance").Data
+	w, b := weightNamed(t, m, "dense/kernel"), weightNamed(t, m, "dense/bias").Data
+	gamma, beta := weightNamed(t, m, "norm/gamma").Data, weightNamed(t, m, "norm/beta").Data
+	mean, variance := weightNamed(t, m, "norm/moving_mean").Data, weightNamed(t, m, "norm/moving_variance").Data
 	affine := func(j int) (scale, shift float64) {
 		s := gamma[j] * float32(1/math.Sqrt(float64(variance[j])+float64(float32(1e-3))))
 		return float64(s), float64(beta[j] - float32(mean[j]*s))
@@ -505,10 +505,10 @@ func TestUpdate(t *testing.T) {
 		for step := range 3 {
 			if _, err = m.TrainOnBatch(d); want == "" {
 				require.NoError(t, err)
-				require.Equal(t, float32(step+1), weightOf(t, m, "it/count").Data[0])
+				require.Equal(t, float32(step+1), weightNamed(t, m, "it/count").Data[0])
 			} else {
 				require.ErrorContains(t, err, want)
-				require.Zero(t, weightOf(t, m, "it/count").Data[0])
+				require.Zero(t, weightNamed(t, m, "it/count").Data[0])
 			}
 		}
 	}

@@ -41,7 +41,7 @@ func noiseOf(t *testing.T, l *Layer, seed uint64, x Floats, shape ...int) []floa
 	return append([]float32(nil), r.values[1].Data...)
 }
 
-func moments(x []float32) (mean, variance float64) {
+func meanAndVariance(x []float32) (mean, variance float64) {
 	for _, v := range x {
 		mean += float64(v) / float64(len(x))
 	}
@@ -74,7 +74,7 @@ func TestNoise(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			y := noiseOf(t, c.make(), 7, c.x, 4, width/4)
-			mean, variance := moments(y)
+			mean, variance := meanAndVariance(y)
 			require.InDelta(t, c.mean, mean, 0.02)
 			require.InDelta(t, c.variance, variance, 0.03)
 			require.Equal(t, y, noiseOf(t, c.make(), 7, c.x, 4, width/4))

@@ -85,7 +85,7 @@ func TestAdapt(t *testing.T) {
 			x := Input("x", shape...)
 			m, err := NewModel([]*Node{x}, []*Node{Normalization(o.axes, Adapt(data), Name("y")).On(x)})
 			require.NoError(t, err)
-			mean, variance := weightOf(t, m, "y/mean").Data, weightOf(t, m, "y/variance").Data
+			mean, variance := weightNamed(t, m, "y/mean").Data, weightNamed(t, m, "y/variance").Data
 			require.Len(t, mean, o.n)
 			for f := range o.n {
 				var v []float32
@@ -94,7 +94,7 @@ func TestAdapt(t *testing.T) {
 						v = append(v, x)
 					}
 				}
-				a, b := moments(v)
+				a, b := meanAndVariance(v)
 				require.InDelta(t, a, mean[f], 1e-4)
 				require.InDelta(t, b, variance[f], 1e-4*(1+b))
 			}
@@ -119,10 +119,10 @@ func TestNormalizationTrainsAndServes(t *testing.T) {
 	m, err := NewModel([]*Node{x}, []*Node{Dense(2, Linear, Name("y")).On(Rescaling(2, 1).On(Normalization(Adapt(d.Inputs["x"].(Floats)), Name("norm")).On(x)))})
 	require.NoError(t, err)
 	require.NoError(t, m.Compile(Adam(0.1), Losses{"y": MSE()}))
-	before := append([]float32(nil), weightOf(t, m, "norm/variance").Data...)
+	before := append([]float32(nil), weightNamed(t, m, "norm/variance").Data...)
 	_, err = m.Fit(context.Background(), d, Epochs(2))
 	require.NoError(t, err)
-	require.Equal(t, before, weightOf(t, m, "norm/variance").Data)
+	require.Equal(t, before, weightNamed(t, m, "norm/variance").Data)
 	p, err := NewPlan(m, 20)
 	require.NoError(t, err)
 	var steps bytes.Buffer
