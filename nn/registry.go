@@ -144,7 +144,7 @@ func newObject[T any](name string, config []byte) (T, error) {
 	vocabulary := reflect.TypeFor[T]()
 	registry.RLock()
 	c, ok := registry.byName[vocabulary][name]
-	if with, is := registry.configured[c.name]; is && len(config) > 0 && with.defaults.Type().Implements(vocabulary) {
+	if with, is := registry.configured[c.name]; is && with.defaults.Type().Implements(vocabulary) {
 		c = with
 	}
 	registry.RUnlock()
