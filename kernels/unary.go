@@ -384,8 +384,8 @@ func (f Unary) split(p *pieces) bool {
 	default:
 		return false
 	}
-	if p.high == infinity { // where the polynomial has no value
-		p.high, p.above = math.MaxFloat32, identity
+	if p.high == infinity { // only infinity itself is there, where the polynomial has no value
+		p.above = identity
 	}
 	return true
 }

@@ -157,7 +157,7 @@ func newObject[T any](name string, config []byte) (T, error) {
 	vocabulary := reflect.TypeFor[T]()
 	c, ok := lookUp(vocabulary, name)
 	registry.RLock()
-	if with, is := registry.configured[c.name]; is && len(config) > 0 && with.defaults.Type().Implements(vocabulary) {
+	if with, is := registry.configured[c.name]; is && with.defaults.Type().Implements(vocabulary) {
 		c = with
 	}
 	registry.RUnlock()
