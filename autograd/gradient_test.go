@@ -60,6 +60,8 @@ func gradientCases(rows, cols int) []gradientCase {
 		{"Embedding/of a result", 1, func(c calc, p []*ops.Tensor) *ops.Tensor {
 			return weighted(c, c.Embedding(c.Const(two), c.Softmax(c.Reshape(c.Scale(p[0], 2), rows, cols))))
 		}},
+		{"LogSoftmax", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.LogSoftmax(p[0])) }},
+		{"Sparsemax", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Sparsemax(p[0])) }},
 		{"Softmax", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Softmax(p[0])) }},
 		{"Concatenate/one", 1, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Concatenate(p[0])) }},
 		{"Concatenate/two", 2, func(c calc, p []*ops.Tensor) *ops.Tensor { return weighted(c, c.Concatenate(p[0], p[1])) }},

@@ -3,6 +3,7 @@ package autograd_test
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/espalier-ml/espalier/internal/formula"
 	"github.com/espalier-ml/espalier/kernels"
@@ -151,6 +152,32 @@ func (r *reference) Softmax(x *ops.Tensor) *ops.Tensor {
 	y := newMat(x.Rows, x.Cols)
 	for i := range y.rows {
 		copy(y.row(i), softmax(r.of(x).row(i)))
+	}
+	return r.tensor(y)
+}
+
+func (r *reference) LogSoftmax(x *ops.Tensor) *ops.Tensor { return r.map1(r.Softmax(x), math.Log) }
+
+// Sparsemax sums up the sums of the largest elements, as long as they have a share.
+func (r *reference) Sparsemax(x *ops.Tensor) *ops.Tensor {
+	y := newMat(x.Rows, x.Cols)
+	for i := range y.rows {
+		row := r.of(x).row(i)
+		sum, total, tau := 0.0, -1.0, 0.0
+		for n, v := range slices.Backward(slices.Sorted(slices.Values(row))) {
+			above := float64(len(row) - n)
+			sum += v
+			share := v - (sum-1)/above
+			r.kink(share)
+			if share > 0 {
+				total += sum
+				tau = total / above
+			}
+		}
+		for j, v := range row {
+			r.kink(v - tau)
+			y.row(i)[j] = max(v-tau, 0)
+		}
 	}
 	return r.tensor(y)
 }

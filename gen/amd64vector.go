@@ -327,7 +327,7 @@ func (l *amd64Level) laneNumbers(d reg) {
 	}
 }
 
-var predicates = map[string]string{"<": "$0x11", ">": "$0x1e", "!>": "$0x1a", "!<": "$0x15", "!<=": "$0x16"}
+var predicates = map[string]string{"<": "$0x11", "<=": "$0x12", ">": "$0x1e", ">=": "$0x1d", "!>": "$0x1a", "!<": "$0x15", "!<=": "$0x16"}
 
 func (l *amd64Level) compare(c cond, a reg, op string, b any) {
 	var operands []any

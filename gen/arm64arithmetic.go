@@ -118,6 +118,10 @@ func (l *neonLevel) compare(c cond, a reg, op string, b any) {
 	switch op {
 	case "<":
 		swap = true
+	case "<=":
+		mnemonic, swap = "FCMGE", true
+	case ">=":
+		mnemonic = "FCMGE"
 	case "!>":
 		not = true
 	case "!<":

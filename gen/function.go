@@ -31,28 +31,5 @@ func functions() []description {
 			return ys
 		}),
 		function("erf", 6, (*kernel).erf),
-		function("gelu", 7, (*kernel).gelu),
-		geluGrad(),
 	}
-}
-
-func geluGrad() description {
-	return description{"geluGrad", "n int, dx *float32, dy *float32, x *float32, add int",
-		"g = dy[j] * the derivative of gelu(x[j]); dx[j] = g, or dx[j] += g if add is not 0", func(k *kernel) {
-			k.columns("n")
-			p, add := k.args("dx", "dy", "x"), k.arg("add")
-			k.each(1, func(_ int, at func(word, int) mem) {
-				x, g := k.vec(""), k.vec("")
-				k.load(x, at(p[2], 0))
-				k.geluSlope(x)
-				k.load(g, at(p[1], 0))
-				k.mul(g, g, x)
-				k.unless(add, func() {
-					k.load(x, at(p[0], 0))
-					k.add(g, g, x)
-				})
-				k.store(at(p[0], 0), g)
-				k.free(x, g)
-			})
-		}}
 }

@@ -105,6 +105,16 @@ func (k *kernel) expAll(xs ...reg) []reg {
 
 // expOver is exp, divided by a power of two for each x if their exponents are given in the place of the field.
 func (k *kernel) expOver(xs, exponents []reg) []reg {
+	scale := k.expReduced(xs, exponents)
+	for i, x := range xs {
+		k.mulAdd(scale[i], x, scale[i], scale[i])
+	}
+	k.freeAll(xs)
+	return scale
+}
+
+// expReduced replaces xs by eʳ-1 and returns the powers of two that eʳ is to be multiplied with, as expOver has them.
+func (k *kernel) expReduced(xs, exponents []reg) []reg {
 	scale, p := k.likes(xs), k.likes(xs)
 	for i, x := range xs {
 		k.mulAdd(scale[i], x, f32(log2e), f32(roundMagic))
@@ -123,10 +133,7 @@ func (k *kernel) expOver(xs, exponents []reg) []reg {
 		k.subInt(scale[i], scale[i], e)
 	}
 	k.expLess1(xs, p)
-	for i, x := range xs {
-		k.mulAdd(scale[i], x, scale[i], scale[i])
-	}
-	k.freeAll(xs, p)
+	k.freeAll(p)
 	return scale
 }
 

@@ -71,7 +71,7 @@ type isa interface {
 	shiftRight(d, a reg, n int) // arithmetic
 	toFloat(d, a reg)           // of integers
 
-	compare(c cond, a reg, op string, b any) // op is <, >, !>, !<, !<=, or == of integers
+	compare(c cond, a reg, op string, b any) // op is <, <=, >, >=, !>, !<, !<=, or == of integers
 	keep(d, a reg, c cond)                   // a where c, else zero
 	pick(d reg, c cond, a any, b reg)        // a where c, else b
 	pickNegative(d, sign, a, b reg)          // a where the sign bit of sign is set, else b
@@ -172,6 +172,31 @@ func (k *kernel) each(unroll int, body func(vectors int, at func(base word, v in
 	k.fn.at(last)
 	k.branch(k.j, ">=", k.end, done)
 	body(1, at(true))
+	k.fn.at(done)
+}
+
+// every visits all columns of a row like each, but with one body for whole vectors and the tail, which asks where they
+// differ: what it does with either place of the vector is printed twice. That suits long bodies.
+func (k *kernel) every(body func(either func(do func(at func(base word) mem)))) {
+	at := func(tail bool) func(base word) mem {
+		return func(base word) mem { return mem{base, k.j, 0, tail} }
+	}
+	again, done := k.fn.label("columns"), k.fn.label("done")
+	k.move(k.j, 0)
+	k.branch(k.j, ">=", k.end, done)
+	k.align()
+	k.fn.at(again)
+	body(func(do func(at func(base word) mem)) {
+		whole, next := k.fn.label("whole"), k.fn.label("next")
+		k.branch(k.j, "<", k.full, whole)
+		do(at(true))
+		k.jump(next)
+		k.fn.at(whole)
+		do(at(false))
+		k.fn.at(next)
+	})
+	k.addTo(k.j, 64)
+	k.branch(k.j, "<", k.end, again)
 	k.fn.at(done)
 }
 

@@ -238,6 +238,12 @@ func (o *operands) requireSame(t testing.TB, other *operands, format string, arg
 	}
 }
 
+// unaryCalls are a function for each kernel that computes some, and one in portable Go.
+var unaryCalls = []Unary{
+	{Kind: GELU}, {Kind: GELUTanh}, {Kind: Mish}, {Kind: Softplus}, {Kind: ELU, A: 2, B: 0.5, C: 1.5},
+	{Kind: Softsign}, {Kind: Rectify, A: 0.1, B: 2}, {Kind: Squareplus, A: 4},
+}
+
 // calls lists every kernel, with each of its options and optional operands at least once.
 func calls() []call {
 	list := []call{
@@ -253,7 +259,6 @@ func calls() []call {
 		{"Exp", false, func(t *Table, o *operands) error { return t.Exp(o.out(), o.in()) }},
 		{"Log", false, func(t *Table, o *operands) error { return t.Log(o.out(), o.in()) }},
 		{"Erf", false, func(t *Table, o *operands) error { return t.Erf(o.out(), o.in()) }},
-		{"Gelu", false, func(t *Table, o *operands) error { return t.Unary(o.out(), o.in(), Unary{Kind: GELU}) }},
 		{"RowSum", false, func(t *Table, o *operands) error { return t.RowSum(o.writeFloats(o.rows), o.in()) }},
 		{"RowSumSquares", false, func(t *Table, o *operands) error { return t.RowSumSquares(o.writeFloats(o.rows), o.in()) }},
 		{"SGD", false, func(t *Table, o *operands) error { return t.SGD(o.writeFloats(o.cols), o.readFloats(o.cols), 0.1) }},
@@ -264,6 +269,7 @@ func calls() []call {
 			return t.RMSprop(o.writeFloats(o.cols), o.positive(o.cols), o.readFloats(o.cols), 1e-3, 0.9, 1e-7)
 		}},
 		{"Softmax", false, func(t *Table, o *operands) error { return t.Softmax(o.out(), o.in()) }},
+		{"Sparsemax", false, func(t *Table, o *operands) error { return t.Sparsemax(o.out(), o.in()) }},
 		{"LogSoftmax", false, func(t *Table, o *operands) error { return t.LogSoftmax(o.out(), o.in()) }},
 		{"ClippedCrossEntropy", true, func(t *Table, o *operands) error {
 			return t.ClippedCrossEntropy(o.writeFloats(o.rows), o.out(), o.in(), o.labels(), o.readFloats(o.rows))
@@ -284,9 +290,11 @@ func calls() []call {
 	for _, accumulate := range []bool{false, true} {
 		plus := map[bool]string{true: "+"}[accumulate]
 		add("ColSum"+plus, false, func(t *Table, o *operands) error { return t.ColSum(o.writeFloats(o.cols), o.in(), accumulate) })
-		add("GeluGrad"+plus, false, func(t *Table, o *operands) error {
-			return t.UnaryGrad(o.out(), o.in(), o.in(), o.in(), Unary{Kind: GELU}, accumulate)
-		})
+		for _, f := range unaryCalls {
+			add("UnaryGrad"+plus+"/"+f.String(), false, func(t *Table, o *operands) error { return t.UnaryGrad(o.out(), o.in(), o.in(), o.in(), f, accumulate) })
+		}
+		add("LogSoftmaxGrad"+plus, false, func(t *Table, o *operands) error { return t.LogSoftmaxGrad(o.out(), o.in(), o.in(), accumulate) })
+		add("SparsemaxGrad"+plus, false, func(t *Table, o *operands) error { return t.SparsemaxGrad(o.out(), o.in(), o.in(), o.in(), accumulate) })
 		add("SoftmaxGrad"+plus, false, func(t *Table, o *operands) error { return t.SoftmaxGrad(o.out(), o.in(), o.in(), accumulate) })
 		add("Momentum/nesterov="+map[bool]string{true: "yes", false: "no"}[accumulate], false, func(t *Table, o *operands) error {
 			return t.Momentum(o.writeFloats(o.cols), o.writeFloats(o.cols), o.readFloats(o.cols), 0.1, 0.9, accumulate)
@@ -299,6 +307,9 @@ func calls() []call {
 				return t.ActivateGrad(o.out(), o.writeFloats(o.cols), o.in(), o.in(), act, accumulate)
 			})
 		}
+	}
+	for _, f := range unaryCalls {
+		add("Unary/"+f.String(), false, func(t *Table, o *operands) error { return t.Unary(o.out(), o.in(), f) })
 	}
 	for act := Linear; act <= Tanh; act++ {
 		add("Activate/"+act.String(), false, func(t *Table, o *operands) error { return t.Activate(o.out(), o.in(), nil, act) })

@@ -187,6 +187,13 @@ var contracts = map[string]func(out, x, y []float32) float32{
 		}
 		return 0
 	},
+	"LogSoftmaxGrad": func(out, g, y []float32) float32 {
+		sum := inLanes(len(y), func(lane float32, j int) float32 { return lane + g[j] })
+		for j, v := range y {
+			out[j] = g[j] - float32(fexp(v)*sum)
+		}
+		return 0
+	},
 	"SoftmaxGrad": func(out, g, y []float32) float32 {
 		dot := inLanes(len(y), func(lane float32, j int) float32 { return fma(g[j], y[j], lane) })
 		for j, v := range y {
@@ -257,10 +264,6 @@ func init() {
 		"Exp":     func(x, _ float32) float32 { return fexp(x) },
 		"Log":     func(x, _ float32) float32 { return flog(x) },
 		"Erf":     func(x, _ float32) float32 { return ferf(x) },
-		"Gelu":    func(x, _ float32) float32 { return fgelu(x) },
-
-		"GeluGrad":  func(g, x float32) float32 { return float32(g * fgeluSlope(x)) },
-		"GeluGrad+": func(g, x float32) float32 { return float32(g*fgeluSlope(x)) + g },
 	}
 	activations := map[string]func(float32) float32{
 		"linear":  func(x float32) float32 { return x },
@@ -307,6 +310,7 @@ func init() {
 			return loss
 		}
 	}
+	add("LogSoftmaxGrad+", "LogSoftmaxGrad", func(x, _ []float32, j int, v, _ float32) float32 { return v + x[j] })
 	add("SoftmaxGrad+", "SoftmaxGrad", func(x, _ []float32, j int, v, _ float32) float32 { return v + x[j] })
 	add("SoftmaxCrossEntropy/grad", "SoftmaxCrossEntropy", func(_, _ []float32, j int, v, _ float32) float32 {
 		if j == 1 {

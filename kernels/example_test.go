@@ -37,6 +37,29 @@ func ExampleTable_Softmax() {
 	// Output: [0.5 0.5 0] <nil>
 }
 
+// The slope of a function comes from its operand and its result.
+func ExampleTable_Unary() {
+	x, y, slope := kernels.MatrixOf([]float32{-2, 0, 2}, 1, 3), kernels.NewMatrix(1, 3), kernels.NewMatrix(1, 3)
+	ones := kernels.MatrixOf([]float32{1, 1, 1}, 1, 3)
+	for _, f := range []kernels.Unary{{Kind: kernels.SiLU}, {Kind: kernels.ELU, A: 1, B: 1, C: 1}} {
+		err := kernels.Default().Unary(y, x, f)
+		if err == nil {
+			err = kernels.Default().UnaryGrad(slope, ones, x, y, f, false)
+		}
+		fmt.Printf("%v %.3f %.3f %v\n", f, y.Data, slope.Data, err)
+	}
+	// Output:
+	// silu [-0.238 0.000 1.762] [-0.091 0.500 1.091] <nil>
+	// elu(1, 1, 1) [-0.865 0.000 2.000] [0.135 1.000 1.000] <nil>
+}
+
+func ExampleTable_Sparsemax() {
+	x, y := kernels.MatrixOf([]float32{1, 3, 0.5, 0.25, 0.5, -1}, 2, 3), kernels.NewMatrix(2, 3)
+	err := kernels.Default().Sparsemax(y, x)
+	fmt.Printf("%.3f %.3f %v\n", y.Row(0), y.Row(1), err)
+	// Output: [0.000 1.000 0.000] [0.125 0.375 0.000] <nil>
+}
+
 func ExampleTable_SoftmaxCrossEntropy() {
 	logits := kernels.MatrixOf([]float32{
 		2, 2,

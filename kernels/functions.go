@@ -26,6 +26,28 @@ type functions struct {
 	gelu func(n int, y *float32, x *float32)
 	// g = dy[j] * the derivative of gelu(x[j]); dx[j] = g, or dx[j] += g if add is not 0
 	geluGrad func(n int, dx *float32, dy *float32, x *float32, add int)
+	// v = max(x[j], -88); w = min(v, 88); y[j] = v * sigmoid(w * fma(b, w*w, a))
+	gate func(n int, y *float32, x *float32, a, b float32)
+	// g = dy[j] * fma(s*(1-s)*v, fma(db, v*v, da), s), v = min(max(x[j], -88), 88), s = sigmoid(v * fma(b, v*v, a)); dx[j] = g, or dx[j] += g if add is not 0
+	gateGrad func(n int, dx *float32, dy *float32, x *float32, a, b, da, db float32, add int)
+	// v = max(x[j], -88); s, u = sigmoid(v), sigmoid(-v); y[j] = v * (s*(1+u) / fma(u, u, 1))
+	mish func(n int, y *float32, x *float32)
+	// g = dy[j] * fma(v*s*r, r, s*(1+u)*i), v = min(max(x[j], -88), 88), s, u = sigmoid(v), sigmoid(-v), i = 1/fma(u, u, 1), r = 2*u*i; dx[j] = g, or dx[j] += g if add is not 0
+	mishGrad func(n int, dx *float32, dy *float32, x *float32, add int)
+	// y[j] = sign * log(1 + exp(sign*x[j]))
+	softplus func(n int, y *float32, x *float32, sign float32)
+	// y[j] = c*x[j] where x[j] > 0, else a * (exp(b*x[j]) - 1)
+	elu func(n int, y *float32, x *float32, a, b, c float32)
+	// g = dy[j] * (c where x[j] > 0, else fma(b, y[j], ab)); dx[j] = g, or dx[j] += g if add is not 0
+	eluGrad func(n int, dx *float32, dy *float32, x *float32, y *float32, ab, b, c float32, add int)
+	// v = x[j] within the finite numbers; y[j] = v / (1+|v|)
+	softsign func(n int, y *float32, x *float32)
+	// g = dy[j] * r*r, r = 1/(1+|x[j]|); dx[j] = g, or dx[j] += g if add is not 0
+	softsignGrad func(n int, dx *float32, dy *float32, x *float32, add int)
+	// y[j] = p(x[j])
+	piecewise func(n int, y *float32, x *float32, p *pieces)
+	// g = dy[j] * p(x[j]); dx[j] = g, or dx[j] += g if add is not 0
+	piecewiseGrad func(n int, dx *float32, dy *float32, x *float32, p *pieces, add int)
 	// w[j] = fma(-g[j], lr, w[j])
 	sgd func(n int, w *float32, grad *float32, lr float32)
 	// v[j] = fma(v[j], momentum, -g[j]*lr); w[j] += v[j]

@@ -90,7 +90,7 @@ func TestLongOperands(t *testing.T) {
 var rowless = []string{"SGD", "Momentum", "Adam", "RMSprop", "ColSum"}
 
 // columnwise are the kernels that compute each column from the same columns of their operands.
-var columnwise = []string{"Fill", "Copy", "Scale", "Axpy", "Add", "Mul", "Maximum", "Minimum", "MulAdd", "Exp", "Log", "Erf", "Gelu", "GeluGrad", "SGD", "Momentum",
+var columnwise = []string{"Fill", "Copy", "Scale", "Axpy", "Add", "Mul", "Maximum", "Minimum", "MulAdd", "Exp", "Log", "Erf", "Unary", "UnaryGrad", "SGD", "Momentum",
 	"Adam", "RMSprop", "ColSum", "Activate", "ActivateGrad", "Gemm", "GemmNT", "GemmTN"}
 
 // requireParts demands the results that o has of calls with some of its rows, or columns, each.

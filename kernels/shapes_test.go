@@ -99,7 +99,7 @@ func TestShapeErrors(t *testing.T) {
 			{table.Log(mat(2, 4), x), "Log: y is 2x4, x is 2x3"},
 			{table.Erf(mat(2, 4), x), "Erf: y is 2x4, x is 2x3"},
 			{table.Unary(mat(2, 4), x, kernels.Unary{Kind: kernels.GELU}), "Unary: y is 2x4, x is 2x3"},
-			{table.UnaryGrad(x, mat(2, 4), x, x, kernels.Unary{Kind: kernels.GELU}, false), "UnaryGrad: y is 2x3, dy is 2x4, x is 2x3"},
+			{table.UnaryGrad(x, mat(2, 4), x, x, kernels.Unary{Kind: kernels.GELU}, false), "UnaryGrad: dy is 2x4, x is 2x3"},
 
 			{table.SGD(v2, v3, 1), "SGD: g has 3 elements, w has 2"},
 			{table.Momentum(v2, v3, v2, 1, 1, false), "Momentum: v has 3 elements, w has 2"},

@@ -325,7 +325,7 @@ func TestSimulatedCalls(t *testing.T) {
 				if strings.HasPrefix(c.name, "Gemm") || strings.HasPrefix(c.name, "Dense") {
 					t.Skip("TestSimulatedGemm")
 				}
-				if c.name == "RowSumSquares" { // its lanes are no operand
+				if c.name == "RowSumSquares" || strings.HasPrefix(c.name, "LogSoftmaxGrad") || strings.Contains(c.name, "/rectify(") { // lanes, or pieces, are no operand
 					t.Skip("TestSimulatedLongRows")
 				}
 				steady(t)

@@ -166,3 +166,55 @@ func logSoftmaxGeneric(y, x *Matrix) {
 		}
 	}
 }
+
+// LogSoftmaxGrad computes the gradient of [Table.LogSoftmax] from its output y: dx = dy - exp(y)·Σ dy for each row, or
+// dx += that if accumulate is set. All matrices have one shape; dx may be dy if accumulate is not set.
+func (t *Table) LogSoftmaxGrad(dx, dy, y Matrix, accumulate bool) error {
+	if t.err != nil {
+		return t.err
+	}
+	if !same(&dx, &y) || !same(&dy, &y) {
+		return checkSame("LogSoftmaxGrad", operand{"dy", dy}, operand{"y", y}, operand{"dx", dx})
+	}
+	raceReads(dy, y)
+	raceWrites(dx)
+	for i := range filled(&y) {
+		to, g, out := dx.Row(i), dy.Row(i), y.Row(i)
+		sum := t.sum(g)
+		var p [256]float32 // probabilities
+		for from, n := range parts(len(out), len(p)) {
+			t.exps(p[:n], out[from:from+n])
+			for j, p := range p[:n] {
+				d := g[from+j] - float32(p*sum)
+				if accumulate {
+					d += to[from+j]
+				}
+				to[from+j] = d
+			}
+		}
+	}
+	return nil
+}
+
+// sum returns the sum of a row.
+func (t *Table) sum(x []float32) float32 {
+	if t.level != nil {
+		return t.level.sum(x)
+	}
+	var sum lanes
+	for j, v := range x {
+		sum[j&15] += v
+	}
+	return sum.fold()
+}
+
+// exps sets y, which has elements, to exp(x).
+func (t *Table) exps(y, x []float32) {
+	if t.level != nil {
+		t.level.exp(len(x), noescape(&y[0]), &x[0])
+		return
+	}
+	for j, v := range x {
+		y[j] = exp(v)
+	}
+}

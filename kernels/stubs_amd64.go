@@ -16,6 +16,17 @@ var functionsAVX2 = functions{
 	erf:                       erfAVX2,
 	gelu:                      geluAVX2,
 	geluGrad:                  geluGradAVX2,
+	gate:                      gateAVX2,
+	gateGrad:                  gateGradAVX2,
+	mish:                      mishAVX2,
+	mishGrad:                  mishGradAVX2,
+	softplus:                  softplusAVX2,
+	elu:                       eluAVX2,
+	eluGrad:                   eluGradAVX2,
+	softsign:                  softsignAVX2,
+	softsignGrad:              softsignGradAVX2,
+	piecewise:                 piecewiseAVX2,
+	piecewiseGrad:             piecewiseGradAVX2,
 	sgd:                       sgdAVX2,
 	momentum:                  momentumAVX2,
 	nesterov:                  nesterovAVX2,
@@ -68,6 +79,17 @@ var functionsAVX512 = functions{
 	erf:                       erfAVX512,
 	gelu:                      geluAVX512,
 	geluGrad:                  geluGradAVX512,
+	gate:                      gateAVX512,
+	gateGrad:                  gateGradAVX512,
+	mish:                      mishAVX512,
+	mishGrad:                  mishGradAVX512,
+	softplus:                  softplusAVX512,
+	elu:                       eluAVX512,
+	eluGrad:                   eluGradAVX512,
+	softsign:                  softsignAVX512,
+	softsignGrad:              softsignGradAVX512,
+	piecewise:                 piecewiseAVX512,
+	piecewiseGrad:             piecewiseGradAVX512,
 	sgd:                       sgdAVX512,
 	momentum:                  momentumAVX512,
 	nesterov:                  nesterovAVX512,
@@ -213,6 +235,61 @@ func geluAVX2(n int, y *float32, x *float32)
 //
 //go:noescape
 func geluGradAVX2(n int, dx *float32, dy *float32, x *float32, add int)
+
+// gateAVX2: v = max(x[j], -88); w = min(v, 88); y[j] = v * sigmoid(w * fma(b, w*w, a))
+//
+//go:noescape
+func gateAVX2(n int, y *float32, x *float32, a, b float32)
+
+// gateGradAVX2: g = dy[j] * fma(s*(1-s)*v, fma(db, v*v, da), s), v = min(max(x[j], -88), 88), s = sigmoid(v * fma(b, v*v, a)); dx[j] = g, or dx[j] += g if add is not 0
+//
+//go:noescape
+func gateGradAVX2(n int, dx *float32, dy *float32, x *float32, a, b, da, db float32, add int)
+
+// mishAVX2: v = max(x[j], -88); s, u = sigmoid(v), sigmoid(-v); y[j] = v * (s*(1+u) / fma(u, u, 1))
+//
+//go:noescape
+func mishAVX2(n int, y *float32, x *float32)
+
+// mishGradAVX2: g = dy[j] * fma(v*s*r, r, s*(1+u)*i), v = min(max(x[j], -88), 88), s, u = sigmoid(v), sigmoid(-v), i = 1/fma(u, u, 1), r = 2*u*i; dx[j] = g, or dx[j] += g if add is not 0
+//
+//go:noescape
+func mishGradAVX2(n int, dx *float32, dy *float32, x *float32, add int)
+
+// softplusAVX2: y[j] = sign * log(1 + exp(sign*x[j]))
+//
+//go:noescape
+func softplusAVX2(n int, y *float32, x *float32, sign float32)
+
+// eluAVX2: y[j] = c*x[j] where x[j] > 0, else a * (exp(b*x[j]) - 1)
+//
+//go:noescape
+func eluAVX2(n int, y *float32, x *float32, a, b, c float32)
+
+// eluGradAVX2: g = dy[j] * (c where x[j] > 0, else fma(b, y[j], ab)); dx[j] = g, or dx[j] += g if add is not 0
+//
+//go:noescape
+func eluGradAVX2(n int, dx *float32, dy *float32, x *float32, y *float32, ab, b, c float32, add int)
+
+// softsignAVX2: v = x[j] within the finite numbers; y[j] = v / (1+|v|)
+//
+//go:noescape
+func softsignAVX2(n int, y *float32, x *float32)
+
+// softsignGradAVX2: g = dy[j] * r*r, r = 1/(1+|x[j]|); dx[j] = g, or dx[j] += g if add is not 0
+//
+//go:noescape
+func softsignGradAVX2(n int, dx *float32, dy *float32, x *float32, add int)
+
+// piecewiseAVX2: y[j] = p(x[j])
+//
+//go:noescape
+func piecewiseAVX2(n int, y *float32, x *float32, p *pieces)
+
+// piecewiseGradAVX2: g = dy[j] * p(x[j]); dx[j] = g, or dx[j] += g if add is not 0
+//
+//go:noescape
+func piecewiseGradAVX2(n int, dx *float32, dy *float32, x *float32, p *pieces, add int)
 
 // sgdAVX2: w[j] = fma(-g[j], lr, w[j])
 //
@@ -557,6 +634,61 @@ func geluAVX512(n int, y *float32, x *float32)
 //
 //go:noescape
 func geluGradAVX512(n int, dx *float32, dy *float32, x *float32, add int)
+
+// gateAVX512: v = max(x[j], -88); w = min(v, 88); y[j] = v * sigmoid(w * fma(b, w*w, a))
+//
+//go:noescape
+func gateAVX512(n int, y *float32, x *float32, a, b float32)
+
+// gateGradAVX512: g = dy[j] * fma(s*(1-s)*v, fma(db, v*v, da), s), v = min(max(x[j], -88), 88), s = sigmoid(v * fma(b, v*v, a)); dx[j] = g, or dx[j] += g if add is not 0
+//
+//go:noescape
+func gateGradAVX512(n int, dx *float32, dy *float32, x *float32, a, b, da, db float32, add int)
+
+// mishAVX512: v = max(x[j], -88); s, u = sigmoid(v), sigmoid(-v); y[j] = v * (s*(1+u) / fma(u, u, 1))
+//
+//go:noescape
+func mishAVX512(n int, y *float32, x *float32)
+
+// mishGradAVX512: g = dy[j] * fma(v*s*r, r, s*(1+u)*i), v = min(max(x[j], -88), 88), s, u = sigmoid(v), sigmoid(-v), i = 1/fma(u, u, 1), r = 2*u*i; dx[j] = g, or dx[j] += g if add is not 0
+//
+//go:noescape
+func mishGradAVX512(n int, dx *float32, dy *float32, x *float32, add int)
+
+// softplusAVX512: y[j] = sign * log(1 + exp(sign*x[j]))
+//
+//go:noescape
+func softplusAVX512(n int, y *float32, x *float32, sign float32)
+
+// eluAVX512: y[j] = c*x[j] where x[j] > 0, else a * (exp(b*x[j]) - 1)
+//
+//go:noescape
+func eluAVX512(n int, y *float32, x *float32, a, b, c float32)
+
+// eluGradAVX512: g = dy[j] * (c where x[j] > 0, else fma(b, y[j], ab)); dx[j] = g, or dx[j] += g if add is not 0
+//
+//go:noescape
+func eluGradAVX512(n int, dx *float32, dy *float32, x *float32, y *float32, ab, b, c float32, add int)
+
+// softsignAVX512: v = x[j] within the finite numbers; y[j] = v / (1+|v|)
+//
+//go:noescape
+func softsignAVX512(n int, y *float32, x *float32)
+
+// softsignGradAVX512: g = dy[j] * r*r, r = 1/(1+|x[j]|); dx[j] = g, or dx[j] += g if add is not 0
+//
+//go:noescape
+func softsignGradAVX512(n int, dx *float32, dy *float32, x *float32, add int)
+
+// piecewiseAVX512: y[j] = p(x[j])
+//
+//go:noescape
+func piecewiseAVX512(n int, y *float32, x *float32, p *pieces)
+
+// piecewiseGradAVX512: g = dy[j] * p(x[j]); dx[j] = g, or dx[j] += g if add is not 0
+//
+//go:noescape
+func piecewiseGradAVX512(n int, dx *float32, dy *float32, x *float32, p *pieces, add int)
 
 // sgdAVX512: w[j] = fma(-g[j], lr, w[j])
 //

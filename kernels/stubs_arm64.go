@@ -16,6 +16,17 @@ var functionsNEON = functions{
 	erf:                       erfNEON,
 	gelu:                      geluNEON,
 	geluGrad:                  geluGradNEON,
+	gate:                      gateNEON,
+	gateGrad:                  gateGradNEON,
+	mish:                      mishNEON,
+	mishGrad:                  mishGradNEON,
+	softplus:                  softplusNEON,
+	elu:                       eluNEON,
+	eluGrad:                   eluGradNEON,
+	softsign:                  softsignNEON,
+	softsignGrad:              softsignGradNEON,
+	piecewise:                 piecewiseNEON,
+	piecewiseGrad:             piecewiseGradNEON,
 	sgd:                       sgdNEON,
 	momentum:                  momentumNEON,
 	nesterov:                  nesterovNEON,
@@ -140,6 +151,61 @@ func geluNEON(n int, y *float32, x *float32)
 //
 //go:noescape
 func geluGradNEON(n int, dx *float32, dy *float32, x *float32, add int)
+
+// gateNEON: v = max(x[j], -88); w = min(v, 88); y[j] = v * sigmoid(w * fma(b, w*w, a))
+//
+//go:noescape
+func gateNEON(n int, y *float32, x *float32, a, b float32)
+
+// gateGradNEON: g = dy[j] * fma(s*(1-s)*v, fma(db, v*v, da), s), v = min(max(x[j], -88), 88), s = sigmoid(v * fma(b, v*v, a)); dx[j] = g, or dx[j] += g if add is not 0
+//
+//go:noescape
+func gateGradNEON(n int, dx *float32, dy *float32, x *float32, a, b, da, db float32, add int)
+
+// mishNEON: v = max(x[j], -88); s, u = sigmoid(v), sigmoid(-v); y[j] = v * (s*(1+u) / fma(u, u, 1))
+//
+//go:noescape
+func mishNEON(n int, y *float32, x *float32)
+
+// mishGradNEON: g = dy[j] * fma(v*s*r, r, s*(1+u)*i), v = min(max(x[j], -88), 88), s, u = sigmoid(v), sigmoid(-v), i = 1/fma(u, u, 1), r = 2*u*i; dx[j] = g, or dx[j] += g if add is not 0
+//
+//go:noescape
+func mishGradNEON(n int, dx *float32, dy *float32, x *float32, add int)
+
+// softplusNEON: y[j] = sign * log(1 + exp(sign*x[j]))
+//
+//go:noescape
+func softplusNEON(n int, y *float32, x *float32, sign float32)
+
+// eluNEON: y[j] = c*x[j] where x[j] > 0, else a * (exp(b*x[j]) - 1)
+//
+//go:noescape
+func eluNEON(n int, y *float32, x *float32, a, b, c float32)
+
+// eluGradNEON: g = dy[j] * (c where x[j] > 0, else fma(b, y[j], ab)); dx[j] = g, or dx[j] += g if add is not 0
+//
+//go:noescape
+func eluGradNEON(n int, dx *float32, dy *float32, x *float32, y *float32, ab, b, c float32, add int)
+
+// softsignNEON: v = x[j] within the finite numbers; y[j] = v / (1+|v|)
+//
+//go:noescape
+func softsignNEON(n int, y *float32, x *float32)
+
+// softsignGradNEON: g = dy[j] * r*r, r = 1/(1+|x[j]|); dx[j] = g, or dx[j] += g if add is not 0
+//
+//go:noescape
+func softsignGradNEON(n int, dx *float32, dy *float32, x *float32, add int)
+
+// piecewiseNEON: y[j] = p(x[j])
+//
+//go:noescape
+func piecewiseNEON(n int, y *float32, x *float32, p *pieces)
+
+// piecewiseGradNEON: g = dy[j] * p(x[j]); dx[j] = g, or dx[j] += g if add is not 0
+//
+//go:noescape
+func piecewiseGradNEON(n int, dx *float32, dy *float32, x *float32, p *pieces, add int)
 
 // sgdNEON: w[j] = fma(-g[j], lr, w[j])
 //

@@ -24,33 +24,10 @@ var swept = []struct {
 	{"sigmoid", activation(kernels.Sigmoid), func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }, nil, 1.45},
 	{"tanh", activation(kernels.Tanh), math.Tanh, nil, 1.34},
 	{"erf", (*kernels.Table).Erf, math.Erf, nil, 1.08},
-	{"gelu", func(t *kernels.Table, y, x kernels.Matrix) error {
-		return t.Unary(y, x, kernels.Unary{Kind: kernels.GELU})
-	}, gelu, func(x float64) float64 { return math.Max(1, math.Abs(x)) }, 2}, // 1.2e-7
-	{"geluSlope", func(t *kernels.Table, y, x kernels.Matrix) error {
-		if err := t.Fill(y, 1); err != nil {
-			return err
-		}
-		return t.UnaryGrad(y, y, x, x, kernels.Unary{Kind: kernels.GELU}, false)
-	}, geluSlope, func(float64) float64 { return 1 }, 3},
 }
 
 func activation(act kernels.Activation) func(t *kernels.Table, y, x kernels.Matrix) error {
 	return func(t *kernels.Table, y, x kernels.Matrix) error { return t.Activate(y, x, nil, act) }
-}
-
-func gelu(x float64) float64 {
-	if math.IsInf(x, -1) {
-		return 0
-	}
-	return x / 2 * math.Erfc(-x/math.Sqrt2)
-}
-
-func geluSlope(x float64) float64 {
-	if math.IsInf(x, 0) {
-		return max(0, math.Copysign(1, x))
-	}
-	return math.Erfc(-x/math.Sqrt2)/2 + x*math.Exp(-x*x/2)/math.Sqrt(2*math.Pi)
 }
 
 // The bounds that the documentation states, over a part of all float32 or, with ESPALIER_SWEEP set, over all of them.

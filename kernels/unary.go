@@ -16,26 +16,27 @@ type Unary struct {
 type UnaryKind uint8
 
 const (
-	GELU        UnaryKind = iota // x·Φ(x) with the normal distribution function Φ (Hendrycks and Gimpel, arXiv:1606.08415)
-	GELUTanh                     // x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))/2, their approximation of GELU
-	SiLU                         // x·sigmoid(x)
-	Mish                         // x·tanh(log(1+eˣ)) (Misra, arXiv:1908.08681)
-	Softplus                     // log(1+eˣ)
-	LogSigmoid                   // log(sigmoid(x))
-	Exponential                  // eˣ
-	ELU                          // C·x above 0, A·(exp(B·x)-1) elsewhere (Clevert et al., arXiv:1511.07289); celu and selu, too
-	Softsign                     // x/(1+|x|)
-	TanhShrink                   // x - tanh(x)
-	Squareplus                   // (x + √(x²+A))/2
-	Rectify                      // min(x, B) above C, A·(x-C) elsewhere: relu with any slope, maximum and threshold
-	Threshold                    // x above A, B elsewhere
-	Clip                         // min(max(x, A), B)
-	HardSigmoid                  // min(max(x/6+1/2, 0), 1)
-	HardSiLU                     // x·min(max(x/6+1/2, 0), 1)
-	SoftShrink                   // x-A above A, x+A below -A, 0 in between
-	HardShrink                   // x above A and below -A, 0 in between
-	SparsePlus                   // x above 1, 0 below -1, (x+1)²/4 in between (arXiv:2405.13968)
-	RSqrt                        // 1/√(max(x, 0)+A)
+	GELU          UnaryKind = iota // x·Φ(x) with the normal distribution function Φ (Hendrycks and Gimpel, arXiv:1606.08415)
+	GELUTanh                       // x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))/2, their approximation of GELU
+	SiLU                           // x·sigmoid(x)
+	Mish                           // x·tanh(log(1+eˣ)) (Misra, arXiv:1908.08681)
+	Softplus                       // log(1+eˣ)
+	LogSigmoid                     // log(sigmoid(x))
+	Exponential                    // eˣ
+	ELU                            // C·x above 0, A·(exp(B·x)-1) elsewhere (Clevert et al., arXiv:1511.07289); celu and selu, too
+	Softsign                       // x/(1+|x|)
+	TanhShrink                     // x - tanh(x)
+	Squareplus                     // (x + √(x²+A))/2
+	Rectify                        // min(x, B) above C, A·(x-C) elsewhere: relu with any slope, maximum and threshold
+	Threshold                      // x above A, B elsewhere
+	Clip                           // min(max(x, A), B)
+	HardSigmoid                    // min(max(x/6+1/2, 0), 1)
+	SparseSigmoid                  // min(max((x+1)/2, 0), 1)
+	HardSiLU                       // x·min(max(x/6+1/2, 0), 1)
+	SoftShrink                     // x-A above A, x+A below -A, 0 in between
+	HardShrink                     // x above A and below -A, 0 in between
+	SparsePlus                     // x above 1, 0 below -1, (x+1)²/4 in between (arXiv:2405.13968)
+	RSqrt                          // 1/√(max(x, 0)+A)
 )
 
 var unaryKinds = [...]struct {
@@ -45,7 +46,7 @@ var unaryKinds = [...]struct {
 	GELU: {"gelu", 0}, GELUTanh: {"gelu_tanh", 0}, SiLU: {"silu", 0}, Mish: {"mish", 0}, Softplus: {"softplus", 0},
 	LogSigmoid: {"log_sigmoid", 0}, Exponential: {"exponential", 0}, ELU: {"elu", 3}, Softsign: {"softsign", 0},
 	TanhShrink: {"tanh_shrink", 0}, Squareplus: {"squareplus", 1}, Rectify: {"rectify", 3}, Threshold: {"threshold", 2},
-	Clip: {"clip", 2}, HardSigmoid: {"hard_sigmoid", 0}, HardSiLU: {"hard_silu", 0}, SoftShrink: {"soft_shrink", 1},
+	Clip: {"clip", 2}, HardSigmoid: {"hard_sigmoid", 0}, SparseSigmoid: {"sparse_sigmoid", 0}, HardSiLU: {"hard_silu", 0}, SoftShrink: {"soft_shrink", 1},
 	HardShrink: {"hard_shrink", 1}, SparsePlus: {"sparse_plus", 0}, RSqrt: {"rsqrt", 1},
 }
 
@@ -83,8 +84,8 @@ func (f Unary) check(kernel string) error {
 	return fmt.Errorf("kernels: %s: unknown function %d: use %s", kernel, f.Kind, valid)
 }
 
-// Unary computes y = f(x) for operands of one shape. y may be x. Limits are what the function tends to: SiLU, Mish and GELU
-// are 0 at -Inf. With m the largest of 1 and |x| and of |f(x)|, the error is at most 2.5·10⁻⁷·m.
+// Unary computes y = f(x) for operands of one shape, with an error of at most 2⁻²²·max(1, |x|, |f(x)|), of GELU half of
+// that. At infinity it is what f tends to, so SiLU, Mish and both forms of GELU are 0 at -Inf. y may be x.
 func (t *Table) Unary(y, x Matrix, f Unary) error {
 	if t.err != nil {
 		return t.err
@@ -112,19 +113,45 @@ func (t *Table) Unary(y, x Matrix, f Unary) error {
 
 func (t *Table) unary(y, x []float32, f Unary, p *pieces) {
 	v := t.level
-	switch {
-	case v != nil && f.Kind == GELU:
-		v.gelu(len(y), &y[0], &x[0])
-	default:
+	if v == nil || f.portable() {
 		for j, v := range x {
 			y[j] = f.at(v, p)
 		}
+		return
+	}
+	n, to, from := len(x), &y[0], &x[0]
+	switch f.Kind {
+	case GELU:
+		v.gelu(n, to, from)
+	case GELUTanh:
+		v.gate(n, to, from, geluLinear, geluCubic)
+	case SiLU:
+		v.gate(n, to, from, 1, 0)
+	case Mish:
+		v.mish(n, to, from)
+	case Softplus:
+		v.softplus(n, to, from, 1)
+	case LogSigmoid:
+		v.softplus(n, to, from, -1)
+	case Exponential:
+		v.exp(n, to, from)
+	case ELU:
+		v.elu(n, to, from, f.A, f.B, f.C)
+	case Softsign:
+		v.softsign(n, to, from)
+	default:
+		v.piecewise(n, to, from, noescape(p))
 	}
 }
 
+// portable reports a function without assembly. It has the same bits on every level, Generic among them.
+func (f Unary) portable() bool {
+	return f.Kind == TanhShrink || f.Kind == Squareplus || f.Kind == RSqrt
+}
+
 // UnaryGrad computes the gradient of [Table.Unary] from its input x and its output y: dx = dy·f'(x), or dx += that if
-// accumulate is set. Where f has a corner it takes the slope from the left. All matrices have one shape; dx may be dy if
-// accumulate is not set.
+// accumulate is set; the error of f' is at most 2⁻²²·max(1, |f'(x)|). A corner has the slope that Keras gives it. All
+// matrices have one shape; dx may be dy if accumulate is not set.
 func (t *Table) UnaryGrad(dx, dy, x, y Matrix, f Unary, accumulate bool) error {
 	if t.err != nil {
 		return t.err
@@ -155,10 +182,7 @@ func (t *Table) UnaryGrad(dx, dy, x, y Matrix, f Unary, accumulate bool) error {
 
 func (t *Table) unaryGrad(dx, dy, x, y []float32, f Unary, p *pieces, accumulate bool) {
 	v := t.level
-	switch {
-	case v != nil && f.Kind == GELU:
-		v.geluGrad(len(x), &dx[0], &dy[0], &x[0], flag(accumulate))
-	default:
+	if v == nil || f.portable() || f.bent() {
 		for j, v := range x {
 			g := float32(dy[j] * f.slope(v, y[j], p))
 			if accumulate {
@@ -166,8 +190,39 @@ func (t *Table) unaryGrad(dx, dy, x, y []float32, f Unary, p *pieces, accumulate
 			}
 			dx[j] = g
 		}
+		return
+	}
+	n, to, g, from, add := len(x), &dx[0], &dy[0], &x[0], flag(accumulate)
+	switch f.Kind {
+	case GELU:
+		v.geluGrad(n, to, g, from, add)
+	case GELUTanh:
+		v.gateGrad(n, to, g, from, geluLinear, geluCubic, geluLinear, 3*geluCubic, add)
+	case SiLU:
+		v.gateGrad(n, to, g, from, 1, 0, 1, 0, add)
+	case Mish:
+		v.mishGrad(n, to, g, from, add)
+	case Softplus:
+		v.gateGrad(n, to, g, from, 1, 0, 0, 0, add)
+	case LogSigmoid:
+		v.gateGrad(n, to, g, from, -1, 0, 0, 0, add)
+	case Exponential:
+		if accumulate {
+			v.mulAdd(n, to, g, &y[0])
+		} else {
+			v.mul(n, to, g, &y[0])
+		}
+	case ELU:
+		v.eluGrad(n, to, g, from, &y[0], float32(f.A*f.B), f.B, f.C, add)
+	case Softsign:
+		v.softsignGrad(n, to, g, from, add)
+	default:
+		v.piecewiseGrad(n, to, g, from, noescape(p), add)
 	}
 }
+
+// bent reports a function whose slope at C is neither that on its left nor that on its right.
+func (f *Unary) bent() bool { return f.Kind == Rectify && f.A != 0 && f.C != 0 }
 
 // at returns f(x); p are its pieces if it has some.
 func (f *Unary) at(x float32, p *pieces) float32 {
@@ -175,7 +230,7 @@ func (f *Unary) at(x float32, p *pieces) float32 {
 	case GELU:
 		return gelu(x)
 	case GELUTanh:
-		return gate(x, geluSlope0, geluCubic)
+		return gate(x, geluLinear, geluCubic)
 	case SiLU:
 		return gate(x, 1, 0)
 	case Mish:
@@ -210,7 +265,7 @@ func (f *Unary) slope(x, y float32, p *pieces) float32 {
 	case GELU:
 		return geluSlope(x)
 	case GELUTanh:
-		return gateSlope(x, geluSlope0, geluCubic, geluSlope0, 3*geluCubic)
+		return gateSlope(x, geluLinear, geluCubic, geluLinear, 3*geluCubic)
 	case SiLU:
 		return gateSlope(x, 1, 0, 1, 0)
 	case Mish:
@@ -240,6 +295,9 @@ func (f *Unary) slope(x, y float32, p *pieces) float32 {
 		}
 		return -0.5 * float32(y*y) * y
 	}
+	if f.bent() && x == f.C {
+		return 0
+	}
 	return p.at(x)
 }
 
@@ -257,7 +315,7 @@ func (f *Unary) squareplus(x float32) float64 {
 	return (float64(x) + h) / 2
 }
 
-// pieces is a function of three pieces: a line up to low, another one above high, and c0 + c1·x + c2·x² in between, where
+// pieces is a function of three pieces: a line up to low, another one from high on, and c0 + c1·x + c2·x² in between, where
 // NaN goes, too.
 type pieces struct {
 	low, high    float32
@@ -286,7 +344,7 @@ func (p *pieces) at(x float32) float32 {
 	switch {
 	case x <= p.low:
 		return p.below.at(x)
-	case x > p.high:
+	case x >= p.high:
 		return p.above.at(x)
 	}
 	return mulAdd(mulAdd(p.c2, x, p.c1), x, p.c0)
@@ -296,6 +354,9 @@ func (p *pieces) at(x float32) float32 {
 func (p *pieces) slope() pieces {
 	return pieces{low: p.low, high: p.high, below: through(0, p.below.slope), above: through(0, p.above.slope), c0: p.c1, c1: 2 * p.c2}
 }
+
+// under returns the number below x.
+func under(x float32) float32 { return math.Nextafter32(x, -infinity) }
 
 // split sets p to the pieces of f, if it consists of some.
 func (f Unary) split(p *pieces) bool {
@@ -309,12 +370,14 @@ func (f Unary) split(p *pieces) bool {
 		*p = pieces{low: f.A, high: f.B, below: through(0, f.A), above: through(0, f.B), c1: 1}
 	case HardSigmoid:
 		*p = pieces{low: -3, high: 3, below: zero, above: through(0, 1), c0: 0.5, c1: 1. / 6}
+	case SparseSigmoid:
+		*p = pieces{low: -1, high: 1, below: zero, above: through(0, 1), c0: 0.5, c1: 0.5}
 	case HardSiLU:
-		*p = pieces{low: -3, high: 3, below: zero, above: identity, c1: 0.5, c2: 1. / 6}
+		*p = pieces{low: under(-3), high: 3, below: zero, above: identity, c1: 0.5, c2: 1. / 6}
 	case SoftShrink:
-		*p = pieces{low: -f.A, high: f.A, below: through(1, f.A), above: through(1, -f.A)}
+		*p = pieces{low: under(-f.A), high: -under(-f.A), below: through(1, f.A), above: through(1, -f.A)}
 	case HardShrink:
-		*p = pieces{low: math.Nextafter32(-f.A, -infinity), high: f.A, below: identity, above: identity}
+		*p = pieces{low: under(-f.A), high: -under(-f.A), below: identity, above: identity}
 	case SparsePlus:
 		*p = pieces{low: -1, high: 1, below: zero, above: identity, c0: 0.25, c1: 0.5, c2: 0.25}
 	default:
@@ -328,9 +391,9 @@ func (f Unary) split(p *pieces) bool {
 
 var infinity = float32(math.Inf(1))
 
-// GELUTanh is a gate, because (1+tanh(z))/2 = sigmoid(2z).
+// GELUTanh is a gate, x·sigmoid(x·(geluLinear + geluCubic·x²)), because (1+tanh(z))/2 = sigmoid(2z).
 const (
-	geluSlope0 = 1.5957691216057308   // 2·√(2/π)
+	geluLinear = 1.5957691216057308   // 2·√(2/π)
 	geluCubic  = 0.071354816272600013 // times 0.044715
 )
 

@@ -45,14 +45,11 @@ func (d *dense) Build(b *Builder, in []Shape) Shape {
 	if d.Units < 1 {
 		b.Errorf("has %d units, needs at least 1", d.Units)
 	}
-	if err := checkActivation(d.Function.Value); err != nil {
-		b.Errorf("%w", err)
-	}
 	b.Param("kernel", Shape{x.Last(), d.Units}, GlorotUniform())
 	if d.UseBias {
 		b.Param("bias", Shape{d.Units}, Zeros())
 	}
-	return append(slices.Clone(x[:len(x)-1]), d.Units)
+	return b.activated(d.Function.Value, append(slices.Clone(x[:len(x)-1]), d.Units))
 }
 
 func (d *dense) Forward(c *Call) *ops.Tensor {

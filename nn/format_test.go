@@ -176,7 +176,7 @@ func TestForged(t *testing.T) {
 		want     []string
 	}{
 		"class":          {`\"Concatenate\"`, `\"Concat\"`, []string{`layer "concatenate": unknown class "Concat": valid are ["Activation" "Add"`}},
-		"activation":     {`\"relu\"`, `\"swish\"`, []string{`layer "shared": config: unknown activation "swish": valid are ["gelu" "linear"`}},
+		"activation":     {`\"relu\"`, `\"swich\"`, []string{`layer "shared": config: unknown activation "swich": valid are ["celu" "elu" "exponential" "gelu" "glu"`}},
 		"loss":           {`\"loss\":\"mse\"`, `\"loss\":\"hubert\"`, []string{`unknown loss "hubert": valid are ["BinaryCrossentropy"`, `nn.Register("hubert", ...)`}},
 		"metric":         {`[\"mae\"`, `[\"rmse\"`, []string{`unknown metric "rmse": valid are ["AUC" "accuracy"`}},
 		"optimizer":      {`\"SGD\"`, `\"Lion\"`, []string{`unknown optimizer "Lion": valid are ["Adam"`}},
@@ -239,7 +239,7 @@ func TestForged(t *testing.T) {
 		"heads none":          {`{\"output\":\"dense\",\"loss\":\"mse\",\"loss_weight\":0.3,\"metrics\":[\"mae\",\"mse\"]}`, ``, []string{"every loss is nil"}},
 		"metric twice":        {`[\"mae\",\"mse\"]`, `[\"mae\",\"mae\"]`, []string{"metric mae is given twice"}},
 		"loss does not fit":   {`\"loss\":\"mse\"`, `\"loss\":{\"class_name\":\"SparseCategoricalCrossentropy\",\"config\":{}}`, []string{"metric mae: needs targets that are Floats"}},
-		"loss option":         {`\"loss\":\"mse\"`, `\"loss\":{\"class_name\":\"mse\",\"config\":{}}`, []string{`"mse" has no configuration: write its name alone`}},
+		"loss option":         {`\"loss\":\"mse\"`, `\"loss\":{\"class_name\":\"mse\",\"config\":{\"x\":1}}`, []string{`"mse" has no configuration: write its name alone`}},
 		"iterations negative": {`\"iterations\":4`, `\"iterations\":-4`, []string{"iterations are -4, valid are 0 to 9007199254740992"}},
 		"learning rate":       {`\"momentum\":0.9`, `\"learning_rate\":-1,\"momentum\":0.9`, []string{"learning rate -1 must be finite and not negative"}},
 		"training empty":      {`"training":"`, `"training":"","x":"`, []string{"header does not fit its architecture at byte"}},

@@ -94,8 +94,8 @@ func TestGraphErrors(t *testing.T) {
 			return nodes(x), nodes(Dense(1<<30, Linear, Name("y")).On(x))
 		}, []string{`layer "y" (Dense): kernel: shape (4, 1073741824) has more than`}},
 		{"activation unknown", func(_ *Model, x *Node) (_, _ []*Node) {
-			return nodes(x), nodes(Dense(1, ActivationKind(77), Name("y")).On(x), Activation(ActivationKind(6), Name("z")).On(x))
-		}, []string{`layer "y" (Dense): unknown activation ActivationKind(77): valid are ["linear" "relu" "sigmoid" "tanh" "softmax" "gelu"]`, `layer "z" (Activation): unknown activation ActivationKind(6)`}},
+			return nodes(x), nodes(Dense(1, ActivationKind(77), Name("y")).On(x), Activation(ActivationKind(99), Name("z")).On(x))
+		}, []string{`layer "y" (Dense): unknown activation ActivationKind(77): valid are ["linear" "relu" "sigmoid" "tanh" "softmax" "gelu" "silu"`, `layer "z" (Activation): unknown activation ActivationKind(99)`}},
 		{"dropout 1", func(_ *Model, x *Node) (_, _ []*Node) { return nodes(x), nodes(Dropout(1, Name("y")).On(x)) }, []string{`layer "y" (Dropout): rate 1 is not in [0, 1)`}},
 		{"dropout NaN", func(_ *Model, x *Node) (_, _ []*Node) {
 			return nodes(x), nodes(Dropout(math.NaN(), Name("y")).On(x))

@@ -16,9 +16,10 @@ import (
 // and schedules. Each belongs to the vocabularies whose interface it implements.
 var registry = struct {
 	sync.RWMutex
-	byName map[reflect.Type]map[string]class // by interface
-	byType map[reflect.Type][]class
-}{byName: map[reflect.Type]map[string]class{}, byType: map[reflect.Type][]class{}}
+	byName     map[reflect.Type]map[string]class // by interface
+	byType     map[reflect.Type][]class
+	configured map[string]class // what a name is when it has a configuration, where it has none otherwise
+}{byName: map[reflect.Type]map[string]class{}, byType: map[reflect.Type][]class{}, configured: map[string]class{}}
 
 // A class is a type under the name that files have for it.
 type class struct {
@@ -49,10 +50,10 @@ var vocabularies = map[reflect.Type]string{
 // registered values as [Object].
 //
 // The classes of this package have the names, fields and defaults of Keras. A name that starts with a small letter, Keras'
-// way to name a function, is for a type without a configuration. Register panics if the name is taken, or if the type
+// way to name a function, stands alone in a file where the configuration is as in defaults. Register panics if the name is taken, or if the type
 // belongs to none of these vocabularies: both are mistakes in the program.
 func Register[T any](name string, defaults T) {
-	c := class{name, reflect.ValueOf(defaults), sync.OnceValues(func() ([]field, error) { return encodeFields(defaults) })}
+	c := newClass(name, defaults)
 	t := reflect.TypeFor[T]()
 	registry.Lock()
 	defer registry.Unlock()
@@ -74,6 +75,28 @@ func Register[T any](name string, defaults T) {
 		panic(fmt.Sprintf("nn: Register: %v is no Kind, ActivationFunction, Initializer, Loss, Metric, Optimizer or Schedule", t))
 	}
 	registry.byType[t] = append(registry.byType[t], c)
+}
+
+func newClass(name string, defaults any) class {
+	return class{name, reflect.ValueOf(defaults), sync.OnceValues(func() ([]field, error) { return encodeFields(defaults) })}
+}
+
+// registerConfigured registers the type that a function is where a file gives it a configuration, while its name alone is
+// another value: the type's method plain returns that value, or nil where the configuration is not the usual one.
+func registerConfigured[T interface{ plain() any }](name string, defaults T) {
+	c := newClass(name, defaults)
+	registry.Lock()
+	defer registry.Unlock()
+	registry.configured[name] = c
+	registry.byType[reflect.TypeFor[T]()] = append(registry.byType[reflect.TypeFor[T]()], c)
+}
+
+// registerAlias lets files have another name for a class.
+func registerAlias[V any](alias, name string) {
+	registry.Lock()
+	defer registry.Unlock()
+	classes := registry.byName[reflect.TypeFor[V]()]
+	classes[alias] = classes[name]
 }
 
 // classOf returns the class of a registered value. Values of one type can be classes of their own, as activations are.
@@ -119,18 +142,26 @@ func className(v any) string {
 func newObject[T any](name string, config []byte) (T, error) {
 	var none T
 	vocabulary := reflect.TypeFor[T]()
-	c, ok := lookUp(vocabulary, name)
+	c, ok := lookUp(vocabulary, name, len(config) > 0)
 	if !ok {
 		return none, unknownClass(vocabulary, name)
 	}
 	p := reflect.New(c.defaults.Type())
 	p.Elem().Set(c.defaults)
-	if c.isFunction() && len(config) > 0 {
-		return none, fmt.Errorf("%s has no configuration: write its name alone", brief.Quote(name))
+	if c.defaults.Kind() != reflect.Struct && len(config) > 0 {
+		if decodeJSON(string(config), &struct{}{}) != nil {
+			return none, fmt.Errorf("%s has no configuration: write its name alone", brief.Quote(name))
+		}
+		config = nil
 	}
 	if len(config) > 0 {
 		if err := decodeJSON(string(config), p.Interface()); err != nil {
 			return none, fmt.Errorf("config: %w", err)
+		}
+	}
+	if v, ok := p.Elem().Interface().(interface{ plain() any }); ok {
+		if plain, ok := v.plain().(T); ok {
+			return plain, nil
 		}
 	}
 	if v, ok := p.Elem().Interface().(T); ok {
@@ -140,7 +171,7 @@ func newObject[T any](name string, config []byte) (T, error) {
 }
 
 // lookUp returns the class of a name. As in Keras, glorot_uniform is another one for GlorotUniform.
-func lookUp(vocabulary reflect.Type, name string) (class, bool) {
+func lookUp(vocabulary reflect.Type, name string, configured bool) (class, bool) {
 	registry.RLock()
 	defer registry.RUnlock()
 	all := registry.byName[vocabulary]
@@ -151,6 +182,9 @@ func lookUp(vocabulary reflect.Type, name string) (class, bool) {
 				return o, true
 			}
 		}
+	}
+	if with, is := registry.configured[c.name]; is && configured && with.defaults.Type().Implements(vocabulary) {
+		c = with
 	}
 	return c, ok
 }
@@ -248,12 +282,12 @@ func (o Object[T]) MarshalJSON() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.isFunction() {
-		return encodeJSON(c.name)
-	}
 	config, err := encodeConfig(o.Value)
 	if err != nil {
 		return nil, err
+	}
+	if c.isFunction() && string(config) == "{}" {
+		return encodeJSON(c.name)
 	}
 	return encodeJSON(struct {
 		Class  string          `json:"class_name"`
@@ -261,7 +295,7 @@ func (o Object[T]) MarshalJSON() ([]byte, error) {
 	}{c.name, config})
 }
 
-// isFunction reports a name without configuration.
+// isFunction reports a name that stands alone where the configuration is the usual one.
 func (c class) isFunction() bool { return c.name != "" && c.name[0] >= 'a' && c.name[0] <= 'z' }
 
 // UnmarshalJSON makes the value anew.

@@ -13,7 +13,8 @@ import (
 
 // unitKinds are the kinds of units, with the test of one unit each.
 var unitKinds = map[string]func(*testing.T, unit){
-	"layers": testLayerUnit,
+	"layers":      testLayerUnit,
+	"activations": testActivationUnit,
 }
 
 // A unit is one class of Keras with a configuration, and what Keras computed with it.

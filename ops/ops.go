@@ -26,10 +26,13 @@ type Ops interface {
 	Dense(x, w, b *Tensor, act kernels.Activation) *Tensor
 	// Embedding looks up rows of w [n, dim]: x is [rows, k] of whole numbers below n, the result [rows, k·dim].
 	Embedding(x, w *Tensor) *Tensor
-	// Activate returns act(x) and Unary f(x), element by element. Softmax returns exp(x) / Σ exp(x) of each row.
+	// Activate returns act(x) and Unary f(x), element by element. Softmax returns exp(x) / Σ exp(x) of each row,
+	// LogSoftmax its logarithm, and Sparsemax max(x-τ, 0) with a τ for each row.
 	Activate(x *Tensor, act kernels.Activation) *Tensor
 	Unary(x *Tensor, f kernels.Unary) *Tensor
 	Softmax(x *Tensor) *Tensor
+	LogSoftmax(x *Tensor) *Tensor
+	Sparsemax(x *Tensor) *Tensor
 	LayerNorm(x, gamma, beta *Tensor, epsilon float64) *Tensor // (x-mean)/√(variance+epsilon)·gamma + beta of each row; gamma, beta [1, x.Cols]
 	RMSNorm(x, gamma *Tensor, epsilon float64) *Tensor         // x/√(mean of x²+epsilon)·gamma of each row; gamma [1, x.Cols]
 	// BatchNorm returns (x-mean)/√(variance+epsilon)·gamma + beta with the mean and the variance of each column, which it

@@ -60,6 +60,8 @@ func Unary(f kernels.Unary, x float64) float64 {
 		return math.Min(math.Max(x, a), b)
 	case kernels.HardSigmoid:
 		return hardSigmoid(x)
+	case kernels.SparseSigmoid:
+		return math.Min(math.Max((x+1)/2, 0), 1)
 	case kernels.HardSiLU:
 		return gated(x, hardSigmoid(x))
 	case kernels.SoftShrink:
@@ -80,16 +82,16 @@ func Unary(f kernels.Unary, x float64) float64 {
 	panic(fmt.Sprint("formula: ", f))
 }
 
-// UnarySlope returns f'(x), from the left where f has a corner.
+// UnarySlope returns f'(x), and at corners what Keras has there.
 func UnarySlope(f kernels.Unary, x float64) float64 {
 	a, b, c := float64(f.A), float64(f.B), float64(f.C)
 	s := sigmoid(x)
 	u := sigmoid(-x)
-	between := func(from, to float64) float64 { // 1 within (from, to]
+	within := func(inside bool) float64 {
 		switch {
 		case x != x:
 			return x
-		case x > from && x <= to:
+		case inside:
 			return 1
 		}
 		return 0
@@ -126,20 +128,22 @@ func UnarySlope(f kernels.Unary, x float64) float64 {
 	case kernels.Squareplus:
 		return Unary(f, x) / math.Hypot(x, math.Sqrt(a))
 	case kernels.Rectify:
-		if x <= c {
+		if x < c || x == c && c == 0 {
 			return a
 		}
-		return between(c, b)
+		return within(x > c && (x < b || math.IsInf(b, 1)))
 	case kernels.Threshold:
-		return between(a, math.Inf(1))
+		return within(x > a)
 	case kernels.Clip:
-		return between(a, b)
+		return within(x > a && x < b)
 	case kernels.HardSigmoid:
-		return between(-3, 3) / 6
+		return within(math.Abs(x) < 3) / 6
+	case kernels.SparseSigmoid:
+		return within(math.Abs(x) < 1) / 2
 	case kernels.HardSiLU:
-		return hardSiLU(x)
+		return hardSiLUSlope(x)
 	case kernels.SoftShrink, kernels.HardShrink:
-		return 1 - between(-a, a)
+		return within(math.Abs(x) > a)
 	case kernels.SparsePlus:
 		return math.Min(math.Max((x+1)/2, 0), 1)
 	case kernels.RSqrt:
@@ -151,11 +155,11 @@ func UnarySlope(f kernels.Unary, x float64) float64 {
 	panic(fmt.Sprint("formula: ", f))
 }
 
-func hardSiLU(x float64) float64 {
+func hardSiLUSlope(x float64) float64 {
 	switch {
-	case x <= -3:
+	case x < -3:
 		return 0
-	case x > 3:
+	case x >= 3:
 		return 1
 	}
 	return x/3 + 0.5
@@ -183,7 +187,7 @@ var Unaries = []kernels.Unary{
 	{Kind: kernels.Softsign}, {Kind: kernels.TanhShrink}, {Kind: kernels.Squareplus, A: 4},
 	{Kind: kernels.Rectify, A: 0.2, B: float32(math.Inf(1))}, {Kind: kernels.Rectify, B: 6}, {Kind: kernels.Rectify, A: 0.1, B: 2, C: 0.5},
 	{Kind: kernels.Threshold, A: 0.3, B: -0.7}, {Kind: kernels.Clip, A: -1, B: 1}, {Kind: kernels.HardSigmoid},
-	{Kind: kernels.HardSiLU}, {Kind: kernels.SoftShrink, A: 0.5}, {Kind: kernels.HardShrink, A: 0.5}, {Kind: kernels.SparsePlus},
+	{Kind: kernels.SparseSigmoid}, {Kind: kernels.HardSiLU}, {Kind: kernels.SoftShrink, A: 0.5}, {Kind: kernels.HardShrink, A: 0.5}, {Kind: kernels.SparsePlus},
 	{Kind: kernels.RSqrt, A: 0.5},
 }
 
@@ -199,6 +203,8 @@ func Corners(f kernels.Unary) []float64 {
 		return []float64{a}
 	case kernels.Clip:
 		return []float64{a, b}
+	case kernels.SparseSigmoid:
+		return []float64{-1, 1}
 	case kernels.HardSigmoid, kernels.HardSiLU:
 		return []float64{-3, 3}
 	case kernels.SoftShrink, kernels.HardShrink:
