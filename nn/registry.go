@@ -156,11 +156,6 @@ func newObject[T any](name string, config []byte) (T, error) {
 	var none T
 	vocabulary := reflect.TypeFor[T]()
 	c, ok := lookUp(vocabulary, name)
-	registry.RLock()
-	if with, is := registry.configured[c.name]; is && with.defaults.Type().Implements(vocabulary) {
-		c = with
-	}
-	registry.RUnlock()
 	if !ok {
 		return none, unknownClass(vocabulary, name)
 	}
@@ -200,6 +195,9 @@ func lookUp(vocabulary reflect.Type, name string) (class, bool) {
 				return o, true
 			}
 		}
+	}
+	if with, is := registry.configured[c.name]; is && with.defaults.Type().Implements(vocabulary) {
+		c = with
 	}
 	return c, ok
 }
