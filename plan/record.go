@@ -57,16 +57,16 @@ type operation struct {
 type kind uint8
 
 const (
-	function  kind = iota // element by element: an operand may lie where the result does
-	rowwise               // row by row: the same, but its rows must be rows; operands but the first may be constants
-	apart                 // whatever a Function does: its result lies apart from the operands, which may be constants
-	product               // Dense
-	convolution           // Conv: its result lies apart, and its weights are packed
-	depthwise             // Depthwise: its result lies apart
-	embedding             // Embedding
-	reshape               // Reshape
-	joining               // Concatenate
-	slicing               // Slice
+	function    kind = iota // element by element: an operand may lie where the result does
+	rowwise                 // row by row: the same, but its rows must be rows; operands but the first may be constants
+	apart                   // whatever a Function does: its result lies apart from the operands, which may be constants
+	product                 // Dense
+	convolution             // Conv: its result lies apart, and its weights are packed
+	depthwise               // Depthwise: its result lies apart
+	embedding               // Embedding
+	reshape                 // Reshape
+	joining                 // Concatenate
+	slicing                 // Slice
 )
 
 var _ ops.Ops = (*Recorder)(nil)
