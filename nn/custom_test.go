@@ -166,24 +166,24 @@ func (m *largestMeter) Add(out kernels.Matrix, y nn.Target, rows []float32) {
 func (m *largestMeter) Value() float64 { return m.value }
 func (m *largestMeter) Reset()         { m.value = 0 }
 
-// adadelta has two slots (Zeiler 2012, arXiv:1212.5701).
-type adadelta struct {
+// zeiler has two slots (Zeiler 2012, arXiv:1212.5701).
+type zeiler struct {
 	Rate nn.Rate `json:"learning_rate"`
 	Rho  float64 `json:"rho"`
 }
 
-func (o *adadelta) LearningRate() *nn.Rate { return &o.Rate }
-func (o *adadelta) Slots() []string        { return []string{"gradients", "updates"} }
-func (o *adadelta) Squares() bool          { return true }
+func (o *zeiler) LearningRate() *nn.Rate { return &o.Rate }
+func (o *zeiler) Slots() []string        { return []string{"gradients", "updates"} }
+func (o *zeiler) Squares() bool          { return true }
 
-func (o *adadelta) Check() error {
+func (o *zeiler) Check() error {
 	if !(o.Rho >= 0 && o.Rho < 1) {
 		return fmt.Errorf("rho %v is not in [0, 1)", o.Rho)
 	}
 	return nil
 }
 
-func (o *adadelta) Step(s *nn.Step, w, g []float32, slots [][]float32) error {
+func (o *zeiler) Step(s *nn.Step, w, g []float32, slots [][]float32) error {
 	const epsilon = 1e-7
 	for i, g := range g {
 		g := float64(g)
@@ -210,7 +210,7 @@ func registerCustom() {
 	nn.Register("Bent", bent{Slope: 0.2})
 	nn.Register("Brier", brier{})
 	nn.Register("largest", largest{})
-	nn.Register("Adadelta", adadelta{Rho: 0.95})
+	nn.Register("Zeiler", zeiler{Rho: 0.95})
 	nn.Register("Fading", fading{})
 }
 
@@ -236,7 +236,7 @@ func newCustomModel(t *testing.T) *nn.Model {
 	size := nn.Dense(1, nn.Linear, nn.Name("size")).On(nn.Activation(&bent{Slope: 0.2}).On(trunk))
 	m, err := nn.NewModel([]*nn.Node{x}, []*nn.Node{chance, size}, nn.Seed(1))
 	require.NoError(t, err)
-	optimizer := &adadelta{Rate: nn.Rate{Schedule: &fading{Initial: 5, Decay: 0.01}}, Rho: 0.9}
+	optimizer := &zeiler{Rate: nn.Rate{Schedule: &fading{Initial: 5, Decay: 0.01}}, Rho: 0.9}
 	require.NoError(t, m.Compile(optimizer,
 		nn.Losses{"chance": brier{}, "size": nn.MSE()},
 		nn.Metrics{"chance": {nn.MSE(), largest{}}, "size": {largest{}}}))
@@ -385,12 +385,12 @@ func TestCustomErrors(t *testing.T) {
 
 	m := newCustomModel(t)
 	losses := nn.Losses{"chance": brier{}, "size": nn.MSE()}
-	require.ErrorContains(t, m.Compile(&adadelta{Rho: 2}, losses), "optimizer adadelta: rho 2 is not in [0, 1)")
-	require.ErrorContains(t, m.Compile(&adadelta{Rate: nn.Rate{Schedule: unknownSchedule{}}}, losses), "the schedule of the learning rate nn_test.unknownSchedule is not registered")
+	require.ErrorContains(t, m.Compile(&zeiler{Rho: 2}, losses), "optimizer zeiler: rho 2 is not in [0, 1)")
+	require.ErrorContains(t, m.Compile(&zeiler{Rate: nn.Rate{Schedule: unknownSchedule{}}}, losses), "the schedule of the learning rate nn_test.unknownSchedule is not registered")
 	require.ErrorContains(t, m.Compile(nn.Adam(1), nn.Losses{"chance": unknownLoss{}, "size": nil}), `output "chance": the loss nn_test.unknownLoss is not registered`)
 	require.ErrorContains(t, m.Compile(nn.Adam(1), losses, nn.Metrics{"size": {unknownMetric{}}}), `output "size": metric 0: nn_test.unknownMetric is not registered`)
 
-	require.NoError(t, m.Compile(&adadelta{Rate: nn.Rate{Schedule: &fading{Initial: math.NaN()}}}, losses))
+	require.NoError(t, m.Compile(&zeiler{Rate: nn.Rate{Schedule: &fading{Initial: math.NaN()}}}, losses))
 	_, err := m.TrainOnBatch(customData())
 	require.ErrorContains(t, err, "learning rate NaN must be finite")
 	require.NoError(t, m.SetLearningRate(0.5))

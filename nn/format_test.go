@@ -179,7 +179,7 @@ func TestForged(t *testing.T) {
 		"activation":     {`\"relu\"`, `\"swish\"`, []string{`layer "shared": config: unknown activation "swish": valid are ["gelu" "linear"`}},
 		"loss":           {`\"loss\":\"mse\"`, `\"loss\":\"huber\"`, []string{`unknown loss "huber": valid are ["BinaryCrossentropy"`, `nn.Register("huber", ...)`}},
 		"metric":         {`[\"mae\"`, `[\"rmse\"`, []string{`unknown metric "rmse": valid are ["AUC" "accuracy"`}},
-		"optimizer":      {`\"SGD\"`, `\"Lion\"`, []string{`unknown optimizer "Lion": valid are ["Adam"`}},
+		"optimizer":      {`\"SGD\"`, `\"Tiger\"`, []string{`unknown optimizer "Tiger": valid are ["Adadelta" "Adafactor"`}},
 		"output":         {`\"output\":\"dense\"`, `\"output\":\"dance\"`, []string{`unknown output "dance": valid are ["dense"]`}},
 		"format":         {`"espalier"`, `"pt"`, []string{`format is "pt", must be "espalier"`}},
 		"version":        {`"version":"2"`, `"version":"3"`, []string{`version is "3", must be "1" or "2"`}},

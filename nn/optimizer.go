@@ -10,11 +10,12 @@ import (
 )
 
 // An Optimizer says how gradients change weights. Its fields are its configuration, see [Register]; [Model.Compile] takes a
-// copy, in which only the learning rate changes.
+// copy, in which only the learning rate changes. What all optimizers can do besides is in [OptimizerOptions].
 type Optimizer interface {
 	// LearningRate returns the optimizer's own learning rate, which it leaves alone.
 	LearningRate() *Rate
-	// Slots returns the names of the state kept for each weight, as large as the weight. It starts with zeros.
+	// Slots returns the names of the state kept for each weight. It is as large as the weight and starts with zeros, see
+	// [Starter] and [Shaper].
 	Slots() []string
 	// Check reports numbers that make no sense. It need not look at the learning rate.
 	Check() error
@@ -35,12 +36,29 @@ type Squarer interface{ Squares() bool }
 // [Embedding] are stepped that a batch looks up.
 type Sparser interface{ Sparse() bool }
 
+// A Starter is an [Optimizer] whose state does not start with zeros.
+type Starter interface {
+	Start(slot int) float32 // what all values of the slot start with
+}
+
+// A Wholer is an [Optimizer] that says whether it needs whole weights, such as for their norms. Then Step is called for one
+// weight after the other, which s.Weight is.
+type Wholer interface{ Whole() bool }
+
+// A Shaper is a [Wholer] whose state is not as large as the weights.
+type Shaper interface {
+	// SlotShape returns the shape of a slot of a weight, nil if that weight has none: Step has a nil slice for it.
+	SlotShape(slot int, w *Weight) Shape
+}
+
 // A Step is one update of all weights.
 type Step struct {
 	Table        *kernels.Table
-	Number       int64   // from 1
-	LearningRate float64 // at this step
-	Rate         float32 // what gradients are multiplied by: the learning rate, unless [Preparer] sets it
+	Number       int64         // from 1
+	LearningRate float64       // at this step
+	Rate         float32       // what gradients are multiplied by: the learning rate, unless [Preparer] sets it
+	Weight       *Weight       // the one that Step is called for, if the optimizer is a [Wholer]
+	Pool         *kernels.Pool // workers that can help such a Step, nil if there are none
 }
 
 // A Schedule changes the learning rate from step to step. It is part of the optimizer's configuration, see [Register].
@@ -117,6 +135,9 @@ func checkOptimizer(o Optimizer) error {
 		err = fmt.Errorf("the schedule of the learning rate %w", err)
 	}
 	if err == nil {
+		err = optionsOf(o).check(rate.Value)
+	}
+	if err == nil {
 		err = o.Check()
 	}
 	if err != nil {
@@ -164,6 +185,9 @@ func copyOf(o Optimizer) Optimizer {
 
 // squares reports whether gradients are squared.
 func squares(o Optimizer) bool { s, ok := o.(Squarer); return ok && s.Squares() }
+
+// whole reports whether the optimizer needs whole weights.
+func whole(o Optimizer) bool { w, ok := o.(Wholer); return ok && w.Whole() }
 
 // sparse reports whether weights without a gradient stay as they are.
 func sparse(o Optimizer) bool { s, ok := o.(Sparser); return ok && s.Sparse() }

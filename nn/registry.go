@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/espalier-ml/espalier/internal/brief"
@@ -131,7 +132,11 @@ func newObject[T any](name string, config []byte) (T, error) {
 		return none, fmt.Errorf("%s has no configuration: write its name alone", brief.Quote(name))
 	}
 	if len(config) > 0 {
-		if err := decodeJSON(string(config), p.Interface()); err != nil {
+		config, err := clearNulls(p.Elem(), config)
+		if err == nil {
+			err = decodeJSON(string(config), p.Interface())
+		}
+		if err != nil {
 			return none, fmt.Errorf("config: %w", err)
 		}
 	}
@@ -139,6 +144,33 @@ func newObject[T any](name string, config []byte) (T, error) {
 		return v, nil
 	}
 	return p.Interface().(T), nil
+}
+
+// clearNulls makes the fields zero that the configuration has as null: Keras' way to write that there is none of it, where a
+// default may be another. It returns the configuration of the others.
+func clearNulls(v reflect.Value, config []byte) ([]byte, error) {
+	if !bytes.Contains(config, []byte("null")) || v.Kind() != reflect.Struct {
+		return config, nil
+	}
+	if err := checkValues(string(config)); err != nil {
+		return nil, err
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(config, &fields); err != nil {
+		return nil, err
+	}
+	for _, f := range reflect.VisibleFields(v.Type()) {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if text, ok := fields[name]; ok && f.IsExported() && string(text) == "null" {
+			field, err := v.FieldByIndexErr(f.Index)
+			if err != nil { // in a nil pointer, and so zero already
+				continue
+			}
+			field.SetZero()
+			delete(fields, name)
+		}
+	}
+	return json.Marshal(fields)
 }
 
 func unknownClass(vocabulary reflect.Type, name string) error {

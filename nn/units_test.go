@@ -12,7 +12,9 @@ import (
 )
 
 // unitKinds are the kinds of units, with the test of one unit each.
-var unitKinds = map[string]func(*testing.T, unit){}
+var unitKinds = map[string]func(*testing.T, unit){
+	"optimizers": testOptimizerUnit,
+}
 
 // A unit is one class of Keras with a configuration, and what Keras computed with it.
 type unit struct {

@@ -189,14 +189,19 @@ func (o optimizer1) upgrade() (Optimizer, error) {
 			*v = 0
 		}
 	}
-	rate := Rate{Value: o.LearningRate}
 	switch o.Algorithm {
 	case "sgd":
-		return &SGDOptimizer{rate, o.Momentum, o.Nesterov && o.Momentum != 0}, nil
+		now := SGD(o.LearningRate)
+		now.Momentum, now.Nesterov = o.Momentum, o.Nesterov && o.Momentum != 0
+		return now, nil
 	case "adam":
-		return &AdamOptimizer{rate, o.Beta1, o.Beta2, o.Epsilon}, nil
+		now := Adam(o.LearningRate)
+		now.Beta1, now.Beta2, now.Epsilon = o.Beta1, o.Beta2, o.Epsilon
+		return now, nil
 	case "rmsprop":
-		return &RMSpropOptimizer{rate, o.Rho, o.Epsilon}, nil
+		now := RMSprop(o.LearningRate)
+		now.Rho, now.Epsilon = o.Rho, o.Epsilon
+		return now, nil
 	}
 	return nil, fmt.Errorf("unknown optimizer %q: valid in version 1 are %q", o.Algorithm, []string{"sgd", "adam", "rmsprop"})
 }
