@@ -67,6 +67,9 @@ type Schedule interface {
 	Rate(steps int64) float64
 }
 
+// A ScheduleChecker is a [Schedule] that can report numbers that make no sense before the first step.
+type ScheduleChecker interface{ Check() error }
+
 // A Rate is a learning rate: a number or, if there is one, a schedule.
 type Rate struct {
 	Value    float64
@@ -83,6 +86,9 @@ func (r Rate) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads a number or a class with its configuration.
 func (r *Rate) UnmarshalJSON(text []byte) error {
+	if len(text) > maxSchedule {
+		return fmt.Errorf("a learning rate has %d bytes, at most %d are possible", len(text), maxSchedule)
+	}
 	if len(text) > 0 && text[0] == '{' {
 		var o Object[Schedule]
 		err := o.UnmarshalJSON(text)
@@ -92,6 +98,26 @@ func (r *Rate) UnmarshalJSON(text []byte) error {
 	*r = Rate{}
 	return decodeJSON(string(text), &r.Value)
 }
+
+// check reports a learning rate that no step can have, or a schedule that is none.
+func (r *Rate) check() error {
+	if r.Schedule == nil {
+		return checkRate(r.Value)
+	}
+	c, err := classOf(r.Schedule)
+	if err != nil {
+		return fmt.Errorf("the schedule of the learning rate %w", err)
+	}
+	if checks, ok := r.Schedule.(ScheduleChecker); ok {
+		if err := checks.Check(); err != nil {
+			return fmt.Errorf("the schedule %s of the learning rate: %w", c.name, err)
+		}
+	}
+	return nil
+}
+
+// maxSchedule is how many bytes a schedule can have in a file: one within another is read again and again.
+const maxSchedule = 1 << 16
 
 // at returns the learning rate after so many steps.
 func (r *Rate) at(steps int64) float64 {
@@ -129,12 +155,7 @@ func checkOptimizer(o Optimizer) error {
 	if rate == nil {
 		return fmt.Errorf("optimizer %s: has no learning rate", name)
 	}
-	if rate.Schedule == nil {
-		err = checkRate(rate.Value)
-	} else if _, err = classOf(rate.Schedule); err != nil {
-		err = fmt.Errorf("the schedule of the learning rate %w", err)
-	}
-	if err == nil {
+	if err = rate.check(); err == nil {
 		err = optionsOf(o).check(rate.Value)
 	}
 	if err == nil {
