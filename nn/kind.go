@@ -61,6 +61,16 @@ func (b *Builder) Param(name string, shape Shape, init Initializer) {
 		b.Errorf("%s: the initializer is nil", name)
 		return
 	}
+	if _, err := classOf(init); err != nil {
+		b.Errorf("%s: the initializer %w", name, err)
+		return
+	}
+	if c, ok := init.(interface{ Check(Shape) error }); ok {
+		if err := c.Check(shape); err != nil {
+			b.Errorf("%s: %w", name, err)
+			return
+		}
+	}
 	b.params = append(b.params, &param{name: name, shape: shape, init: init})
 }
 

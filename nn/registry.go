@@ -250,7 +250,8 @@ func encodeFields(v any) ([]field, error) {
 }
 
 // An Object is a registered value as a field of a configuration, such as the activation of a layer. In a file it is what
-// Keras writes: the name of a function, or {"class_name": ..., "config": ...}; null is the zero Object.
+// Keras writes: the name of a function, or {"class_name": ..., "config": ...}; null is the zero Object. Where a file is
+// read, "he_normal" stands for HeNormal with the usual configuration, and so on.
 type Object[T any] struct{ Value T }
 
 // MarshalJSON writes the class and its configuration.
@@ -275,6 +276,23 @@ func (o Object[T]) MarshalJSON() ([]byte, error) {
 	}{c.name, config})
 }
 
+// classByName returns the name of a class that is written as a function, as Keras allows: "he_normal" for HeNormal.
+func classByName[T any](name string) string {
+	registry.RLock()
+	defer registry.RUnlock()
+	classes := registry.byName[reflect.TypeFor[T]()]
+	if _, ok := classes[name]; ok || name != strings.ToLower(name) {
+		return name
+	}
+	short := strings.ReplaceAll(name, "_", "")
+	for class := range classes {
+		if strings.ToLower(class) == short {
+			return class
+		}
+	}
+	return name
+}
+
 // isFunction reports a name without configuration.
 func (c class) isFunction() bool { return c.name != "" && c.name[0] >= 'a' && c.name[0] <= 'z' }
 
@@ -290,7 +308,7 @@ func (o *Object[T]) UnmarshalJSON(text []byte) (err error) {
 		if err := json.Unmarshal(text, &name); err != nil {
 			return err
 		}
-		o.Value, err = newObject[T](name, nil)
+		o.Value, err = newObject[T](classByName[T](name), nil)
 		return err
 	}
 	var of struct {

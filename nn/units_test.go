@@ -13,8 +13,9 @@ import (
 
 // unitKinds are the kinds of units, with the test of one unit each.
 var unitKinds = map[string]func(*testing.T, unit){
-	"optimizers": testOptimizerUnit,
-	"schedules":  testScheduleUnit,
+	"initializers": testInitializerUnit,
+	"optimizers":   testOptimizerUnit,
+	"schedules":    testScheduleUnit,
 }
 
 // A unit is one class of Keras with a configuration, and what Keras computed with it.
