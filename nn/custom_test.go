@@ -397,7 +397,7 @@ func TestCustomErrors(t *testing.T) {
 	require.Equal(t, 0.5, m.LearningRate())
 
 	require.PanicsWithValue(t, `nn: Register: there is a class "Dense" already`, func() { nn.Register("Dense", wave{}) })
-	require.PanicsWithValue(t, `nn: Register: int is no Kind, ActivationFunction, Initializer, Loss, Metric, Optimizer or Schedule`, func() { nn.Register("int", 1) })
+	require.PanicsWithValue(t, `nn: Register: int is no Kind, ActivationFunction, Initializer, Regularizer, Constraint, Loss, Metric, Optimizer or Schedule`, func() { nn.Register("int", 1) })
 }
 
 type unknownKind struct{}

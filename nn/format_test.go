@@ -177,7 +177,7 @@ func TestForged(t *testing.T) {
 	}{
 		"class":          {`\"Concatenate\"`, `\"Concat\"`, []string{`layer "concatenate": unknown class "Concat": valid are ["Activation" "Add"`}},
 		"activation":     {`\"relu\"`, `\"swish\"`, []string{`layer "shared": config: unknown activation "swish": valid are ["gelu" "linear"`}},
-		"loss":           {`\"loss\":\"mse\"`, `\"loss\":\"huber\"`, []string{`unknown loss "huber": valid are ["BinaryCrossentropy"`, `nn.Register("huber", ...)`}},
+		"loss":           {`\"loss\":\"mse\"`, `\"loss\":\"hubert\"`, []string{`unknown loss "hubert": valid are ["BinaryCrossentropy"`, `nn.Register("hubert", ...)`}},
 		"metric":         {`[\"mae\"`, `[\"rmse\"`, []string{`unknown metric "rmse": valid are ["AUC" "accuracy"`}},
 		"optimizer":      {`\"SGD\"`, `\"Tiger\"`, []string{`unknown optimizer "Tiger": valid are ["Adadelta" "Adafactor"`}},
 		"output":         {`\"output\":\"dense\"`, `\"output\":\"dance\"`, []string{`unknown output "dance": valid are ["dense"]`}},

@@ -27,10 +27,12 @@ type Layer struct {
 
 // A param is one parameter of a layer. value is the zero Matrix until NewModel or Load fills it.
 type param struct {
-	name  string // within the layer: "kernel"
-	shape Shape
-	init  Initializer
-	value kernels.Matrix
+	name        string // within the layer: "kernel"
+	shape       Shape
+	init        Initializer
+	regularizer Regularizer // nil for none
+	constraint  Constraint  // nil for none
+	value       kernels.Matrix
 }
 
 func (p *param) size() int { return p.shape.Elements() }

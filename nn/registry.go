@@ -13,8 +13,8 @@ import (
 	"github.com/espalier-ml/espalier/internal/brief"
 )
 
-// The registry has every class that a model file can name: of layers, activations, initializers, losses, metrics, optimizers
-// and schedules. Each belongs to the vocabularies whose interface it implements.
+// The registry has every class that a model file can name: of layers, activations, initializers, regularizers, constraints,
+// losses, metrics, optimizers and schedules. Each belongs to the vocabularies whose interface it implements.
 var registry = struct {
 	sync.RWMutex
 	byName map[reflect.Type]map[string]class // by interface
@@ -37,10 +37,12 @@ var vocabularies = map[reflect.Type]string{
 	reflect.TypeFor[Metric]():             "metric",
 	reflect.TypeFor[Optimizer]():          "optimizer",
 	reflect.TypeFor[Schedule]():           "schedule",
+	reflect.TypeFor[Regularizer]():        "regularizer",
+	reflect.TypeFor[Constraint]():         "constraint",
 }
 
-// Register gives a type that implements [Kind], [ActivationFunction], [Initializer], [Loss], [Metric], [Optimizer] or
-// [Schedule], itself or its pointer, the name under which models that use it are saved and loaded. What is not registered
+// Register gives a type that implements [Kind], [ActivationFunction], [Initializer], [Regularizer], [Constraint], [Loss],
+// [Metric], [Optimizer] or [Schedule], itself or its pointer, the name under which models that use it are saved and loaded. What is not registered
 // cannot be used, so that no model turns out to be impossible to save. Call it in an init function:
 //
 //	func init() { nn.Register("LayerNormalization", layerNormalization{Epsilon: 1e-3}) }
@@ -72,7 +74,7 @@ func Register[T any](name string, defaults T) {
 		registry.byName[v][name] = c
 	}
 	if !fits {
-		panic(fmt.Sprintf("nn: Register: %v is no Kind, ActivationFunction, Initializer, Loss, Metric, Optimizer or Schedule", t))
+		panic(fmt.Sprintf("nn: Register: %v is no Kind, ActivationFunction, Initializer, Regularizer, Constraint, Loss, Metric, Optimizer or Schedule", t))
 	}
 	registry.byType[t] = append(registry.byType[t], c)
 }

@@ -26,6 +26,10 @@ type trainer struct {
 	gradients  []float32     // of all weights
 	means      []float32     // of the gradients of all weights, if the optimizer gathers them
 	decays     []float64     // of the weights
+	constrain  []int         // the weights that have a constraint
+	penalties  []penalized   // weights that have a penalty
+	activities []penalized   // nodes that have one
+	penalty    float64       // the sum in the step
 	heads      []*head
 	headByName map[string]*head
 	places     []int // of the heads' nodes in the runner
@@ -71,6 +75,15 @@ func newTrainer(m *Model, optimizer Optimizer, heads []*head) *trainer {
 		fused[h.node] = h.fused != nil
 	}
 	t.runner = newRunner(m, fused)
+	t.penalties, t.activities = m.penalties()
+	for _, p := range t.activities {
+		t.runner.nodes[p.place].used = true
+	}
+	for i, w := range m.weights {
+		if w.param.constraint != nil {
+			t.constrain = append(t.constrain, i)
+		}
+	}
 	places := map[*Node]int{}
 	for i, n := range m.nodes {
 		places[n] = i
@@ -197,7 +210,8 @@ func (t *trainer) forward(b *batch, training bool, seed uint64, classes classWei
 			total = tape.Add(total, loss)
 		}
 	}
-	if err := tape.Err(); err != nil {
+	total, err := t.penalize(total, b)
+	if err != nil {
 		return nil, err
 	}
 	for i, h := range t.heads {
@@ -208,6 +222,46 @@ func (t *trainer) forward(b *batch, training bool, seed uint64, classes classWei
 	sum.add(t, b)
 	t.profile.lap(inLosses)
 	return total, nil
+}
+
+// penalize returns the total loss with all penalties.
+func (t *trainer) penalize(total *autograd.Tensor, b *batch) (_ *autograd.Tensor, err error) {
+	if err := t.runner.tape.Err(); err != nil {
+		return nil, err
+	}
+	t.penalty = 0
+	for _, p := range t.penalties {
+		if t.model.weights[p.place].layer.frozen {
+			continue
+		}
+		if total, err = t.addPenalty(total, p, t.runner.params[p.place], 1); err != nil {
+			return nil, err
+		}
+	}
+	for _, p := range t.activities {
+		if total, err = t.addPenalty(total, p, t.runner.values[p.place], 1/float32(b.rows)); err != nil {
+			return nil, err
+		}
+	}
+	return total, nil
+}
+
+// addPenalty returns the total loss with one more penalty.
+func (t *trainer) addPenalty(total *autograd.Tensor, p penalized, x *autograd.Tensor, scale float32) (*autograd.Tensor, error) {
+	tape := t.runner.tape
+	penalty := tape.Custom(p.f, 1, 1, x)
+	if scale != 1 {
+		penalty = tape.Scale(penalty, scale)
+	}
+	if err := tape.Err(); err != nil {
+		return nil, err
+	}
+	v := float64(penalty.Data[0])
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return nil, fmt.Errorf("%s is %v: %w", p.f.Name(), v, ErrNonFinite)
+	}
+	t.penalty += v
+	return tape.Add(total, penalty), tape.Err()
 }
 
 // checkLoss reports the error of a loss, or one that is no number.

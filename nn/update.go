@@ -21,6 +21,7 @@ type updater struct {
 
 func (u *updater) init(t *trainer) {
 	u.gather, u.check, u.measure, u.clip, u.step = t.gatherGradient, t.checkGradient, t.measureGradient, t.clipGradient, t.updateWeights
+	u.constrain = t.constrainWeight
 }
 
 // A piece is a part of a weight, or some of them that lie behind each other, that one worker updates.
@@ -83,7 +84,18 @@ func (t *trainer) update() error {
 	if o.UseEMA && err == nil {
 		t.average(o)
 	}
+	if len(t.constrain) > 0 && err == nil {
+		t.parallel(len(t.constrain), u.constrain)
+	}
 	return err
+}
+
+// constrainWeight moves one of the weights with a constraint to where it may be.
+func (t *trainer) constrainWeight(i int) {
+	i = t.constrain[i]
+	if w := t.model.weights[i]; len(t.gradient(i)) > 0 {
+		w.param.constraint.Constrain(w.Data, w.param.shape)
+	}
 }
 
 // cutAll makes pieces of all weights that have a gradient. Neighbours are in one piece, unless the optimizer treats each

@@ -32,6 +32,11 @@ type dense1 struct {
 	NoBias     bool                       `json:"no_bias,omitempty"`
 }
 
+type embedding1 struct {
+	InputDim  int `json:"input_dim"`
+	OutputDim int `json:"output_dim"`
+}
+
 type training1 struct {
 	Optimizer  optimizer1  `json:"optimizer"`
 	Iterations int64       `json:"iterations"`
@@ -132,7 +137,22 @@ func (a *architecture1) upgrade() (*architecture, error) {
 
 // upgrade returns the kind and the one way in which version 1 wrote it.
 func (l *layer1) upgrade() (Kind, []byte, error) {
-	if l.Class != "Dense" {
+	switch l.Class {
+	case "Dense":
+		var d dense1
+		if err := decodeJSON(string(l.Config), &d); err != nil {
+			return nil, nil, fmt.Errorf("config: %w", err)
+		}
+		text, err := encodeJSON(d)
+		return &dense{d.Units, d.Activation, !d.NoBias, usualKernel()}, text, err
+	case "Embedding":
+		var e embedding1
+		if err := decodeJSON(string(l.Config), &e); err != nil {
+			return nil, nil, fmt.Errorf("config: %w", err)
+		}
+		text, err := encodeJSON(e)
+		return usualEmbedding(e.InputDim, e.OutputDim), text, err
+	default:
 		kind, err := newObject[Kind](l.Class, l.Config)
 		if err != nil {
 			return nil, nil, err
@@ -140,12 +160,6 @@ func (l *layer1) upgrade() (Kind, []byte, error) {
 		text, err := encodeJSON(kind)
 		return kind, text, err
 	}
-	var d dense1
-	if err := decodeJSON(string(l.Config), &d); err != nil {
-		return nil, nil, fmt.Errorf("config: %w", err)
-	}
-	text, err := encodeJSON(d)
-	return &dense{d.Units, d.Activation, !d.NoBias}, text, err
 }
 
 func (t *training1) upgrade() (*training, error) {
