@@ -32,7 +32,7 @@ type piece struct {
 	rows   []int      // instead of these: the rows that the gradient has
 	sum    [1]float32 // of the gradient, or of its squares
 	norm   float64    // squared, of the gradient
-	limit  float32    // what the gradient is multiplied by or, for ClipValue, what its values are at most
+	limit  float64    // what the gradient is multiplied by or, for ClipValue, what its values are at most
 	err    error
 }
 
@@ -270,7 +270,7 @@ func (t *trainer) clip(o *OptimizerOptions) error {
 	u := &t.updater
 	if o.ClipValue > 0 {
 		for i := range u.pieces {
-			u.pieces[i].limit = float32(o.ClipValue)
+			u.pieces[i].limit = o.ClipValue
 		}
 		return t.each(u.clip)
 	}
@@ -284,9 +284,9 @@ func (t *trainer) clip(o *OptimizerOptions) error {
 			squares += u.pieces[end].norm
 			end++
 		}
-		limit := float32(1)
+		limit := 1.0
 		if norm := math.Sqrt(squares); norm > bound {
-			limit = float32(bound / norm)
+			limit = bound / norm // float32 may not have it
 		}
 		for ; first < end; first++ {
 			u.pieces[first].limit = limit
@@ -323,15 +323,17 @@ func (t *trainer) clipGradient(i int) {
 	p, value := &t.updater.pieces[i], optionsOf(t.optimizer).ClipValue > 0
 	switch {
 	case value:
+		most := float32(p.limit)
 		t.eachPart(p, func(g []float32) {
 			for j, v := range g {
-				g[j] = min(max(v, -p.limit), p.limit)
+				g[j] = min(max(v, -most), most)
 			}
 		})
 	case p.limit != 1:
 		t.eachPart(p, func(g []float32) {
-			x := kernels.MatrixOf(g, 1, len(g))
-			p.err = cmp.Or(p.err, t.table.Scale(x, x, p.limit))
+			for j, v := range g {
+				g[j] = float32(float64(v) * p.limit)
+			}
 		})
 	}
 }
