@@ -19,8 +19,8 @@ import (
 	"github.com/espalier-ml/espalier/ops"
 )
 
-// This file is what a user writes who needs a layer, an activation, a loss, a metric, an optimizer or a schedule that the
-// library does not have. It uses exported names only.
+// This file is what a user writes who needs a layer, an activation, a loss, a metric, an optimizer, a schedule, a penalty of a
+// weight or a constraint that the library does not have. It uses exported names only.
 
 // wave is a layer with two parameters and a gradient of its own: y = gamma·x + delta·sin(x), feature by feature.
 type wave struct {
@@ -170,6 +170,7 @@ func (m *largestMeter) Reset()         { m.value = 0 }
 type zeiler struct {
 	Rate nn.Rate `json:"learning_rate"`
 	Rho  float64 `json:"rho"`
+	nn.OptimizerOptions
 }
 
 func (o *zeiler) LearningRate() *nn.Rate { return &o.Rate }
@@ -196,6 +197,34 @@ func (o *zeiler) Step(s *nn.Step, w, g []float32, slots [][]float32) error {
 	return nil
 }
 
+// bounded is a constraint: no weight is beyond Bound.
+type bounded struct {
+	Bound float64 `json:"bound"`
+}
+
+func (b *bounded) Constrain(w []float32, _ nn.Shape) {
+	for i, v := range w {
+		w[i] = min(max(v, float32(-b.Bound)), float32(b.Bound))
+	}
+}
+
+// fourth is a penalty: Factor·Σx⁴.
+type fourth struct {
+	Factor float64 `json:"factor"`
+}
+
+func (f *fourth) Penalty(x, grad kernels.Matrix, scale float32) (float32, error) {
+	sum, factor := float32(0), float32(f.Factor)
+	for i := range x.Rows {
+		for j, v := range x.Row(i) {
+			if sum += v * v * v * v; grad.Data != nil {
+				grad.Row(i)[j] += scale * 4 * factor * v * v * v
+			}
+		}
+	}
+	return factor * sum, nil
+}
+
 // fading is a schedule: rate / (1 + decay·steps).
 type fading struct {
 	Initial float64 `json:"initial"`
@@ -212,6 +241,8 @@ func registerCustom() {
 	nn.Register("largest", largest{})
 	nn.Register("Zeiler", zeiler{Rho: 0.95})
 	nn.Register("Fading", fading{})
+	nn.Register("Bounded", bounded{})
+	nn.Register("Fourth", fourth{})
 }
 
 func customData() nn.Data {
@@ -230,13 +261,14 @@ func customData() nn.Data {
 func newCustomModel(t *testing.T) *nn.Model {
 	x := nn.Input("x", 3)
 	trunk := nn.New(&wave{Start: 0.5}, nn.Name("wave")).On(x)
-	trunk = nn.Dense(8, &bent{Slope: 0.3}, nn.Name("trunk")).On(trunk)
+	trunk = nn.Dense(8, &bent{Slope: 0.3}, nn.Name("trunk"), nn.KernelRegularizer(&fourth{0.001}), nn.BiasConstraint(&bounded{0.05})).On(trunk)
 	trunk = nn.New(&residual{Scale: 0.5}, nn.Name("residual")).On(trunk)
 	chance := nn.Dense(1, nn.Sigmoid, nn.Name("chance")).On(trunk)
 	size := nn.Dense(1, nn.Linear, nn.Name("size")).On(nn.Activation(&bent{Slope: 0.2}).On(trunk))
 	m, err := nn.NewModel([]*nn.Node{x}, []*nn.Node{chance, size}, nn.Seed(1))
 	require.NoError(t, err)
 	optimizer := &zeiler{Rate: nn.Rate{Schedule: &fading{Initial: 5, Decay: 0.01}}, Rho: 0.9}
+	optimizer.WeightDecay, optimizer.GlobalClipNorm = 1e-4, 5
 	require.NoError(t, m.Compile(optimizer,
 		nn.Losses{"chance": brier{}, "size": nn.MSE()},
 		nn.Metrics{"chance": {nn.MSE(), largest{}}, "size": {largest{}}}))
@@ -276,6 +308,11 @@ func TestCustom(t *testing.T) {
 	require.Greater(t, history.Logs["chance_largest"][2], math.Sqrt(history.Logs["chance_mse"][2]))
 	require.InDelta(t, history.Logs["chance_mse"][2], history.Logs["chance_loss"][2], 1e-6, "the fused loss is what the metric measures")
 	require.InDelta(t, 5/(1+0.01*21), m.LearningRate(), 1e-12)
+	for _, w := range m.Weights() {
+		for _, v := range w.Data {
+			require.True(t, w.Name != "trunk/bias" || math.Abs(float64(v)) <= 0.0501, "%s is %v", w.Name, v)
+		}
+	}
 
 	path := filepath.Join(t.TempDir(), "model.safetensors")
 	require.NoError(t, m.Save(path))
