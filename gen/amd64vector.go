@@ -485,6 +485,10 @@ func (l *amd64Level) move(d word, b any) {
 }
 
 func (l *amd64Level) setArg(d word, name string) { l.op("MOVQ", l.param(name), d) }
+func (l *amd64Level) frameOf(d word, bytes int) {
+	l.frame = bytes
+	l.op("LEAQ", fmt.Sprintf("own-%d(SP)", bytes), d)
+}
 func (l *amd64Level) addTo(d word, b any)        { l.op("ADDQ", value(b), d) }
 func (l *amd64Level) addArg(d word, name string) { l.op("ADDQ", l.param(name), d) }
 func (l *amd64Level) mask(d word, b int)         { l.op("ANDQ", value(b), d) }

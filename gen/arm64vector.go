@@ -243,6 +243,10 @@ func (l *neonLevel) finish() {
 
 func (l *neonLevel) move(d word, b any)         { l.op("MOVD", value(b), d) }
 func (l *neonLevel) setArg(d word, name string) { l.op("MOVD", l.param(name), d) }
+func (l *neonLevel) frameOf(d word, bytes int) {
+	l.frame = bytes
+	l.op("MOVD", fmt.Sprintf("$own-%d(SP)", bytes), d)
+}
 func (l *neonLevel) addTo(d word, b any)        { l.op("ADD", value(b), d) }
 func (l *neonLevel) mask(d word, b int)         { l.op("AND", value(b), d) }
 func (l *neonLevel) scale(d word, bits int)     { l.op("LSL", value(bits), d) }

@@ -44,15 +44,12 @@ func (k labelKernel) lossOf(total, z reg) {
 
 // oneHotGradient stores (v-onehot)*weight for the narrow row whose label is offset bytes from the next one.
 func (k labelKernel) oneHotGradient(v reg, offset int) {
-	numbers, hot, label := k.vec(""), k.test(), k.uni("")
+	numbers, hot, one := k.vec(""), k.test(), k.uni("")
 	k.laneNumbers(numbers)
-	k.share(label, mem{base: k.targets, offset: offset})
-	k.compare(hot, numbers, "==", label)
-	k.free(label)
-	one := k.uni("")
+	k.share(one, mem{base: k.targets, offset: offset})
+	k.compare(hot, numbers, "==", one)
 	k.set(one, f32(1))
-	k.set(numbers, one)
-	k.keep(numbers, numbers, hot)
+	k.keep(numbers, one, hot)
 	k.sub(v, v, numbers)
 	k.share(one, mem{base: k.weights})
 	k.mul(v, v, one)
@@ -60,42 +57,49 @@ func (k labelKernel) oneHotGradient(v reg, offset int) {
 	k.store(narrow(k.grad), v)
 }
 
-// fours takes narrow rows by four.
-func (k labelKernel) fours() {
-	z := k.uni("logits of the labels")
-	k.softmaxFours(k.count, k.logits, "logitsRow",
-		func(m reg) { k.logitsOf(z, m) },
-		func(v []reg, total reg) { k.resultsOfFour(z, v, total) })
-	k.free(z)
+// A waiting loss needs a logarithm. Its chain of dependent operations is as long as the exponential's, and the processor would
+// have to look far beyond it for other work, so sixteen rows share one: until then their sums, and behind those their
+// logits, are in the frame.
+type waitingLosses struct {
+	labelKernel
+	at    word // the frame: sixteen sums and sixteen logits
+	bytes word // of the sums that wait
 }
 
-// logitsOf sets z to the logits of four labels, less the maxima of their rows.
-func (k labelKernel) logitsOf(z, m reg) {
-	label, at := k.word("label in bytes"), k.word("its row")
-	k.move(at, k.logits)
+// fours takes narrow rows by four.
+func (k labelKernel) fours() {
+	w := waitingLosses{k, k.full, k.j} // of which narrow rows have no use
+	k.frameOf(w.at, 2*64)
+	k.move(w.bytes, 0)
+	k.softmaxFours(k.count, k.logits, "logitsRow", w.logits, w.results)
+	k.unless(w.bytes, w.rest)
+}
+
+// logits lets the logits of four labels wait, less the maxima of their rows.
+func (k waitingLosses) logits(m reg) {
+	z, label, at := k.uni(""), k.word("label in bytes"), k.word("its row")
+	k.move(at, k.labelKernel.logits)
 	for i := range 4 {
 		k.label(label, mem{base: k.targets, offset: 4 * i})
 		k.insert(z, i, mem{base: at, index: label})
 		k.addArg(at, "logitsRow")
 	}
-	k.free(label, at)
 	k.sub(z, z, m)
+	k.storeFour(mem{base: k.at, index: k.bytes, offset: 64}, z)
+	k.free(z, label, at)
 }
 
-// resultsOfFour stores the results of four rows with the terms v and their sums.
-func (k labelKernel) resultsOfFour(z reg, v []reg, total reg) {
-	l := k.uni("")
-	k.set(l, total)
-	k.log(l)
-	k.sub(l, l, z)
-	k.storeFour(mem{base: k.loss}, l)
-	k.addTo(k.loss, 16)
+// results stores the probabilities and gradients of four rows with the terms v and their sums.
+func (k waitingLosses) results(v []reg, total reg) {
+	k.storeFour(mem{base: k.at, index: k.bytes}, total)
+	k.addTo(k.bytes, 16)
 	k.reciprocal(total)
+	r := k.uni("")
 	for i := range v {
-		k.shareLane(l, total, i)
-		k.mul(v[i], v[i], l)
+		k.shareLane(r, total, i)
+		k.mul(v[i], v[i], r)
 	}
-	k.free(l)
+	k.free(r)
 	k.unless(k.probs, func() {
 		for i := range v {
 			k.store(narrow(k.probs), v[i])
@@ -103,17 +107,51 @@ func (k labelKernel) resultsOfFour(z reg, v []reg, total reg) {
 		}
 	})
 	k.unless(k.grad, func() {
-		// These rows are done with z and total, so the gradient may have their registers: otherwise it would need the last of
-		// the sixteen that AVX2 has. Then they are reserved again, since z serves the next four rows and total is freed later.
-		k.free(z, total)
 		for i := range v {
 			k.oneHotGradient(v[i], 4*i)
 			k.addArg(k.grad, "gradRow")
 			k.addArg(k.weights, "weightStep")
 		}
-		k.hold(z, total)
 	})
 	k.addTo(k.targets, 16)
+	k.freeAll(v)
+	later := k.fn.label("later")
+	k.branch(k.bytes, "<", 64, later)
+	l := k.losses()
+	k.store(mem{base: k.loss}, l)
+	k.addTo(k.loss, 64)
+	k.move(k.bytes, 0)
+	k.free(l)
+	k.fn.at(later)
+	for i := range v { // softmaxFours frees them
+		k.hold(v[i])
+	}
+}
+
+// losses returns what waits.
+func (k waitingLosses) losses() reg {
+	l, z := k.vec(""), k.vec("")
+	k.load(l, mem{base: k.at})
+	k.log(l)
+	k.load(z, mem{base: k.at, offset: 64})
+	k.sub(l, l, z)
+	k.free(z)
+	return l
+}
+
+// rest stores the losses of 4, 8 or 12 rows.
+func (k waitingLosses) rest() {
+	again, i := k.fn.label("loss"), k.word("i")
+	l := k.losses()
+	k.store(mem{base: k.at}, l)
+	k.move(i, 0)
+	k.fn.at(again)
+	k.share(reg{l.first, 1}, mem{base: k.at, index: i})
+	k.storeOne(mem{base: k.loss, index: i}, l)
+	k.addTo(i, 4)
+	k.branch(i, "<", k.bytes, again)
+	k.addTo(k.loss, k.bytes)
+	k.free(l, i)
 }
 
 // narrow takes a row of less than 16 columns.

@@ -92,6 +92,7 @@ type isa interface {
 	// General registers. b is a word or an int.
 	move(d word, b any)
 	setArg(d word, name string)
+	frameOf(d word, bytes int) // where the function has so many bytes of its own
 	addTo(d word, b any)
 	addArg(d word, name string)
 	mask(d word, b int)

@@ -113,7 +113,7 @@ func (t *Table) GemmTN(s *Scratch, c, a, b Matrix, e Epilogue) error {
 	if t.level == nil {
 		gemmGeneric(c, a.Data, 1, a.Stride, b, e)
 	} else {
-		t.level.gemm(s, &c, unsafe.SliceData(a.Data), 1, a.Stride, &b, &e)
+		t.level.gemmTN(s, &c, &a, &b, &e)
 	}
 	return nil
 }

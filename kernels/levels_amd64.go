@@ -9,6 +9,7 @@ import "github.com/klauspost/cpuid/v2"
 var avx2 = level{
 	isa: AVX2,
 	tiles: tiles{
+		lanes:  8,
 		panel:  16,
 		wide:   64,
 		byRows: []gemmTile{gemm1x16AVX2, gemm2x16AVX2, gemm3x16AVX2, gemm4x16AVX2, gemm5x16AVX2, gemm6x16AVX2},
@@ -27,6 +28,7 @@ var avx2 = level{
 var avx512 = level{
 	isa: AVX512,
 	tiles: tiles{
+		lanes: 16,
 		panel: 32,
 		wide:  128,
 		byRows: []gemmTile{

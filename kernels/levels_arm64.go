@@ -9,6 +9,7 @@ import "github.com/klauspost/cpuid/v2"
 var neon = level{
 	isa: NEON,
 	tiles: tiles{
+		lanes:     4,
 		panel:     16,
 		wide:      64,
 		byRows:    []gemmTile{gemm1x16NEON, gemm2x16NEON, gemm3x16NEON, gemm4x16NEON, gemm5x16NEON, gemm6x16NEON},

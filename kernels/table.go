@@ -67,6 +67,7 @@ type Scratch struct {
 	Pool *Pool
 
 	a, b   []float32 // copies of operands in the order that a product reads them
+	c      []float32 // a result that is computed on its side
 	shared *shared
 }
 

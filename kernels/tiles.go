@@ -27,6 +27,7 @@ type gemmTile = func(call *tileCall)
 
 // tiles is how a SIMD level multiplies matrices.
 type tiles struct {
+	lanes     int                                                                      // of a register
 	panel     int                                                                      // columns of a panel of B
 	wide      int                                                                      // columns of the widest tile
 	byRows    []gemmTile                                                               // byRows[i] computes i+1 rows
@@ -96,6 +97,39 @@ func (g *level) gemm(s *Scratch, c *Matrix, a *float32, aRow, aCol int, b *Matri
 		g.run(s, &p)
 	}
 	g.finish(c, c.Rows, e.Act)
+}
+
+// gemmTN lays a product on its side if its columns leave a quarter of the vectors empty or more: Cᵀ = Bᵀ·A has the same sums in
+// the same order. They must be long enough to pay for a transposition. A bias belongs to columns and stays upright.
+func (g *level) gemmTN(s *Scratch, c, a, b *Matrix, e *Epilogue) {
+	column := c.Cols == 1 && c.Stride == 1 // is its own transpose
+	lanes := (c.Cols + g.lanes - 1) &^ (g.lanes - 1)
+	if e.Bias != nil || !column && (c.Cols > 12 || 4*c.Cols > 3*lanes || c.Cols == 0 || c.Rows < max(16, 2*c.Cols) || b.Rows < 32) {
+		g.gemm(s, c, unsafe.SliceData(a.Data), 1, a.Stride, b, e)
+		return
+	}
+	var side Matrix
+	side.Rows, side.Cols, side.Stride, side.Data = c.Cols, c.Rows, c.Rows, c.Data
+	if column {
+		g.gemm(s, &side, unsafe.SliceData(b.Data), 1, b.Stride, a, e)
+		return
+	}
+	if s == nil {
+		s = new(Scratch)
+	}
+	side.Stride = (c.Rows + 15) &^ 15 // what transposes fills sixteen columns
+	s.c = grow(s.c, side.Rows*side.Stride+c.Rows*16)
+	upright := s.c[side.Rows*side.Stride:]
+	if side.Data = s.c; e.Accumulate {
+		for i := 0; i < c.Rows; i += 16 {
+			g.columnsOf(min(16, c.Rows-i), c.Cols, &side.Data[i], 4*side.Stride, c.row(i), 4*c.Stride)
+		}
+	}
+	g.gemm(s, &side, unsafe.SliceData(b.Data), 1, b.Stride, a, e)
+	g.columnsOf(side.Rows, side.Cols, &upright[0], 64, side.row(0), 4*side.Stride)
+	for i, rows := range parts(c.Rows, flatCall/16) {
+		g.copy(rows, c.Cols, c.row(i), 4*c.Stride, &upright[16*i], 64)
+	}
 }
 
 // dots reports whether a product with the transpose of B[n,k] is made of dot products, on every SIMD level. It must not depend
