@@ -380,14 +380,3 @@ func TestWindowConfigs(t *testing.T) {
 		require.Error(t, l.On(Input("", 4, 4)).err, l.Class())
 	}
 }
-
-// A result of a convolution depends on all inputs in its window, and an input on as many results of each filter.
-func TestFans(t *testing.T) {
-	for _, c := range []struct {
-		shape   Shape
-		in, out int
-	}{{Shape{7}, 1, 7}, {Shape{3, 4}, 3, 4}, {Shape{5, 3, 4}, 15, 20}, {Shape{2, 5, 3, 4}, 30, 40}} {
-		in, out := fans(c.shape)
-		require.Equal(t, [2]int{c.in, c.out}, [2]int{in, out}, "%v", c.shape)
-	}
-}

@@ -295,6 +295,7 @@ func (f *fit) run(ctx context.Context, history *History) error {
 	if err != nil {
 		return err
 	}
+	f.trainer.finish()
 	return f.call(func(c Callback) func(Progress) error { return c.End })
 }
 

@@ -3,7 +3,6 @@ package nn
 import (
 	"errors"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"slices"
 
@@ -225,7 +224,7 @@ func (r *recurrent) build(b *Builder, in []Shape, gates int, bias Shape, start I
 		}
 	}
 	b.Param("kernel", Shape{x[1], gates * r.Units}, GlorotUniform())
-	b.Param("recurrent_kernel", Shape{r.Units, gates * r.Units}, orthonormal{})
+	b.Param("recurrent_kernel", Shape{r.Units, gates * r.Units}, Orthogonal(1))
 	if r.UseBias {
 		b.Param("bias", bias, start)
 	}
@@ -261,55 +260,6 @@ type forgetBias struct{}
 func (forgetBias) Fill(values []float32, shape Shape, random *rand.Rand) {
 	n := len(values) / 4
 	Ones().Fill(values[n:2*n], Shape{n}, random)
-}
-
-// orthonormal makes rows of length 1 at right angles to each other, or columns if there are fewer (Saxe et al. 2013,
-// arXiv:1312.6120). It takes the Gram-Schmidt steps in float64, twice, of sums of uniform numbers, which all machines agree on.
-type orthonormal struct{}
-
-func (orthonormal) Fill(values []float32, shape Shape, random *rand.Rand) {
-	cols := shape.Last()
-	rows := len(values) / cols
-	n, width := min(rows, cols), max(rows, cols)
-	vectors := make([][]float64, n)
-	for i := range vectors {
-		v := make([]float64, width)
-		for j := range v {
-			for range 12 {
-				v[j] += random.Float64()
-			}
-			v[j] -= 6
-		}
-		for range 2 {
-			for _, o := range vectors[:i] {
-				along := product(v, o)
-				for j := range v {
-					v[j] -= float64(along * o[j])
-				}
-			}
-		}
-		length := math.Sqrt(product(v, v))
-		for j := range v {
-			v[j] /= length
-		}
-		vectors[i] = v
-	}
-	for i, v := range vectors {
-		for j, x := range v {
-			if rows <= cols {
-				values[i*cols+j] = float32(x)
-			} else {
-				values[j*cols+i] = float32(x)
-			}
-		}
-	}
-}
-
-func product(a, b []float64) (sum float64) {
-	for i, v := range a {
-		sum += float64(v * b[i])
-	}
-	return sum
 }
 
 func (k *simpleRNN) reversed() recurrentKind {
