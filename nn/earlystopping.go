@@ -44,7 +44,35 @@ func (s *earlyStopping) callback() Callback {
 		Begin:    func(p Progress) error { return stateOf(p, s).begin(p) },
 		EpochEnd: func(p Progress) error { return stateOf(p, s).epochEnd(p) },
 		End:      func(p Progress) error { return stateOf(p, s).end(p) },
+		Save:     func(p Progress) ([]byte, error) { return stateOf(p, s).save() },
+		Load:     func(p Progress, b []byte) error { return stateOf(p, s).load(p, b) },
 	}
+}
+
+// earlyStoppingState is what a Fit that goes on needs to know.
+type earlyStoppingState struct {
+	Best    float64
+	Any     bool
+	Wait    int
+	Weights [][]float32
+}
+
+func (s *earlyStopping) save() ([]byte, error) {
+	return encodeState(earlyStoppingState{s.best, s.any, s.wait, s.weights})
+}
+
+func (s *earlyStopping) load(p Progress, b []byte) error {
+	var state earlyStoppingState
+	if err := decodeState(b, &state); err != nil {
+		return fmt.Errorf("EarlyStopping: %w", err)
+	}
+	for i, w := range state.Weights {
+		if len(state.Weights) != len(p.Model.weights) || len(w) != len(p.Model.weights[i].Data) {
+			return errors.New("EarlyStopping: the best weights are of another model")
+		}
+	}
+	s.best, s.any, s.wait, s.weights = state.Best, state.Any, state.Wait, state.Weights
+	return nil
 }
 
 func (s *earlyStopping) begin(p Progress) (err error) {

@@ -28,24 +28,27 @@ func (c ModelCheckpoint) Callback() Callback {
 		threshold := *c.Threshold
 		c.Threshold = &threshold
 	}
-	s := &modelCheckpoint{ModelCheckpoint: c}
-	callback := Callback{
-		Begin: func(p Progress) error { return s.named(stateOf(p, s).begin(p)) },
-		Save:  func(p Progress) ([]byte, error) { return stateOf(p, s).save() },
-		Load:  func(p Progress, b []byte) error { return s.named(stateOf(p, s).load(b)) },
-	}
-	if c.SaveFreq == 0 {
-		callback.EpochEnd = func(p Progress) error { return s.named(stateOf(p, s).checkpoint(p)) }
-	} else {
-		callback.BatchEnd = func(p Progress) error { return s.named(stateOf(p, s).batchEnd(p)) }
-	}
-	return callback
+	return (&modelCheckpoint{ModelCheckpoint: c}).callback()
 }
 
 type modelCheckpoint struct {
 	ModelCheckpoint
 	monitor
 	batches int // since the last file
+}
+
+func (s *modelCheckpoint) callback() Callback {
+	callback := Callback{
+		Begin: func(p Progress) error { return s.named(stateOf(p, s).begin(p)) },
+		Save:  func(p Progress) ([]byte, error) { return stateOf(p, s).save() },
+		Load:  func(p Progress, b []byte) error { return s.named(stateOf(p, s).load(b)) },
+	}
+	if s.SaveFreq == 0 {
+		callback.EpochEnd = func(p Progress) error { return s.named(stateOf(p, s).checkpoint(p)) }
+	} else {
+		callback.BatchEnd = func(p Progress) error { return s.named(stateOf(p, s).batchEnd(p)) }
+	}
+	return callback
 }
 
 func (*modelCheckpoint) named(err error) error {

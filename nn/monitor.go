@@ -74,8 +74,8 @@ func (m *monitor) improves(v float64) bool {
 	return true
 }
 
-// rises reports whether a log is better the larger it is, and whether that is known: losses fall, a [Rising] metric says it,
-// the other metrics of this package fall, and accuracies rise whoever adds them.
+// rises reports whether a log is better the larger it is, and whether that is known: losses fall, as metrics
+// too, a [Rising] metric says it, the other metrics of this package fall, and accuracies rise whoever adds them.
 func (m *Model) rises(log string) (rises, known bool) {
 	name := strings.TrimPrefix(log, "val_")
 	if name == "loss" {
@@ -93,7 +93,9 @@ func (m *Model) rises(log string) (rises, known bool) {
 				if r, ok := measure.metric.(Rising); ok {
 					return r.Rises(), true
 				}
-				if _, ours := measure.metric.(configurable); ours {
+				_, loss := measure.metric.(Loss)
+				_, ours := measure.metric.(configurable)
+				if loss || ours {
 					return false, true
 				}
 			}

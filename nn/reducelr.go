@@ -33,7 +33,30 @@ func (s *reduceLR) callback() Callback {
 	return Callback{
 		Begin:    func(p Progress) error { return stateOf(p, s).begin(p) },
 		EpochEnd: func(p Progress) error { return stateOf(p, s).epochEnd(p) },
+		Save:     func(p Progress) ([]byte, error) { return stateOf(p, s).save() },
+		Load:     func(p Progress, b []byte) error { return stateOf(p, s).load(b) },
 	}
+}
+
+// reduceLRState is what a Fit that goes on needs to know.
+type reduceLRState struct {
+	Best     float64
+	Any      bool
+	Wait     int
+	Cooldown int
+}
+
+func (s *reduceLR) save() ([]byte, error) {
+	return encodeState(reduceLRState{s.best, s.any, s.wait, s.cooldown})
+}
+
+func (s *reduceLR) load(b []byte) error {
+	var state reduceLRState
+	if err := decodeState(b, &state); err != nil {
+		return fmt.Errorf("ReduceLROnPlateau: %w", err)
+	}
+	s.best, s.any, s.wait, s.cooldown = state.Best, state.Any, state.Wait, state.Cooldown
+	return nil
 }
 
 func (s *reduceLR) begin(p Progress) (err error) {
