@@ -1,6 +1,10 @@
 package nn
 
-import "errors"
+import (
+	"bytes"
+	"encoding/gob"
+	"errors"
+)
 
 // A Progress tells a callback where training is.
 type Progress struct {
@@ -30,7 +34,16 @@ type Callback struct {
 	BatchEnd func(Progress) error
 	EpochEnd func(Progress) error
 	End      func(Progress) error // after the last epoch or ErrStop, not after an error
-	Logs     []string             // names of logs that EpochEnd adds to Progress.Logs: later callbacks can watch them, a History does not have them
+	Logs     []string             // names of logs that EpochEnd adds to Progress.Logs: later callbacks can watch them, and the History has them
+
+	// EpochBegin is called before the first batch of an epoch, of which there are no logs yet.
+	EpochBegin func(Progress) error
+	// Failed is called when a step or the validation fails. Fit goes on with the error that it returns instead of the one it is
+	// given: the same one, a better one, or ErrStop. No weight has changed in a step that fails.
+	Failed func(Progress, error) error
+	// Save returns the callback's state, which [BackupAndRestore] keeps. Load is given it after Begin, in a Fit that goes on.
+	Save func(Progress) ([]byte, error)
+	Load func(Progress, []byte) error
 }
 
 // ErrStop, returned by a callback, ends training as if the epochs were over.
@@ -50,3 +63,12 @@ func stateOf[T any](p Progress, own *T) *T {
 	}
 	return s
 }
+
+// encodeState returns what decodeState reads. JSON would lose what is not finite.
+func encodeState(v any) ([]byte, error) {
+	var b bytes.Buffer
+	err := gob.NewEncoder(&b).Encode(v)
+	return b.Bytes(), err
+}
+
+func decodeState(b []byte, v any) error { return gob.NewDecoder(bytes.NewReader(b)).Decode(v) }

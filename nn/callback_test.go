@@ -32,18 +32,18 @@ func TestCallbackErrors(t *testing.T) {
 	}{
 		{nn.EarlyStopping{}.Callback(), `EarlyStopping: unknown monitor "val_loss": the logs are ["accuracy" "loss"]`},
 		{nn.EarlyStopping{Monitor: "los", StartFrom: 3}.Callback(), `EarlyStopping: unknown monitor "los": the logs are ["accuracy" "loss"]`},
-		{nn.EarlyStopping{Mode: "up"}.Callback(), `EarlyStopping: unknown mode "up": valid are ["min" "max" ""]`},
+		{nn.EarlyStopping{Monitor: "loss", Mode: "up"}.Callback(), `EarlyStopping: unknown mode "up": valid are ["min" "max" "auto" ""]`},
 		{nn.EarlyStopping{MinDelta: math.NaN()}.Callback(), "EarlyStopping: minimal delta is NaN"},
 		{nn.ReduceLROnPlateau{}.Callback(), `ReduceLROnPlateau: unknown monitor "val_loss": the logs are ["accuracy" "loss"]`},
-		{nn.ReduceLROnPlateau{Mode: "up"}.Callback(), `ReduceLROnPlateau: unknown mode "up": valid are ["min" "max" ""]`},
-		{nn.ReduceLROnPlateau{Factor: 1}.Callback(), "ReduceLROnPlateau: factor 1 is not between 0 and 1"},
-		{nn.ReduceLROnPlateau{Factor: -0.5}.Callback(), "ReduceLROnPlateau: factor -0.5 is not between 0 and 1"},
-		{nn.ReduceLROnPlateau{MinLR: -1}.Callback(), "ReduceLROnPlateau: minimal learning rate -1 must be finite and not negative"},
-		{nn.ReduceLROnPlateau{Patience: -1}.Callback(), "ReduceLROnPlateau: patience -1 and cooldown 0 must not be negative"},
-		{nn.ReduceLROnPlateau{Cooldown: -2}.Callback(), "ReduceLROnPlateau: patience 10 and cooldown -2 must not be negative"},
+		{nn.ReduceLROnPlateau{Monitor: "loss", Mode: "up"}.Callback(), `ReduceLROnPlateau: unknown mode "up": valid are ["min" "max" "auto" ""]`},
+		{nn.ReduceLROnPlateau{Monitor: "loss", Factor: 1}.Callback(), "ReduceLROnPlateau: factor 1 is not between 0 and 1"},
+		{nn.ReduceLROnPlateau{Monitor: "loss", Factor: -0.5}.Callback(), "ReduceLROnPlateau: factor -0.5 is not between 0 and 1"},
+		{nn.ReduceLROnPlateau{Monitor: "loss", MinLR: -1}.Callback(), "ReduceLROnPlateau: minimal learning rate -1 must be finite and not negative"},
+		{nn.ReduceLROnPlateau{Monitor: "loss", Patience: -1}.Callback(), "ReduceLROnPlateau: patience -1 and cooldown 0 must not be negative"},
+		{nn.ReduceLROnPlateau{Monitor: "loss", Cooldown: -2}.Callback(), "ReduceLROnPlateau: patience 10 and cooldown -2 must not be negative"},
 		{nn.ReduceLROnPlateau{MinDelta: math.Inf(1)}.Callback(), "ReduceLROnPlateau: minimal delta is +Inf"},
-		{nn.EarlyStopping{Patience: -1}.Callback(), "EarlyStopping: patience -1 is negative"},
-		{nn.EarlyStopping{Baseline: &notANumber}.Callback(), "EarlyStopping: baseline is NaN"},
+		{nn.EarlyStopping{Monitor: "loss", Patience: -1}.Callback(), "EarlyStopping: patience -1 is negative"},
+		{nn.EarlyStopping{Monitor: "loss", Baseline: &notANumber}.Callback(), "EarlyStopping: baseline is NaN"},
 	} {
 		m := watched(t)
 		before := m.Weights()[0].Data[0]
@@ -68,8 +68,9 @@ func TestLogNames(t *testing.T) {
 	history, err := fit(nn.Callback{Begin: note, End: note}, add, nn.Callback{BatchEnd: note}, stop)
 	require.NoError(t, err)
 	require.Len(t, history.Epochs, 2)
-	require.Equal(t, []string{"accuracy", "loss", "val_accuracy", "val_loss"}, history.Names())
-	first, second := history.Names(), []string{"accuracy", "f1", "loss", "val_accuracy", "val_loss"}
+	first, second := []string{"accuracy", "loss", "val_accuracy", "val_loss"}, []string{"accuracy", "f1", "loss", "val_accuracy", "val_loss"}
+	require.Equal(t, second, history.Names())
+	require.Equal(t, []float64{0, -1}, history.Logs["f1"])
 	require.Equal(t, [][]string{first, second, second, first}, names)
 	_, err = fit(stop, add)
 	require.EqualError(t, err, `nn: Fit: EarlyStopping: unknown monitor "f1": the logs are ["accuracy" "loss" "val_accuracy" "val_loss"]`)

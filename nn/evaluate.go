@@ -41,5 +41,26 @@ func (m *Model) evaluate(ctx context.Context, data Dataset, opts []EvaluateOptio
 	}
 	own := newTrainer(m, m.trainer.optimizer, m.trainer.heads) // that of the model may be in a Fit
 	defer own.share(c.workers)()
-	return own.evaluate(ctx, data.chunks(m), c.size)
+	return own.evaluate(ctx, data.chunks(m), c.size, 0)
+}
+
+// TestOnBatch returns the losses and metrics of the model over all rows of d, as one batch. It changes nothing, as Evaluate.
+func (m *Model) TestOnBatch(d Data) (Logs, error) {
+	logs, err := m.testOnBatch(d)
+	if err != nil {
+		return nil, fmt.Errorf("nn: TestOnBatch: %w", err)
+	}
+	return logs, nil
+}
+
+func (m *Model) testOnBatch(d Data) (Logs, error) {
+	if m.trainer == nil {
+		return nil, ErrNotCompiled
+	}
+	c, err := m.check(d)
+	if err != nil {
+		return nil, err
+	}
+	own := newTrainer(m, m.trainer.optimizer, m.trainer.heads)
+	return own.evaluate(context.Background(), c.chunks(m), c.rows, 0)
 }

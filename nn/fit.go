@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"maps"
 	"math"
 	"math/rand/v2"
@@ -29,6 +30,11 @@ type fitConfig struct {
 	split      float64
 	classes    map[string]map[int]float64
 	callbacks  []Callback
+	steps      int // batches of an epoch; 0: one pass over the data
+	frequency  int // of validation, in epochs
+	valSteps   int // batches of validation; 0: all
+	backup     *BackupAndRestore
+	verbose    io.Writer
 	workers    int
 	profile    io.Writer
 	err        error // of an option
@@ -66,6 +72,35 @@ func ValidationData(d Dataset) FitOption { return fitOption(func(c *fitConfig) {
 // them. It needs [Data], not a Stream.
 func ValidationSplit(fraction float64) FitOption {
 	return fitOption(func(c *fitConfig) { c.split = fraction })
+}
+
+// StepsPerEpoch makes n batches an epoch, where it otherwise is one pass over the data. A pass goes on in the next epoch; when
+// it ends, the next one begins, in a new order.
+func StepsPerEpoch(n int) FitOption {
+	return fitOption(func(c *fitConfig) {
+		if c.steps = n; n < 1 {
+			c.err = errors.Join(c.err, fmt.Errorf("%d steps per epoch, at least 1 is needed", n))
+		}
+	})
+}
+
+// ValidationFreq makes validation follow every n-th epoch only. The other ones have no logs of it; callbacks that watch one
+// wait for the next epoch that has.
+func ValidationFreq(n int) FitOption {
+	return fitOption(func(c *fitConfig) {
+		if c.frequency = n; n < 1 {
+			c.err = errors.Join(c.err, fmt.Errorf("validation every %d epochs, at least 1 is needed", n))
+		}
+	})
+}
+
+// ValidationSteps limits validation to the first n batches of its data.
+func ValidationSteps(n int) FitOption {
+	return fitOption(func(c *fitConfig) {
+		if c.valSteps = n; n < 1 {
+			c.err = errors.Join(c.err, fmt.Errorf("%d validation steps, at least 1 is needed", n))
+		}
+	})
 }
 
 // ClassWeight scales the training loss of one output's rows by their class; classes that are not named have weight 1. Where
@@ -124,6 +159,9 @@ func (m *Model) fit(ctx context.Context, data Dataset, opts []FitOption, history
 	if err = f.run(ctx, history); errors.Is(err, ErrStop) {
 		err = nil
 	}
+	if err == nil && f.backup != nil && !f.backup.Keep {
+		err = f.backup.remove()
+	}
 	if p := f.trainer.profile; p != nil {
 		if failed := p.write(f.profile); failed != nil {
 			err = errors.Join(err, fmt.Errorf("profile: %w", failed))
@@ -162,13 +200,22 @@ type fit struct {
 	at           Progress
 	names        [][]string    // per callback: what its Progress has as LogNames
 	states       []map[any]any // per callback: see stateOf
+	bar          *progressBar  // nil: none
+
+	// the pass over the data
+	next      func() (*batch, error, bool) // nil: none has begun
+	stop      func()
+	passBegan int64 // iterations when it did
+
+	backupModel int          // number of the file of the last backup
+	resumed     *backupState // where an epoch goes on; nil from its end on
 }
 
 func (m *Model) newFit(ctx context.Context, data Dataset, opts []FitOption) (*fit, error) {
 	if m.trainer == nil {
 		return nil, ErrNotCompiled
 	}
-	f := &fit{fitConfig: fitConfig{epochs: 1, size: 32, shuffle: true, seed: m.seed}, trainer: m.trainer, train: data}
+	f := &fit{fitConfig: fitConfig{epochs: 1, size: 32, shuffle: true, seed: m.seed, frequency: 1}, trainer: m.trainer, train: data, passBegan: -1}
 	for i, o := range opts {
 		if o == nil {
 			return nil, errNilOption(i)
@@ -200,7 +247,10 @@ func (m *Model) newFit(ctx context.Context, data Dataset, opts []FitOption) (*fi
 		return nil, errors.New("validation data and a validation split exclude each other")
 	}
 	f.at = Progress{Model: m, Epoch: f.initial, Epochs: f.epochs}
-	if err := errors.Join(f.checkClassWeights(), checkLogNames(f.trainer.heads)); err != nil {
+	if f.verbose != nil {
+		f.bar = newProgressBar(f.verbose)
+	}
+	if err := errors.Join(f.backup.check(), f.checkClassWeights(), checkLogNames(f.trainer.heads)); err != nil {
 		return nil, err
 	}
 	if err := f.checkData(); err != nil {
@@ -277,6 +327,9 @@ func (f *fit) checkData() error {
 	} else if f.split != 0 {
 		return errors.New("a validation split needs Data, not a Stream")
 	}
+	if f.steps > 0 {
+		f.at.Batches = f.steps
+	}
 	if data, ok := f.validation.(Data); ok {
 		c, err := f.trainer.model.check(data)
 		if err != nil {
@@ -301,68 +354,115 @@ func (f *fit) run(ctx context.Context, history *History) error {
 
 // loop trains until the epochs are over or a callback stops it.
 func (f *fit) loop(ctx context.Context, history *History) error {
+	var saved *backupState
+	if f.backup != nil {
+		var err error
+		if saved, err = f.restore(history); err != nil {
+			return err
+		}
+	}
 	if err := f.call(func(c Callback) func(Progress) error { return c.Begin }); err != nil {
 		return err
 	}
-	b := &batch{size: f.size}
+	if saved != nil {
+		if err := f.loadStates(saved.States); err != nil {
+			return err
+		}
+		if saved.Stopped || saved.Epoch >= f.epochs {
+			f.at.Epoch, f.at.Batch = max(0, saved.Epoch-1), max(0, saved.Batches-1)
+		}
+		if saved.Stopped {
+			return ErrStop
+		}
+	}
+	defer f.endPass()
 	for epoch := f.initial; epoch < f.epochs; epoch++ {
 		f.at.Epoch = epoch
-		sum, err := newTally(f.trainer)
-		if err != nil {
-			return err
-		}
-		if err := f.epoch(ctx, b, sum); err != nil {
-			return err
-		}
-		if err := f.trainer.checkState(); err != nil {
-			return fmt.Errorf("epoch %d: %w", epoch, err)
-		}
-		f.at.Logs = sum.logs(f.trainer, Logs{})
-		if f.validation != nil {
-			f.trainer.profile.pause()
-			logs, err := f.trainer.evaluate(ctx, f.validation.chunks(f.trainer.model), f.size)
-			if err != nil {
-				return fmt.Errorf("epoch %d, validation: %w", epoch, err)
-			}
-			for name, v := range logs {
-				f.at.Logs["val_"+name] = v
-			}
-		}
-		history.Epochs = append(history.Epochs, epoch)
-		for name, v := range f.at.Logs {
-			history.Logs[name] = append(history.Logs[name], v)
-		}
-		if err := f.call(func(c Callback) func(Progress) error { return c.EpochEnd }); err != nil {
+		if err := f.trainEpoch(ctx, history); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (f *fit) epoch(ctx context.Context, b *batch, sum *tally) error {
-	if b.random = nil; f.shuffle {
-		b.random = rand.New(rand.NewPCG(f.seed, uint64(f.trainer.iterations)))
+// trainEpoch is one epoch: its steps, the validation, the callbacks and the backup.
+func (f *fit) trainEpoch(ctx context.Context, history *History) error {
+	f.at.Batch, f.at.Logs = 0, nil
+	sum, err := newTally(f.trainer)
+	if err != nil {
+		return err
 	}
-	f.at.Batch = 0
+	if s := f.resumed; s != nil && s.Batch > 0 {
+		f.at.Batch, sum.rows = s.Batch, s.Rows
+		copy(sum.losses, s.Losses)
+	} else if err := f.call(func(c Callback) func(Progress) error { return c.EpochBegin }); err != nil {
+		return err
+	}
+	f.bar.begin(f.at)
+	if err := f.epoch(ctx, sum, history); err != nil {
+		return err
+	}
+	f.resumed = nil
+	if err := f.trainer.checkState(); err != nil {
+		return f.failed(fmt.Errorf("epoch %d: %w", f.at.Epoch, err))
+	}
+	f.at.Logs = sum.logs(f.trainer, Logs{})
+	if f.validation != nil && (f.at.Epoch+1)%f.frequency == 0 {
+		f.trainer.profile.pause()
+		logs, err := f.trainer.evaluate(ctx, f.validation.chunks(f.trainer.model), f.size, f.valSteps)
+		if err != nil {
+			return f.failed(fmt.Errorf("epoch %d, validation: %w", f.at.Epoch, err))
+		}
+		for name, v := range logs {
+			f.at.Logs["val_"+name] = v
+		}
+	}
+	err = f.call(func(c Callback) func(Progress) error { return c.EpochEnd })
+	f.bar.end(f.at)
+	history.Epochs = append(history.Epochs, f.at.Epoch)
+	for name, v := range f.at.Logs {
+		history.Logs[name] = append(history.Logs[name], v)
+	}
+	if f.backup != nil && (err == nil || errors.Is(err, ErrStop)) {
+		s := backupState{Epoch: f.at.Epoch + 1, Pass: f.pass(), Stopped: err != nil}
+		if failed := f.makeBackup(s, history); failed != nil {
+			return failed
+		}
+	}
+	return err
+}
+
+// epoch takes the steps of an epoch, from batch f.at.Batch on.
+func (f *fit) epoch(ctx context.Context, sum *tally, history *History) error {
 	f.trainer.profile.start()
-	for b, err := range b.batches(f.train.chunks(f.trainer.model)) {
+	for ; f.steps == 0 || f.at.Batch < f.steps; f.at.Batch++ {
+		b, err := f.nextBatch()
+		if err == nil && b == nil {
+			break
+		}
 		if err == nil {
 			err = ctx.Err()
+		}
+		if err == nil && f.backup != nil && f.backup.SaveFreq > 0 && f.at.Batch > 0 && f.at.Batch%f.backup.SaveFreq == 0 {
+			err = f.makeBackup(backupState{Epoch: f.at.Epoch, Batch: f.at.Batch, Pass: f.pass(), Rows: sum.rows, Losses: sum.losses}, history)
 		}
 		f.trainer.profile.lap(inData)
 		if err == nil {
 			err = f.trainer.step(b, f.seed, f.classWeights, sum)
 		}
 		if err != nil {
-			return fmt.Errorf("epoch %d, batch %d: %w", f.at.Epoch, f.at.Batch, err)
+			return f.failed(fmt.Errorf("epoch %d, batch %d: %w", f.at.Epoch, f.at.Batch, err))
 		}
-		if slices.ContainsFunc(f.callbacks, func(c Callback) bool { return c.BatchEnd != nil }) {
+		called := slices.ContainsFunc(f.callbacks, func(c Callback) bool { return c.BatchEnd != nil })
+		if draws := f.bar.due(); called || draws {
 			f.at.Logs = sum.logs(f.trainer, Logs{})
+			if draws {
+				f.bar.draw(f.at)
+			}
 			if err := f.call(func(c Callback) func(Progress) error { return c.BatchEnd }); err != nil {
 				return err
 			}
 		}
-		f.at.Batch++
 		f.trainer.profile.lap(inCallbacks)
 		f.trainer.profile.count(b.rows)
 	}
@@ -372,6 +472,77 @@ func (f *fit) epoch(ctx context.Context, b *batch, sum *tally) error {
 	f.at.Batches = f.at.Batch
 	f.at.Batch-- // the last one
 	return nil
+}
+
+// nextBatch returns the next batch of the epoch, nil at the end of the data.
+func (f *fit) nextBatch() (*batch, error) {
+	for range 2 { // the second time with a new pass
+		if f.next == nil {
+			if err := f.beginPass(); err != nil {
+				return nil, err
+			}
+		}
+		b, err, ok := f.next()
+		if ok {
+			return b, err
+		}
+		f.endPass()
+		if f.steps == 0 {
+			return nil, nil
+		}
+	}
+	return nil, errNoRows
+}
+
+// beginPass starts a pass over the data, or goes on with the one that a backup was made in.
+func (f *fit) beginPass() error {
+	taken := int64(0)
+	if f.passBegan >= 0 {
+		taken = f.trainer.iterations - f.passBegan
+	} else {
+		f.passBegan = f.trainer.iterations
+	}
+	b := &batch{size: f.size}
+	if f.shuffle {
+		b.random = rand.New(rand.NewPCG(f.seed, uint64(f.passBegan)))
+	}
+	f.next, f.stop = iter.Pull2(b.batches(f.train.chunks(f.trainer.model)))
+	for i := range taken {
+		if _, err, ok := f.next(); err != nil {
+			return err
+		} else if !ok {
+			return fmt.Errorf("the backup was made after %d batches of the data, which now has %d", taken, i)
+		}
+	}
+	return nil
+}
+
+func (f *fit) endPass() {
+	if f.next != nil {
+		f.stop()
+	}
+	f.next, f.passBegan = nil, -1
+}
+
+// pass returns what a backup needs to know of the pass: nothing if the next batch begins one.
+func (f *fit) pass() int64 {
+	if f.next == nil {
+		return -1
+	}
+	return f.passBegan
+}
+
+// failed asks the callbacks what to make of an error.
+func (f *fit) failed(err error) error {
+	for i, c := range f.callbacks {
+		if c.Failed != nil {
+			given := err
+			if better := f.callOne(i, func(p Progress) error { return c.Failed(p, given) }); better != nil {
+				err = better
+			}
+		}
+	}
+	return err
 }
 
 // call calls one function of every callback, also of those after one that stops training.

@@ -10,10 +10,10 @@ import (
 // "label_loss" and "label_accuracy", of one output "accuracy". Validation values start with "val_".
 type Logs map[string]float64
 
-// A History holds the logs of every epoch that was completed.
+// A History holds the logs of every epoch that was completed, those that callbacks add included.
 type History struct {
 	Epochs []int                // numbers of the epochs, from 0
-	Logs   map[string][]float64 // one value per epoch
+	Logs   map[string][]float64 // one value per epoch that has the log: those of validation may come every other epoch
 }
 
 // Names returns the names of the logs in alphabetical order.

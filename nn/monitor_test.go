@@ -1,6 +1,8 @@
 package nn_test
 
 import (
+	"context"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -18,13 +20,14 @@ func TestMonitorDirection(t *testing.T) {
 		{"val_label_accuracy", "", true},
 		{"accuracy", "", true},
 		{"accuracy", "min", false},
-		{"label_accuracy_loss", "", false},
-		{"value_mae", "", false},
+		{"label_accuracy", "auto", true},
+		{"mae", "", false},
+		{"value_mae", "min", false},
 		{"val_loss", "max", true},
 		{"auc", "", true},
 		{"val_auc", "", true},
 		{"val_auc", "min", false},
-		{"loss_auc", "", false},
+		{"loss_auc", "max", true},
 	} {
 		callback := nn.EarlyStopping{Monitor: c.monitor, Mode: c.mode}.Callback()
 		m := watched(t)
@@ -39,5 +42,17 @@ func TestMonitorDirection(t *testing.T) {
 		} else {
 			require.ErrorIs(t, err, nn.ErrStop, c)
 		}
+	}
+}
+
+// Nobody knows what is better of a log that a callback adds, or of a metric that does not say.
+func TestMonitorOfUnknownDirection(t *testing.T) {
+	add := nn.Callback{Logs: []string{"gap", "my_loss"}, EpochEnd: func(p nn.Progress) error { p.Logs["gap"], p.Logs["my_loss"] = 1, 1; return nil }}
+	for _, log := range add.Logs {
+		want := fmt.Sprintf("EarlyStopping: whether log %q is to rise or to fall is not known: give a Mode, \"min\" or \"max\"", log)
+		_, err := watched(t).Fit(context.Background(), onePoint, nn.Callbacks(add, nn.EarlyStopping{Monitor: log}.Callback()))
+		require.EqualError(t, err, "nn: Fit: "+want)
+		_, err = watched(t).Fit(context.Background(), onePoint, nn.Callbacks(add, nn.EarlyStopping{Monitor: log, Mode: "min"}.Callback()))
+		require.NoError(t, err)
 	}
 }

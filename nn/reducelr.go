@@ -8,13 +8,13 @@ import (
 // ReduceLROnPlateau multiplies the learning rate by Factor when a log has stopped improving, as Keras' callback of that
 // name does. The learning rate stays reduced after Fit.
 type ReduceLROnPlateau struct {
-	Monitor  string  // name of the log; "" is "val_loss", which needs validation data
-	Mode     string  // "min", "max" or "": max for a [Rising] metric and names that end in accuracy, min for others
-	Factor   float64 // between 0 and 1; 0 is 0.1
-	MinDelta float64 // what an improvement must exceed; its sign does not count; 0 is 1e-4
-	Patience int     // reduce at this many epochs in a row without improvement; 0 is 10
-	Cooldown int     // epochs after a reduction that do not count against Patience
-	MinLR    float64 // never go below
+	Monitor  string  `json:"monitor"`   // name of the log; "" is "val_loss", which needs validation data
+	Mode     string  `json:"mode"`      // "min", "max" or "", as that of [EarlyStopping]
+	Factor   float64 `json:"factor"`    // between 0 and 1; 0 is 0.1
+	MinDelta float64 `json:"min_delta"` // what an improvement must exceed; its sign does not count; 0 is 1e-4
+	Patience int     `json:"patience"`  // reduce at this many epochs in a row without improvement; 0 is 10
+	Cooldown int     `json:"cooldown"`  // epochs after a reduction that do not count against Patience
+	MinLR    float64 `json:"min_lr"`    // never go below
 }
 
 // Callback returns the callback for Fit. Each Fit starts it afresh, with a state of its own.
@@ -33,7 +33,30 @@ func (s *reduceLR) callback() Callback {
 	return Callback{
 		Begin:    func(p Progress) error { return stateOf(p, s).begin(p) },
 		EpochEnd: func(p Progress) error { return stateOf(p, s).epochEnd(p) },
+		Save:     func(p Progress) ([]byte, error) { return stateOf(p, s).save() },
+		Load:     func(p Progress, b []byte) error { return stateOf(p, s).load(b) },
 	}
+}
+
+// reduceLRState is what a Fit that goes on needs to know.
+type reduceLRState struct {
+	Best     float64
+	Any      bool
+	Wait     int
+	Cooldown int
+}
+
+func (s *reduceLR) save() ([]byte, error) {
+	return encodeState(reduceLRState{s.best, s.any, s.wait, s.cooldown})
+}
+
+func (s *reduceLR) load(b []byte) error {
+	var state reduceLRState
+	if err := decodeState(b, &state); err != nil {
+		return fmt.Errorf("ReduceLROnPlateau: %w", err)
+	}
+	s.best, s.any, s.wait, s.cooldown = state.Best, state.Any, state.Wait, state.Cooldown
+	return nil
 }
 
 func (s *reduceLR) begin(p Progress) (err error) {
@@ -56,8 +79,6 @@ func (s *reduceLR) begin(p Progress) (err error) {
 		err = fmt.Errorf("factor %v is not between 0 and 1", s.Factor)
 	case !(s.MinLR >= 0) || math.IsInf(s.MinLR, 0):
 		err = fmt.Errorf("minimal learning rate %v must be finite and not negative", s.MinLR)
-	default:
-		err = s.check(p)
 	}
 	if err != nil {
 		return fmt.Errorf("ReduceLROnPlateau: %w", err)
@@ -66,9 +87,12 @@ func (s *reduceLR) begin(p Progress) (err error) {
 }
 
 func (s *reduceLR) epochEnd(p Progress) error {
-	value, err := s.value(p.Logs)
+	value, ok, err := s.value(p)
 	if err != nil {
 		return fmt.Errorf("ReduceLROnPlateau: %w", err)
+	}
+	if !ok {
+		return nil
 	}
 	if s.cooldown > 0 {
 		s.cooldown--

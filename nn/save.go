@@ -71,13 +71,14 @@ type headConfig struct {
 // mode stays, and so do owner and group where the process may set them. But other hard links to the old file keep the old
 // model. A new file has mode 0666 before the umask.
 func (m *Model) Save(path string) error {
-	if err := m.save(path); err != nil {
+	if err := saveFile(path, m.writeTo); err != nil {
 		return brief.Error(fmt.Errorf("nn: Save %q: %w", path, err))
 	}
 	return nil
 }
 
-func (m *Model) save(path string) error {
+// saveFile makes a file of what write writes, as Save says.
+func saveFile(path string, write func(io.Writer) (int64, error)) error {
 	path, err := follow(path)
 	if err != nil {
 		return err
@@ -101,7 +102,7 @@ func (m *Model) save(path string) error {
 		err = keep(f, old)
 	}
 	if err == nil {
-		_, err = m.writeTo(f)
+		_, err = write(f)
 	}
 	if err == nil {
 		err = syncFile(f)

@@ -377,9 +377,10 @@ func (t *trainer) share(workers int) (done func()) {
 	}
 }
 
-// evaluate returns the logs of the model over a data set.
-func (t *trainer) evaluate(ctx context.Context, source iter.Seq2[*chunk, error], size int) (Logs, error) {
+// evaluate returns the logs of the model over a data set, or over its first batches if steps is not 0.
+func (t *trainer) evaluate(ctx context.Context, source iter.Seq2[*chunk, error], size, steps int) (Logs, error) {
 	b := &batch{size: size}
+	done := 0
 	sum, err := newTally(t)
 	if err != nil {
 		return nil, err
@@ -393,6 +394,9 @@ func (t *trainer) evaluate(ctx context.Context, source iter.Seq2[*chunk, error],
 		}
 		if err != nil {
 			return nil, err
+		}
+		if done++; done == steps {
+			break
 		}
 	}
 	if sum.rows == 0 {

@@ -14,6 +14,7 @@ import (
 // unitKinds are the kinds of units, with the test of one unit each.
 var unitKinds = map[string]func(*testing.T, unit){
 	"activations":  testActivationUnit,
+	"callbacks":    testCallbackUnit,
 	"layers":       testLayerUnit,
 	"losses":       testLossUnit,
 	"metrics":      testMetricUnit,
