@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -233,7 +234,7 @@ type fading struct {
 
 func (f *fading) Rate(steps int64) float64 { return f.Initial / (1 + f.Decay*float64(steps)) }
 
-func registerCustom() {
+var registerCustom = sync.OnceFunc(func() {
 	nn.Register("Wave", wave{Start: 0.9})
 	nn.Register("Residual", residual{Scale: 1})
 	nn.Register("Bent", bent{Slope: 0.2})
@@ -243,7 +244,7 @@ func registerCustom() {
 	nn.Register("Fading", fading{})
 	nn.Register("Bounded", bounded{})
 	nn.Register("Fourth", fourth{})
-}
+})
 
 func customData() nn.Data {
 	d := nn.Data{Inputs: nn.Arrays{}, Targets: nn.Arrays{}}
@@ -352,6 +353,7 @@ func TestCustomAllocations(t *testing.T) {
 	if os.Getenv(customVariable) != "" {
 		return
 	}
+	registerCustom()
 	m := newCustomModel(t)
 	d := customData()
 	for range 3 {
@@ -368,6 +370,10 @@ func TestCustomAllocations(t *testing.T) {
 
 // Gradients of the custom layers and the fused loss, beside differences of the loss.
 func TestCustomGradients(t *testing.T) {
+	if os.Getenv(customVariable) != "" {
+		return
+	}
+	registerCustom()
 	x := nn.Input("x", 3)
 	h := nn.New(&residual{Scale: 0.5}, nn.Name("residual")).On(nn.New(&wave{Start: 0.5}, nn.Name("wave")).On(x))
 	m, err := nn.NewModel([]*nn.Node{x}, []*nn.Node{nn.Dense(1, nn.Sigmoid, nn.Name("chance")).On(nn.Activation(&bent{Slope: 0.3}).On(h))}, nn.Seed(3))
@@ -409,6 +415,7 @@ func TestCustomErrors(t *testing.T) {
 	if os.Getenv(customVariable) != "" {
 		return
 	}
+	registerCustom()
 	x := nn.Input("x", 3)
 	build := func(l *nn.Layer) error {
 		_, err := nn.NewModel([]*nn.Node{x}, []*nn.Node{l.On(x)})

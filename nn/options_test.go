@@ -181,6 +181,12 @@ func TestAveragedWeights(t *testing.T) {
 	for i, w := range m.Weights() {
 		require.Equal(t, m.trainer.slots[i][0], w.Data)
 	}
+	// What is written to a frozen weight stays, too.
+	m.trainer.optimizer.(*SGDOptimizer).EMAOverwriteFrequency = 1
+	require.NoError(t, m.SetWeights(map[string][]float32{m.Weights()[0].Name: slices.Repeat([]float32{7}, len(before))}))
+	_, err = m.Fit(context.Background(), d)
+	require.NoError(t, err)
+	require.Equal(t, slices.Repeat([]float32{7}, len(before)), m.Weights()[0].Data)
 	_, err = m.Fit(context.Background(), d, Epochs(0))
 	require.NoError(t, err)
 	fresh := tandem(t, ema(0))

@@ -64,6 +64,16 @@ func TestScheduleFormulas(t *testing.T) {
 	}
 }
 
+// Rounding moves no step into another period: these are the first of theirs.
+func TestScheduleRestarts(t *testing.T) {
+	s := CosineDecayRestarts(1, 1)
+	s.Longer = 3
+	for step, period := int64(0), int64(1); period < 1e12; step, period = step+period, 3*period {
+		require.Equal(t, 1.0, s.Rate(step), "step %d", step)
+		require.Less(t, s.Rate(step+1), 1.0000001, "step %d", step+1)
+	}
+}
+
 // Every machine has the same rates, to the bit.
 func TestScheduleBits(t *testing.T) {
 	h, all := fnv.New64a(), schedules()

@@ -400,8 +400,8 @@ func (t *trainer) updateWeights(i int) {
 	p.err = t.optimizer.Step(&u.now, p.w, p.g, p.slots)
 }
 
-// average moves the means of the weights towards them. As long as no step has changed a weight, its mean is the weight, and
-// that of a frozen weight always is.
+// average moves the means of the weights towards them. Up to the first change of the weights their means are what they are
+// themselves, and that of a frozen weight always is.
 func (t *trainer) average(o *OptimizerOptions) {
 	before := o.updates(t.iterations - 1)
 	momentum := float32(o.EMAMomentum)
@@ -414,7 +414,7 @@ func (t *trainer) average(o *OptimizerOptions) {
 			continue
 		}
 		mean := t.slots[i][len(t.slotNames)-1]
-		if momentum == 0 || w.layer.frozen {
+		if w.layer.frozen {
 			copy(mean, w.Data)
 			continue
 		}
