@@ -236,3 +236,34 @@ func ExampleBackupAndRestore() {
 	//  0 1 2 3 nn: Fit: power failure
 	//  3 4 <nil> 5 epochs
 }
+
+// A process that is killed between the two files of a backup has the backup before.
+func TestHalfABackup(t *testing.T) {
+	ctx := context.Background()
+	folder := t.TempDir()
+	state := filepath.Join(folder, "state")
+	fit := func(more ...nn.Callback) (string, error) {
+		m, data := backedUp(t)
+		_, err := m.Fit(ctx, data, nn.Epochs(6), nn.BatchSize(8), nn.BackupAndRestore{Folder: folder}, nn.Callbacks(append(more, nn.Callback{})...))
+		return modelBytes(t, m), err
+	}
+	want, err := fit(nn.Callback{})
+	require.NoError(t, err)
+	var before string
+	_, err = fit(nn.Callback{EpochEnd: func(p nn.Progress) error {
+		if p.Epoch == 4 {
+			before = readText(t, state)
+		}
+		return nil
+	}, EpochBegin: func(p nn.Progress) error {
+		if p.Epoch == 5 {
+			return errKilled
+		}
+		return nil
+	}})
+	require.ErrorIs(t, err, errKilled)
+	require.NoError(t, os.WriteFile(state, []byte(before), 0o666))
+	have, err := fit(nn.Callback{})
+	require.NoError(t, err)
+	require.Equal(t, want, have)
+}
