@@ -1,6 +1,7 @@
 package kernels
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -109,11 +110,11 @@ func TestWindowErrors(t *testing.T) {
 		for _, change := range []func(*Window){
 			func(v *Window) { v.In[0] = 0 },
 			func(v *Window) { v.Channels = -1 },
-			func(v *Window) { v.Out[1] = 1 << 31 },
+			func(v *Window) { v.Out[1] = math.MaxInt32 },
 			func(v *Window) { v.Stride[1] = 1 << 30 },
 			func(v *Window) { v.Dilation[1] = 1 << 30 },
-			func(v *Window) { v.Before[0] = 1 << 32 },
-			func(v *Window) { v.Before[0] = -1 << 32 },
+			func(v *Window) { v.Before[0] = math.MaxInt32 },
+			func(v *Window) { v.Before[0] = math.MinInt32 },
 			func(v *Window) { v.In, v.Out = [2]int{1 << 20, 1 << 20}, [2]int{1 << 20, 1 << 20} },
 		} {
 			wrong := *v

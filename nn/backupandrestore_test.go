@@ -2,6 +2,8 @@ package nn_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log"
@@ -106,11 +108,13 @@ func TestBackupAndRestore(t *testing.T) {
 	}
 }
 
+// modelBytes returns a checksum of what Save writes.
 func modelBytes(t *testing.T, m *nn.Model) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "model")
-	require.NoError(t, m.Save(path))
-	return readText(t, path)
+	sum := sha256.New()
+	_, err := m.WriteTo(sum)
+	require.NoError(t, err)
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 func readText(t *testing.T, path string) string {
@@ -231,4 +235,35 @@ func ExampleBackupAndRestore() {
 	// Output:
 	//  0 1 2 3 nn: Fit: power failure
 	//  3 4 <nil> 5 epochs
+}
+
+// A process that is killed between the two files of a backup has the backup before.
+func TestHalfABackup(t *testing.T) {
+	ctx := context.Background()
+	folder := t.TempDir()
+	state := filepath.Join(folder, "state")
+	fit := func(more ...nn.Callback) (string, error) {
+		m, data := backedUp(t)
+		_, err := m.Fit(ctx, data, nn.Epochs(6), nn.BatchSize(8), nn.BackupAndRestore{Folder: folder}, nn.Callbacks(append(more, nn.Callback{})...))
+		return modelBytes(t, m), err
+	}
+	want, err := fit(nn.Callback{})
+	require.NoError(t, err)
+	var before string
+	_, err = fit(nn.Callback{EpochEnd: func(p nn.Progress) error {
+		if p.Epoch == 4 {
+			before = readText(t, state)
+		}
+		return nil
+	}, EpochBegin: func(p nn.Progress) error {
+		if p.Epoch == 5 {
+			return errKilled
+		}
+		return nil
+	}})
+	require.ErrorIs(t, err, errKilled)
+	require.NoError(t, os.WriteFile(state, []byte(before), 0o666))
+	have, err := fit(nn.Callback{})
+	require.NoError(t, err)
+	require.Equal(t, want, have)
 }

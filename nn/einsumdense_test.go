@@ -178,7 +178,7 @@ func TestEinsumDenseErrors(t *testing.T) {
 		{"abc,cd->abd", []int{2, 4}, "a", "bias axis a is not in the result"},
 		{"abc,bc->a", nil, "", "shape has no dimensions"},
 		{"abc,->abc", []int{2, 3}, "", "shape has no dimensions"},
-		{"abc,cd->abd", []int{2, 1 << 31}, "", "has more than 2147483647 elements"},
+		{"abc,cd->abd", []int{2, 1 << 30}, "", "has more than 2147483647 elements"},
 		{"", []int{4}, "", "must be of the form"},
 		{"....,->...", []int{4}, "", "must have letters"},
 	} {

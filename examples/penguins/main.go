@@ -18,6 +18,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/espalier-ml/espalier/nn"
 )
 
 // Clara is set aside before the splits are drawn, to be asked about at the end.
@@ -30,7 +32,7 @@ type options struct {
 	out, json      string
 	splits, epochs int
 	seed           uint64
-	quiet          bool
+	quiet, verbose bool
 }
 
 func main() {
@@ -58,6 +60,7 @@ func parse(args []string, usage io.Writer) (options, error) {
 	f.IntVar(&o.epochs, "epochs", 0, "train for this `many` epochs (default: what suits each model)")
 	f.Uint64Var(&o.seed, "seed", 1, "`seed` of the first split; the next ones count up from it")
 	f.BoolVar(&o.quiet, "quiet", false, "print the results only")
+	f.BoolVar(&o.verbose, "verbose", false, "print every epoch, with a bar on a terminal")
 	switch err := f.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(usage, "Penguins trains three small networks on the Palmer penguins and writes a report.\n\nFlags:\n")
@@ -159,13 +162,14 @@ func train(ctx context.Context, e experiment, birds []penguin, o options, w io.W
 	}
 	fmt.Fprintln(w)
 
-	b := newBoard(w, e, o.splits)
-	defer func() {
-		b.finish()
-		fmt.Fprintln(w)
-	}()
+	b := newBoard(w, e)
+	defer fmt.Fprintln(w)
+	var more []nn.FitOption
+	if o.verbose {
+		more = append(more, nn.Verbose(w))
+	}
 	for i := range o.splits {
-		t, err := e.run(ctx, birds, o.seed+uint64(i), b.watch())
+		t, err := e.run(ctx, birds, o.seed+uint64(i), more...)
 		if err != nil {
 			return r, err
 		}

@@ -13,8 +13,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-
-	"github.com/espalier-ml/espalier/nn"
 )
 
 func TestProgram(t *testing.T) {
@@ -129,7 +127,7 @@ func TestScoresAgreeWithPredictions(t *testing.T) {
 	}
 	for _, e := range experiments {
 		e.epochs = 2
-		trial, err := e.run(context.Background(), birds, 7, nn.Callback{})
+		trial, err := e.run(context.Background(), birds, 7)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -166,7 +164,7 @@ func TestSameSeedSameResult(t *testing.T) {
 	e.epochs = 2
 	var scores [2][]float64
 	for i := range scores {
-		trial, err := e.run(context.Background(), birds, 3, nn.Callback{})
+		trial, err := e.run(context.Background(), birds, 3)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -238,7 +236,7 @@ func TestFlags(t *testing.T) {
 	if err := run(context.Background(), []string{"-h"}, &help); !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("-h: error %v", err)
 	}
-	for _, name := range []string{"-out", "-json", "-splits", "-epochs", "-seed", "-quiet"} {
+	for _, name := range []string{"-out", "-json", "-splits", "-epochs", "-seed", "-quiet", "-verbose"} {
 		if !strings.Contains(help.String(), name) {
 			t.Errorf("-h does not explain %s", name)
 		}

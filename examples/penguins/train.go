@@ -102,7 +102,7 @@ type trial struct {
 
 // run trains a fresh model on the seed's split and tests it on the birds that training never saw. The test birds'
 // losses are logged after each epoch for the learning curves; nothing is chosen by them.
-func (e experiment) run(ctx context.Context, birds []penguin, seed uint64, progress nn.Callback) (*trial, error) {
+func (e experiment) run(ctx context.Context, birds []penguin, seed uint64, more ...nn.FitOption) (*trial, error) {
 	train, test := split(birds, seed)
 	std := measure(train)
 	model, err := e.build(seed)
@@ -111,8 +111,7 @@ func (e experiment) run(ctx context.Context, birds []penguin, seed uint64, progr
 	}
 	testData := e.data(test, std)
 	history, err := model.Fit(ctx, e.data(train, std),
-		nn.Epochs(e.epochs), nn.BatchSize(e.batch), nn.Seed(seed),
-		nn.ValidationData(testData), nn.Callbacks(progress))
+		append(more, nn.Epochs(e.epochs), nn.BatchSize(e.batch), nn.Seed(seed), nn.ValidationData(testData))...)
 	if err != nil {
 		return nil, err
 	}
