@@ -141,16 +141,16 @@ func TestRecorderErrors(t *testing.T) {
 		"\"head\": copy: a result of 1x2147483648 has more than": func(r *Recorder, x *ops.Tensor) {
 			r.Concatenate(r.Slice(large(r), 1, 1<<30), large(r), r.Slice(x, 0, 1))
 		},
-		"\"head\": add: an operand is a constant, which has no": func(r *Recorder, x *ops.Tensor) { r.Add(x, r.Const(matrix(1, 3, 0))) },
-		"\"head\": copy: an operand is a constant, which has n": func(r *Recorder, x *ops.Tensor) { r.Concatenate(r.Const(matrix(1, 3, 0)), x) },
-		"\"head\": batchnorm: the statistics of a batch are":    func(r *Recorder, x *ops.Tensor) { r.BatchNorm(x, nil, nil, 1) },
-		"\"head\": repeat: 0 times 3 columns, valid are 1 to":   func(r *Recorder, x *ops.Tensor) { r.Repeat(x, 0) },
-		"\"head\": repeat: 1073741824 times 3 columns, valid ar":  func(r *Recorder, x *ops.Tensor) { r.Repeat(x, 1<<30) },
-		"\"head\": rmsnorm: x is 1x3, gamma 1x2; gamma must b":  func(r *Recorder, x *ops.Tensor) { r.RMSNorm(x, r.Const(matrix(1, 2, 0)), 1) },
-		"\"head\": rmsnorm: x is 1x3, gamma 1x3; gamma must b":  func(r *Recorder, x *ops.Tensor) { r.RMSNorm(x, x, 1) },
-		"\"head\": full: a result of 65536x65536 has more tha":  func(r *Recorder, x *ops.Tensor) { r.Full(1<<16, 1<<16, 1) },
-		"\"head\": Output: \"w\" is a constant":                 func(r *Recorder, x *ops.Tensor) { r.Output("w", r.Const(matrix(1, 3, 0))) },
-		"\"head\": Const: a 2x2 matrix (stride 2) of 1 eleme":   func(r *Recorder, x *ops.Tensor) { r.Const(kernels.MatrixOf([]float32{1}, 2, 2)) },
+		"\"head\": add: an operand is a constant, which has no":  func(r *Recorder, x *ops.Tensor) { r.Add(x, r.Const(matrix(1, 3, 0))) },
+		"\"head\": copy: an operand is a constant, which has n":  func(r *Recorder, x *ops.Tensor) { r.Concatenate(r.Const(matrix(1, 3, 0)), x) },
+		"\"head\": batchnorm: the statistics of a batch are":     func(r *Recorder, x *ops.Tensor) { r.BatchNorm(x, nil, nil, 1) },
+		"\"head\": repeat: 0 times 3 columns, valid are 1 to":    func(r *Recorder, x *ops.Tensor) { r.Repeat(x, 0) },
+		"\"head\": repeat: 1073741824 times 3 columns, valid ar": func(r *Recorder, x *ops.Tensor) { r.Repeat(x, 1<<30) },
+		"\"head\": rmsnorm: x is 1x3, gamma 1x2; gamma must b":   func(r *Recorder, x *ops.Tensor) { r.RMSNorm(x, r.Const(matrix(1, 2, 0)), 1) },
+		"\"head\": rmsnorm: x is 1x3, gamma 1x3; gamma must b":   func(r *Recorder, x *ops.Tensor) { r.RMSNorm(x, x, 1) },
+		"\"head\": full: a result of 65536x65536 has more tha":   func(r *Recorder, x *ops.Tensor) { r.Full(1<<16, 1<<16, 1) },
+		"\"head\": Output: \"w\" is a constant":                  func(r *Recorder, x *ops.Tensor) { r.Output("w", r.Const(matrix(1, 3, 0))) },
+		"\"head\": Const: a 2x2 matrix (stride 2) of 1 eleme":    func(r *Recorder, x *ops.Tensor) { r.Const(kernels.MatrixOf([]float32{1}, 2, 2)) },
 	} {
 		r := NewRecorder()
 		x := r.Input("x", 3)
