@@ -138,11 +138,12 @@ func TestWindowsOfALargeBatch(t *testing.T) {
 			(*autograd.Tape).Conv, (*autograd.Tape).Depthwise,
 		} {
 			tape := autograd.NewTape(table)
-			a, b := tape.Param(kernels.NewMatrix(1, 1)), tape.Param(kernels.NewMatrix(1, 1))
-			y := conv(tape, tape.Const(x), a, b, w, kernels.Linear)
+			a, b, in := tape.Param(kernels.MatrixOf([]float32{1}, 1, 1)), tape.Param(kernels.NewMatrix(1, 1)), tape.Param(x)
+			y := conv(tape, in, a, b, w, kernels.Linear)
 			require.NoError(t, tape.Backward(tape.Sum(tape.Multiply(y, tape.Const(up)))))
 			require.InDelta(t, 1<<24+autograd.RowsPerSum, tape.Grad(a).Data[0], 100)
 			require.InDelta(t, 1<<24+autograd.RowsPerSum, tape.Grad(b).Data[0], 100)
+			require.Equal(t, up.Data, tape.Grad(in).Data)
 		}
 	})
 }

@@ -5,7 +5,7 @@ func optimizers() []description {
 		sgd(),
 		momentum("momentum", "v[j] = fma(v[j], momentum, -g[j]*lr); w[j] += v[j]", false),
 		momentum("nesterov", "v[j] = fma(v[j], momentum, -g[j]*lr); w[j] += fma(v[j], momentum, -g[j]*lr)", true),
-		adam(), rmsprop(),
+		adam(), rmsprop(), adagrad(),
 	}
 }
 
@@ -96,6 +96,30 @@ func rmsprop() description {
 				k.mulAdd(v, v, c[1], d)
 				k.store(at(p[1], 0), v)
 				k.add(v, v, c[3])
+				k.sqrt(v, v)
+				k.mul(g, g, c[0])
+				k.div(g, g, v)
+				k.sub(w, w, g)
+				k.store(at(p[0], 0), w)
+			})
+		}}
+}
+
+func adagrad() description {
+	return description{"adagrad", "n int, w *float32, v *float32, grad *float32, lr, epsilon float32",
+		"v[j] = fma(g[j], g[j], v[j]); w[j] -= g[j]*lr / sqrt(v[j]+epsilon)",
+		func(k *kernel) {
+			k.columns("n")
+			p, c := k.args("w", "v", "grad"), k.shared("lr", "epsilon")
+			r := k.vectors(3)
+			w, v, g := r[0], r[1], r[2]
+			k.each(1, func(_ int, at func(word, int) mem) {
+				k.load(g, at(p[2], 0))
+				k.load(v, at(p[1], 0))
+				k.load(w, at(p[0], 0))
+				k.mulAdd(v, g, g, v)
+				k.store(at(p[1], 0), v)
+				k.add(v, v, c[1])
 				k.sqrt(v, v)
 				k.mul(g, g, c[0])
 				k.div(g, g, v)

@@ -160,6 +160,7 @@ func bitsKernels() map[string]bitsKernel {
 		"Nesterov": func(t T, w, m, _, g []float32) error { return t.Momentum(w, m, g, 0.1, 0.9, true) },
 		"Adam":     func(t T, w, m, v, g []float32) error { return t.Adam(w, m, v, g, 0.1, 0.9, 0.999, 1e-7) },
 		"RMSprop":  func(t T, w, _, v, g []float32) error { return t.RMSprop(w, v, g, 0.1, 0.9, 1e-7) },
+		"Adagrad":  func(t T, w, _, v, g []float32) error { return t.Adagrad(w, v, g, 0.1, 1e-7) },
 	} {
 		all[name] = func(t T, s S) (F, error) {
 			w, m, v, g := s.floats(s.cols), s.floats(s.cols), s.floats(s.cols), s.floats(s.cols)

@@ -277,6 +277,9 @@ func calls() []call {
 		{"RMSprop", false, func(t *Table, o *operands) error {
 			return t.RMSprop(o.writeFloats(o.cols), o.positive(o.cols), o.readFloats(o.cols), 1e-3, 0.9, 1e-7)
 		}},
+		{"Adagrad", false, func(t *Table, o *operands) error {
+			return t.Adagrad(o.writeFloats(o.cols), o.positive(o.cols), o.readFloats(o.cols), 1e-3, 1e-7)
+		}},
 		{"Softmax", false, func(t *Table, o *operands) error { return t.Softmax(o.out(), o.in()) }},
 		{"Sparsemax", false, func(t *Table, o *operands) error { return t.Sparsemax(o.out(), o.in()) }},
 		{"LogSoftmax", false, func(t *Table, o *operands) error { return t.LogSoftmax(o.out(), o.in()) }},

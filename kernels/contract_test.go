@@ -545,6 +545,11 @@ func TestContractOthers(t *testing.T) {
 							*v = fma(*v, 1-c1, float32(float32(d*d)*c1))
 							*w -= float32(d*lr) / float32(math.Sqrt(float64(*v+epsilon)))
 						}},
+					{func(w, _, v []float32) error { return table.Adagrad(w, v, d, lr, epsilon) },
+						func(w, _, v *float32, d float32) {
+							*v = fma(d, d, *v)
+							*w -= float32(d*lr) / float32(math.Sqrt(float64(*v+epsilon)))
+						}},
 				}
 				for _, s := range steps {
 					w1, m1, v1 := append([]float32(nil), w...), append([]float32(nil), m...), append([]float32(nil), v...)

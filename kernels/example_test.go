@@ -104,3 +104,11 @@ func ExampleTable_Describe() {
 	fmt.Println(kernels.Tables()[0].Describe())
 	// Output: generic: loops of Go
 }
+
+// What has grown much learns less.
+func ExampleTable_Adagrad() {
+	w, v := []float32{1, 1}, []float32{0, 0}
+	err := kernels.Default().Adagrad(w, v, []float32{3, 0.1}, 0.5, 1e-7)
+	fmt.Printf("%.3f %.2f %v\n", w, v, err)
+	// Output: [0.500 0.500] [9.00 0.01] <nil>
+}

@@ -58,6 +58,8 @@ type functions struct {
 	adam func(n int, w *float32, m *float32, v *float32, grad *float32, alpha, c1, c2, epsilon float32)
 	// v[j] = fma(v[j], rho, g[j]*g[j]*c); w[j] -= g[j]*lr / sqrt(v[j]+epsilon)
 	rmsprop func(n int, w *float32, v *float32, grad *float32, lr, rho, c, epsilon float32)
+	// v[j] = fma(g[j], g[j], v[j]); w[j] -= g[j]*lr / sqrt(v[j]+epsilon)
+	adagrad func(n int, w *float32, v *float32, grad *float32, lr, epsilon float32)
 	// y[i,j] = x[i,j] + bias[j]; bias may be nil
 	activate [4]func(rows, cols int, y *float32, yRow int, x *float32, xRow int, bias *float32)
 	// g = dy[i,j]; dx[i,j] = g, or dx[i,j] += g if add is not 0

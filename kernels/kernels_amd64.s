@@ -16009,6 +16009,136 @@ done2:
 	VZEROUPPER
 	RET
 
+// func adagradAVX2(n int, w *float32, v *float32, grad *float32, lr, epsilon float32)
+// v[j] = fma(g[j], g[j], v[j]); w[j] -= g[j]*lr / sqrt(v[j]+epsilon)
+//
+// Requires: AVX2, FMA
+//
+// Vectors: Y0 lr; Y1 epsilon; the others temporary.
+// General: BX n; CX full; DX mask of the tail; SI j; DI w; R8 v; R9 grad; AX scratch.
+TEXT ·adagradAVX2(SB), NOSPLIT, $0-40
+	MOVQ n+0(FP), BX
+	SHLQ $2, BX
+	MOVQ BX, CX
+	ANDQ $-64, CX
+	MOVQ BX, AX
+	ANDQ $60, AX
+	LEAQ tailMask<>+64(SB), DX
+	SUBQ AX, DX
+	MOVQ w+8(FP), DI
+	MOVQ v+16(FP), R8
+	MOVQ grad+24(FP), R9
+	VBROADCASTSS lr+32(FP), Y0
+	VBROADCASTSS epsilon+36(FP), Y1
+	XORQ SI, SI
+	CMPQ SI, CX
+	JGE tail1
+	PCALIGN $32
+columns3:
+	VMOVUPS (R9)(SI*1), Y6
+	VMOVUPS 32(R9)(SI*1), Y7
+	VMOVUPS (R8)(SI*1), Y4
+	VMOVUPS 32(R8)(SI*1), Y5
+	VMOVUPS (DI)(SI*1), Y2
+	VMOVUPS 32(DI)(SI*1), Y3
+	VFMADD231PS Y6, Y6, Y4
+	VFMADD231PS Y7, Y7, Y5
+	VMOVUPS Y4, (R8)(SI*1)
+	VMOVUPS Y5, 32(R8)(SI*1)
+	VADDPS Y1, Y4, Y4
+	VADDPS Y1, Y5, Y5
+	VSQRTPS Y4, Y4
+	VSQRTPS Y5, Y5
+	VMULPS Y0, Y6, Y6
+	VMULPS Y0, Y7, Y7
+	VDIVPS Y4, Y6, Y6
+	VDIVPS Y5, Y7, Y7
+	VSUBPS Y6, Y2, Y2
+	VSUBPS Y7, Y3, Y3
+	VMOVUPS Y2, (DI)(SI*1)
+	VMOVUPS Y3, 32(DI)(SI*1)
+	ADDQ $64, SI
+	CMPQ SI, CX
+	JLT columns3
+tail1:
+	CMPQ SI, BX
+	JGE done2
+	VMOVUPS (DX), Y6
+	VMASKMOVPS (R9)(SI*1), Y6, Y6
+	VMOVUPS 32(DX), Y7
+	VMASKMOVPS 32(R9)(SI*1), Y7, Y7
+	VMOVUPS (DX), Y4
+	VMASKMOVPS (R8)(SI*1), Y4, Y4
+	VMOVUPS 32(DX), Y5
+	VMASKMOVPS 32(R8)(SI*1), Y5, Y5
+	VMOVUPS (DX), Y2
+	VMASKMOVPS (DI)(SI*1), Y2, Y2
+	VMOVUPS 32(DX), Y3
+	VMASKMOVPS 32(DI)(SI*1), Y3, Y3
+	VFMADD231PS Y6, Y6, Y4
+	VFMADD231PS Y7, Y7, Y5
+	LEAQ (R8)(SI*1), AX
+	VMOVAPS Y4, Y8
+	TESTQ $32, BX
+	JEQ four4
+	VMOVUPS Y8, (AX)
+	VMOVAPS Y5, Y8
+	ADDQ $32, AX
+four4:
+	TESTQ $16, BX
+	JEQ two5
+	VMOVUPS X8, (AX)
+	VEXTRACTF128 $1, Y8, X8
+	ADDQ $16, AX
+two5:
+	TESTQ $8, BX
+	JEQ one6
+	VMOVLPS X8, (AX)
+	VPERMILPS $0x4e, X8, X8
+	ADDQ $8, AX
+one6:
+	TESTQ $4, BX
+	JEQ stored7
+	VMOVSS X8, (AX)
+stored7:
+	VADDPS Y1, Y4, Y4
+	VADDPS Y1, Y5, Y5
+	VSQRTPS Y4, Y4
+	VSQRTPS Y5, Y5
+	VMULPS Y0, Y6, Y6
+	VMULPS Y0, Y7, Y7
+	VDIVPS Y4, Y6, Y6
+	VDIVPS Y5, Y7, Y7
+	VSUBPS Y6, Y2, Y2
+	VSUBPS Y7, Y3, Y3
+	LEAQ (DI)(SI*1), AX
+	VMOVAPS Y2, Y8
+	TESTQ $32, BX
+	JEQ four8
+	VMOVUPS Y8, (AX)
+	VMOVAPS Y3, Y8
+	ADDQ $32, AX
+four8:
+	TESTQ $16, BX
+	JEQ two9
+	VMOVUPS X8, (AX)
+	VEXTRACTF128 $1, Y8, X8
+	ADDQ $16, AX
+two9:
+	TESTQ $8, BX
+	JEQ one10
+	VMOVLPS X8, (AX)
+	VPERMILPS $0x4e, X8, X8
+	ADDQ $8, AX
+one10:
+	TESTQ $4, BX
+	JEQ stored11
+	VMOVSS X8, (AX)
+stored11:
+done2:
+	VZEROUPPER
+	RET
+
 // func linearAVX2(rows, cols int, y *float32, yRow int, x *float32, xRow int, bias *float32)
 // y[i,j] = x[i,j] + bias[j]; bias may be nil
 //
@@ -45316,6 +45446,66 @@ tail1:
 	VDIVPS Z5, Z6, Z6
 	VSUBPS Z6, Z4, Z4
 	VMOVUPS Z4, K1, (SI)(DX*1)
+done2:
+	VZEROUPPER
+	RET
+
+// func adagradAVX512(n int, w *float32, v *float32, grad *float32, lr, epsilon float32)
+// v[j] = fma(g[j], g[j], v[j]); w[j] -= g[j]*lr / sqrt(v[j]+epsilon)
+//
+// Requires: AVX512F, AVX512VL, AVX512DQ, AVX512BW
+//
+// Vectors: Z0 lr; Z1 epsilon; the others temporary.
+// General: BX n; CX full; DX mask of the tail, then j; SI w; DI v; R8 grad; AX scratch.
+TEXT ·adagradAVX512(SB), NOSPLIT, $0-40
+	MOVQ n+0(FP), BX
+	SHLQ $2, BX
+	MOVQ BX, CX
+	ANDQ $-64, CX
+	MOVQ BX, AX
+	ANDQ $60, AX
+	LEAQ tailMask<>+64(SB), DX
+	SUBQ AX, DX
+	VMOVUPS (DX), Z0
+	VPMOVD2M Z0, K1
+	MOVQ w+8(FP), SI
+	MOVQ v+16(FP), DI
+	MOVQ grad+24(FP), R8
+	VBROADCASTSS lr+32(FP), Z0
+	VBROADCASTSS epsilon+36(FP), Z1
+	XORQ DX, DX
+	CMPQ DX, CX
+	JGE tail1
+	PCALIGN $32
+columns3:
+	VMOVUPS (R8)(DX*1), Z4
+	VMOVUPS (DI)(DX*1), Z3
+	VMOVUPS (SI)(DX*1), Z2
+	VFMADD231PS Z4, Z4, Z3
+	VMOVUPS Z3, (DI)(DX*1)
+	VADDPS Z1, Z3, Z3
+	VSQRTPS Z3, Z3
+	VMULPS Z0, Z4, Z4
+	VDIVPS Z3, Z4, Z4
+	VSUBPS Z4, Z2, Z2
+	VMOVUPS Z2, (SI)(DX*1)
+	ADDQ $64, DX
+	CMPQ DX, CX
+	JLT columns3
+tail1:
+	CMPQ DX, BX
+	JGE done2
+	VMOVUPS.Z (R8)(DX*1), K1, Z4
+	VMOVUPS.Z (DI)(DX*1), K1, Z3
+	VMOVUPS.Z (SI)(DX*1), K1, Z2
+	VFMADD231PS Z4, Z4, Z3
+	VMOVUPS Z3, K1, (DI)(DX*1)
+	VADDPS Z1, Z3, Z3
+	VSQRTPS Z3, Z3
+	VMULPS Z0, Z4, Z4
+	VDIVPS Z3, Z4, Z4
+	VSUBPS Z4, Z2, Z2
+	VMOVUPS Z2, K1, (SI)(DX*1)
 done2:
 	VZEROUPPER
 	RET

@@ -13553,6 +13553,256 @@ stored33:
 done2:
 	RET
 
+// func adagradNEON(n int, w *float32, v *float32, grad *float32, lr, epsilon float32)
+// v[j] = fma(g[j], g[j], v[j]); w[j] -= g[j]*lr / sqrt(v[j]+epsilon)
+//
+// Requires: ASIMD
+//
+// Vectors: V0 lr; V1 epsilon; the others temporary.
+// General: R0 n; R1 full; R2 j; R3 w; R4 v; R5 grad; R26 the numbers; R16, R17 scratch.
+TEXT ·adagradNEON(SB), NOSPLIT, $0-40
+	MOVD n+0(FP), R0
+	LSL $2, R0
+	MOVD R0, R1
+	AND $-64, R1
+	MOVD w+8(FP), R3
+	MOVD v+16(FP), R4
+	MOVD grad+24(FP), R5
+	FMOVS lr+32(FP), F0
+	VDUP V0.S[0], V0.S4
+	FMOVS epsilon+36(FP), F1
+	VDUP V1.S[0], V1.S4
+	MOVD $0, R2
+	CMP R1, R2
+	BGE tail1
+	PCALIGN $16
+columns3:
+	ADD R2, R5, R16
+	FLDPQ 0(R16), (F2, F3)
+	FLDPQ 32(R16), (F4, F5)
+	ADD R2, R4, R16
+	FLDPQ 0(R16), (F6, F7)
+	FLDPQ 32(R16), (F8, F9)
+	ADD R2, R3, R16
+	FLDPQ 0(R16), (F10, F11)
+	FLDPQ 32(R16), (F12, F13)
+	VFMLA V2.S4, V2.S4, V6.S4
+	VFMLA V3.S4, V3.S4, V7.S4
+	VFMLA V4.S4, V4.S4, V8.S4
+	VFMLA V5.S4, V5.S4, V9.S4
+	ADD R2, R4, R16
+	FSTPQ (F6, F7), 0(R16)
+	FSTPQ (F8, F9), 32(R16)
+	WORD $0x4e21d4c6 // FADD V6.4S, V6.4S, V1.4S
+	WORD $0x4e21d4e7 // FADD V7.4S, V7.4S, V1.4S
+	WORD $0x4e21d508 // FADD V8.4S, V8.4S, V1.4S
+	WORD $0x4e21d529 // FADD V9.4S, V9.4S, V1.4S
+	WORD $0x6ea1f8c6 // FSQRT V6.4S, V6.4S
+	WORD $0x6ea1f8e7 // FSQRT V7.4S, V7.4S
+	WORD $0x6ea1f908 // FSQRT V8.4S, V8.4S
+	WORD $0x6ea1f929 // FSQRT V9.4S, V9.4S
+	WORD $0x6e20dc42 // FMUL V2.4S, V2.4S, V0.4S
+	WORD $0x6e20dc63 // FMUL V3.4S, V3.4S, V0.4S
+	WORD $0x6e20dc84 // FMUL V4.4S, V4.4S, V0.4S
+	WORD $0x6e20dca5 // FMUL V5.4S, V5.4S, V0.4S
+	WORD $0x6e26fc42 // FDIV V2.4S, V2.4S, V6.4S
+	WORD $0x6e27fc63 // FDIV V3.4S, V3.4S, V7.4S
+	WORD $0x6e28fc84 // FDIV V4.4S, V4.4S, V8.4S
+	WORD $0x6e29fca5 // FDIV V5.4S, V5.4S, V9.4S
+	WORD $0x4ea2d54a // FSUB V10.4S, V10.4S, V2.4S
+	WORD $0x4ea3d56b // FSUB V11.4S, V11.4S, V3.4S
+	WORD $0x4ea4d58c // FSUB V12.4S, V12.4S, V4.4S
+	WORD $0x4ea5d5ad // FSUB V13.4S, V13.4S, V5.4S
+	ADD R2, R3, R16
+	FSTPQ (F10, F11), 0(R16)
+	FSTPQ (F12, F13), 32(R16)
+	ADD $64, R2
+	CMP R1, R2
+	BLT columns3
+tail1:
+	CMP R0, R2
+	BGE done2
+	VMOVI $0, V14.B16
+	ADD R2, R5, R16
+	AND $48, R0, R17
+	ADD R16, R17
+	TBZ $3, R0, one4
+	VLD1.P 8(R17), V14.D[0]
+	TBZ $2, R0, last5
+	VLD1 (R17), V14.S[2]
+	B last5
+one4:
+	TBZ $2, R0, last5
+	VLD1 (R17), V14.S[0]
+last5:
+	VMOVI $0, V3.B16
+	VMOVI $0, V4.B16
+	VMOVI $0, V5.B16
+	TBZ $5, R0, low6
+	TBZ $4, R0, two7
+	FLDPQ (R16), (F2, F3)
+	FMOVQ 32(R16), F4
+	VMOV V14.B16, V5.B16
+	B parts9
+two7:
+	FLDPQ (R16), (F2, F3)
+	VMOV V14.B16, V4.B16
+	B parts9
+low6:
+	TBZ $4, R0, none8
+	FMOVQ (R16), F2
+	VMOV V14.B16, V3.B16
+	B parts9
+none8:
+	VMOV V14.B16, V2.B16
+parts9:
+	VMOVI $0, V14.B16
+	ADD R2, R4, R16
+	AND $48, R0, R17
+	ADD R16, R17
+	TBZ $3, R0, one10
+	VLD1.P 8(R17), V14.D[0]
+	TBZ $2, R0, last11
+	VLD1 (R17), V14.S[2]
+	B last11
+one10:
+	TBZ $2, R0, last11
+	VLD1 (R17), V14.S[0]
+last11:
+	VMOVI $0, V7.B16
+	VMOVI $0, V8.B16
+	VMOVI $0, V9.B16
+	TBZ $5, R0, low12
+	TBZ $4, R0, two13
+	FLDPQ (R16), (F6, F7)
+	FMOVQ 32(R16), F8
+	VMOV V14.B16, V9.B16
+	B parts15
+two13:
+	FLDPQ (R16), (F6, F7)
+	VMOV V14.B16, V8.B16
+	B parts15
+low12:
+	TBZ $4, R0, none14
+	FMOVQ (R16), F6
+	VMOV V14.B16, V7.B16
+	B parts15
+none14:
+	VMOV V14.B16, V6.B16
+parts15:
+	VMOVI $0, V14.B16
+	ADD R2, R3, R16
+	AND $48, R0, R17
+	ADD R16, R17
+	TBZ $3, R0, one16
+	VLD1.P 8(R17), V14.D[0]
+	TBZ $2, R0, last17
+	VLD1 (R17), V14.S[2]
+	B last17
+one16:
+	TBZ $2, R0, last17
+	VLD1 (R17), V14.S[0]
+last17:
+	VMOVI $0, V11.B16
+	VMOVI $0, V12.B16
+	VMOVI $0, V13.B16
+	TBZ $5, R0, low18
+	TBZ $4, R0, two19
+	FLDPQ (R16), (F10, F11)
+	FMOVQ 32(R16), F12
+	VMOV V14.B16, V13.B16
+	B parts21
+two19:
+	FLDPQ (R16), (F10, F11)
+	VMOV V14.B16, V12.B16
+	B parts21
+low18:
+	TBZ $4, R0, none20
+	FMOVQ (R16), F10
+	VMOV V14.B16, V11.B16
+	B parts21
+none20:
+	VMOV V14.B16, V10.B16
+parts21:
+	VFMLA V2.S4, V2.S4, V6.S4
+	VFMLA V3.S4, V3.S4, V7.S4
+	VFMLA V4.S4, V4.S4, V8.S4
+	VFMLA V5.S4, V5.S4, V9.S4
+	ADD R2, R4, R16
+	TBZ $5, R0, low22
+	TBZ $4, R0, two23
+	VMOV V9.B16, V14.B16
+	FSTPQ.P (F6, F7), 32(R16)
+	FMOVQ.P F8, 16(R16)
+	B parts25
+two23:
+	VMOV V8.B16, V14.B16
+	FSTPQ.P (F6, F7), 32(R16)
+	B parts25
+low22:
+	TBZ $4, R0, none24
+	VMOV V7.B16, V14.B16
+	FMOVQ.P F6, 16(R16)
+	B parts25
+none24:
+	VMOV V6.B16, V14.B16
+parts25:
+	TBZ $3, R0, one26
+	FMOVD.P F14, 8(R16)
+	VDUP V14.D[1], V14.D2
+one26:
+	TBZ $2, R0, stored27
+	FMOVS F14, (R16)
+stored27:
+	WORD $0x4e21d4c6 // FADD V6.4S, V6.4S, V1.4S
+	WORD $0x4e21d4e7 // FADD V7.4S, V7.4S, V1.4S
+	WORD $0x4e21d508 // FADD V8.4S, V8.4S, V1.4S
+	WORD $0x4e21d529 // FADD V9.4S, V9.4S, V1.4S
+	WORD $0x6ea1f8c6 // FSQRT V6.4S, V6.4S
+	WORD $0x6ea1f8e7 // FSQRT V7.4S, V7.4S
+	WORD $0x6ea1f908 // FSQRT V8.4S, V8.4S
+	WORD $0x6ea1f929 // FSQRT V9.4S, V9.4S
+	WORD $0x6e20dc42 // FMUL V2.4S, V2.4S, V0.4S
+	WORD $0x6e20dc63 // FMUL V3.4S, V3.4S, V0.4S
+	WORD $0x6e20dc84 // FMUL V4.4S, V4.4S, V0.4S
+	WORD $0x6e20dca5 // FMUL V5.4S, V5.4S, V0.4S
+	WORD $0x6e26fc42 // FDIV V2.4S, V2.4S, V6.4S
+	WORD $0x6e27fc63 // FDIV V3.4S, V3.4S, V7.4S
+	WORD $0x6e28fc84 // FDIV V4.4S, V4.4S, V8.4S
+	WORD $0x6e29fca5 // FDIV V5.4S, V5.4S, V9.4S
+	WORD $0x4ea2d54a // FSUB V10.4S, V10.4S, V2.4S
+	WORD $0x4ea3d56b // FSUB V11.4S, V11.4S, V3.4S
+	WORD $0x4ea4d58c // FSUB V12.4S, V12.4S, V4.4S
+	WORD $0x4ea5d5ad // FSUB V13.4S, V13.4S, V5.4S
+	ADD R2, R3, R16
+	TBZ $5, R0, low28
+	TBZ $4, R0, two29
+	VMOV V13.B16, V14.B16
+	FSTPQ.P (F10, F11), 32(R16)
+	FMOVQ.P F12, 16(R16)
+	B parts31
+two29:
+	VMOV V12.B16, V14.B16
+	FSTPQ.P (F10, F11), 32(R16)
+	B parts31
+low28:
+	TBZ $4, R0, none30
+	VMOV V11.B16, V14.B16
+	FMOVQ.P F10, 16(R16)
+	B parts31
+none30:
+	VMOV V10.B16, V14.B16
+parts31:
+	TBZ $3, R0, one32
+	FMOVD.P F14, 8(R16)
+	VDUP V14.D[1], V14.D2
+one32:
+	TBZ $2, R0, stored33
+	FMOVS F14, (R16)
+stored33:
+done2:
+	RET
+
 // func linearNEON(rows, cols int, y *float32, yRow int, x *float32, xRow int, bias *float32)
 // y[i,j] = x[i,j] + bias[j]; bias may be nil
 //

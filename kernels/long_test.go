@@ -87,11 +87,11 @@ func TestLongOperands(t *testing.T) {
 }
 
 // rowless are the kernels without rows, or whose sum over rows starts from zero.
-var rowless = []string{"SGD", "Momentum", "Adam", "RMSprop", "ColSum"}
+var rowless = []string{"SGD", "Momentum", "Adam", "RMSprop", "Adagrad", "ColSum"}
 
 // columnwise are the kernels that compute each column from the same columns of their operands.
 var columnwise = []string{"Fill", "Copy", "Scale", "Axpy", "Add", "Mul", "Maximum", "Minimum", "MulAdd", "Exp", "Log", "Erf", "Unary", "UnaryGrad", "SGD", "Momentum",
-	"Adam", "RMSprop", "ColSum", "Activate", "ActivateGrad", "Gemm", "GemmNT", "GemmTN"}
+	"Adam", "RMSprop", "Adagrad", "ColSum", "Activate", "ActivateGrad", "Gemm", "GemmNT", "GemmTN"}
 
 // requireParts demands the results that o has of calls with some of its rows, or columns, each.
 func (o *operands) requireParts(t *testing.T, table *Table, c call, byRows bool) {

@@ -132,6 +132,35 @@ func rmspropGeneric(w, v, g []float32, lr, rho, c, epsilon float32) {
 	}
 }
 
+// Adagrad computes v += g², then w -= g·lr / sqrt(v+epsilon). (Duchi, Hazan and
+// Singer 2011.)
+func (t *Table) Adagrad(w, v, g []float32, lr, epsilon float32) error {
+	if t.err != nil {
+		return t.err
+	}
+	if err := checkVectors("Adagrad", w, named{"v", v}, named{"g", g}); err != nil {
+		return err
+	}
+	raceReads(vector(g))
+	raceWrites(vector(w), vector(v))
+	level := t.level
+	if level == nil {
+		adagradGeneric(w, v, g, lr, epsilon)
+		return nil
+	}
+	for from, n := range parts(len(w), updateCall) {
+		level.adagrad(n, &w[from], &v[from], &g[from], lr, epsilon)
+	}
+	return nil
+}
+
+func adagradGeneric(w, v, g []float32, lr, epsilon float32) {
+	for j, d := range g {
+		v[j] = mulAdd(d, d, v[j])
+		w[j] -= float32(d*lr) / sqrt(v[j]+epsilon)
+	}
+}
+
 // named is a slice under the name it has in an error message.
 type named struct {
 	name string

@@ -55,6 +55,12 @@ func TestOptimizers(t *testing.T) {
 				*v = rho**v + (1-rho)*g*g
 				*w -= lr * g / math.Sqrt(*v+epsilon)
 			}},
+		{"Adagrad",
+			func(t *kernels.Table, w, _, v, g []float32, _ int) error { return t.Adagrad(w, v, g, lr, epsilon) },
+			func(w, _, v *float64, g float64, _ int) {
+				*v += g * g
+				*w -= lr * g / math.Sqrt(*v+epsilon)
+			}},
 	}
 	eachTable(t, func(t *testing.T, table *kernels.Table) {
 		for _, c := range cases {

@@ -105,6 +105,7 @@ func TestShapeErrors(t *testing.T) {
 			{table.Momentum(v2, v3, v2, 1, 1, false), "Momentum: v has 3 elements, w has 2"},
 			{table.Adam(v2, v3, v2, v2, 1, 1, 1, 1), "Adam: m has 3 elements, w has 2"},
 			{table.RMSprop(v2, v2, v3, 1, 1, 1), "RMSprop: g has 3 elements, w has 2"},
+			{table.Adagrad(v2, v2, v3, 1, 1), "Adagrad: g has 3 elements, w has 2"},
 		}
 		for _, c := range cases {
 			require.ErrorIs(t, c.err, kernels.ErrShape)

@@ -32,6 +32,7 @@ var functionsAVX2 = functions{
 	nesterov:                  nesterovAVX2,
 	adam:                      adamAVX2,
 	rmsprop:                   rmspropAVX2,
+	adagrad:                   adagradAVX2,
 	activate:                  [4]func(rows, cols int, y *float32, yRow int, x *float32, xRow int, bias *float32){linearAVX2, reluAVX2, sigmoidAVX2, tanhAVX2},
 	activateGrad:              [4]func(rows, cols int, dx *float32, dxRow int, dy *float32, dyRow int, y *float32, yRow int, add int){linearGradAVX2, reluGradAVX2, sigmoidGradAVX2, tanhGradAVX2},
 	activateGradBias:          [4]func(rows, cols int, dx *float32, dxRow int, dy *float32, dyRow int, y *float32, yRow int, add int, dbias *float32){linearGradBiasAVX2, reluGradBiasAVX2, sigmoidGradBiasAVX2, tanhGradBiasAVX2},
@@ -99,6 +100,7 @@ var functionsAVX512 = functions{
 	nesterov:                  nesterovAVX512,
 	adam:                      adamAVX512,
 	rmsprop:                   rmspropAVX512,
+	adagrad:                   adagradAVX512,
 	activate:                  [4]func(rows, cols int, y *float32, yRow int, x *float32, xRow int, bias *float32){linearAVX512, reluAVX512, sigmoidAVX512, tanhAVX512},
 	activateGrad:              [4]func(rows, cols int, dx *float32, dxRow int, dy *float32, dyRow int, y *float32, yRow int, add int){linearGradAVX512, reluGradAVX512, sigmoidGradAVX512, tanhGradAVX512},
 	activateGradBias:          [4]func(rows, cols int, dx *float32, dxRow int, dy *float32, dyRow int, y *float32, yRow int, add int, dbias *float32){linearGradBiasAVX512, reluGradBiasAVX512, sigmoidGradBiasAVX512, tanhGradBiasAVX512},
@@ -323,6 +325,11 @@ func adamAVX2(n int, w *float32, m *float32, v *float32, grad *float32, alpha, c
 //
 //go:noescape
 func rmspropAVX2(n int, w *float32, v *float32, grad *float32, lr, rho, c, epsilon float32)
+
+// adagradAVX2: v[j] = fma(g[j], g[j], v[j]); w[j] -= g[j]*lr / sqrt(v[j]+epsilon)
+//
+//go:noescape
+func adagradAVX2(n int, w *float32, v *float32, grad *float32, lr, epsilon float32)
 
 // linearAVX2: y[i,j] = x[i,j] + bias[j]; bias may be nil
 //
@@ -742,6 +749,11 @@ func adamAVX512(n int, w *float32, m *float32, v *float32, grad *float32, alpha,
 //
 //go:noescape
 func rmspropAVX512(n int, w *float32, v *float32, grad *float32, lr, rho, c, epsilon float32)
+
+// adagradAVX512: v[j] = fma(g[j], g[j], v[j]); w[j] -= g[j]*lr / sqrt(v[j]+epsilon)
+//
+//go:noescape
+func adagradAVX512(n int, w *float32, v *float32, grad *float32, lr, epsilon float32)
 
 // linearAVX512: y[i,j] = x[i,j] + bias[j]; bias may be nil
 //

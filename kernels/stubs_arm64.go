@@ -32,6 +32,7 @@ var functionsNEON = functions{
 	nesterov:                  nesterovNEON,
 	adam:                      adamNEON,
 	rmsprop:                   rmspropNEON,
+	adagrad:                   adagradNEON,
 	activate:                  [4]func(rows, cols int, y *float32, yRow int, x *float32, xRow int, bias *float32){linearNEON, reluNEON, sigmoidNEON, tanhNEON},
 	activateGrad:              [4]func(rows, cols int, dx *float32, dxRow int, dy *float32, dyRow int, y *float32, yRow int, add int){linearGradNEON, reluGradNEON, sigmoidGradNEON, tanhGradNEON},
 	activateGradBias:          [4]func(rows, cols int, dx *float32, dxRow int, dy *float32, dyRow int, y *float32, yRow int, add int, dbias *float32){linearGradBiasNEON, reluGradBiasNEON, sigmoidGradBiasNEON, tanhGradBiasNEON},
@@ -235,6 +236,11 @@ func adamNEON(n int, w *float32, m *float32, v *float32, grad *float32, alpha, c
 //
 //go:noescape
 func rmspropNEON(n int, w *float32, v *float32, grad *float32, lr, rho, c, epsilon float32)
+
+// adagradNEON: v[j] = fma(g[j], g[j], v[j]); w[j] -= g[j]*lr / sqrt(v[j]+epsilon)
+//
+//go:noescape
+func adagradNEON(n int, w *float32, v *float32, grad *float32, lr, epsilon float32)
 
 // linearNEON: y[i,j] = x[i,j] + bias[j]; bias may be nil
 //

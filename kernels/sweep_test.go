@@ -82,8 +82,12 @@ func ulp(x float64) float64 {
 	return math.Float64frombits(uint64(max(exponent, -126)-23+1023) << 52)
 }
 
-// distance of two results, where infinity is the power of two that float32 would have next.
+// distance of two results, where infinity is the power of two that float32 would have next. What is NaN is infinitely far off.
 func distance(want float64, got float32) float64 {
 	limit := func(x float64) float64 { return max(-0x1p128, min(x, 0x1p128)) }
-	return math.Abs(limit(float64(got)) - limit(want))
+	d := math.Abs(limit(float64(got)) - limit(want))
+	if d != d {
+		return math.Inf(1)
+	}
+	return d
 }

@@ -47,8 +47,7 @@ var unaryKinds = [...]struct {
 	LogSigmoid: {"log_sigmoid", 0}, Exponential: {"exponential", 0}, ELU: {"elu", 3}, Softsign: {"softsign", 0},
 	TanhShrink: {"tanh_shrink", 0}, Squareplus: {"squareplus", 1}, Rectify: {"rectify", 3}, Threshold: {"threshold", 2},
 	Clip: {"clip", 2}, HardSigmoid: {"hard_sigmoid", 0}, SparseSigmoid: {"sparse_sigmoid", 0}, HardSiLU: {"hard_silu", 0}, SoftShrink: {"soft_shrink", 1},
-	HardShrink: {"hard_shrink", 1}, SparsePlus: {"sparse_plus", 0},
-	RSqrt: {"rsqrt", 1},
+	HardShrink: {"hard_shrink", 1}, SparsePlus: {"sparse_plus", 0}, RSqrt: {"rsqrt", 1},
 }
 
 // String returns the name of the kind, such as silu.
@@ -384,8 +383,8 @@ func (f Unary) split(p *pieces) bool {
 	default:
 		return false
 	}
-	if p.high == infinity { // where the polynomial has no value
-		p.high, p.above = math.MaxFloat32, identity
+	if p.high == infinity { // only infinity itself is there, where the polynomial has no value
+		p.above = identity
 	}
 	return true
 }

@@ -55,14 +55,12 @@ func TestAdamWKeras(t *testing.T) {
 	require.Len(t, golden.After, 6)
 	for _, after := range golden.After {
 		for _, table := range kernels.Tables() {
-			o, w := decaying(0.001, after.WeightDecay), slices.Clone(golden.Weights)
-			slots := [][]float32{make([]float32, len(w)), make([]float32, len(w))}
-			for i, g := range golden.Gradients[:after.Step] {
-				s := Step{Table: table, Number: int64(i + 1), LearningRate: 0.001}
-				o.Prepare(&s)
-				require.NoError(t, o.Step(&s, w, g, slots))
+			m, step := newGiven(t, decaying(0.001, after.WeightDecay), [][]float32{golden.Weights}, []Shape{{len(golden.Weights)}})
+			m.trainer.table = table
+			for _, g := range golden.Gradients[:after.Step] {
+				require.NoError(t, step([][]float32{g}))
 			}
-			for i, v := range w {
+			for i, v := range m.Weights()[0].Data {
 				want := after.Weights[i]
 				require.InDelta(t, want, v, 1e-6*(1+math.Abs(want)), "%s, weight decay %v, step %d, weight %d", table.ISA, after.WeightDecay, after.Step, i)
 			}
@@ -73,15 +71,15 @@ func TestAdamWKeras(t *testing.T) {
 // A decay so small that 1 minus it is not a float32 is right in the mean of many weights.
 func TestAdamWSmallDecay(t *testing.T) {
 	const n, rate = 1000, 1e-5
-	w, g, slots := make([]float32, n), make([]float32, n), [][]float32{make([]float32, n), make([]float32, n)}
-	start, end := 0.0, 0.0
+	w, start, end := make([]float32, n), 0.0, 0.0
 	for i := range w {
 		w[i] = 1 + float32(i)/n
 		start += float64(w[i])
 	}
-	// The step's rate counts, which a schedule can have set.
-	require.NoError(t, AdamW(1).Step(&Step{Table: kernels.Default(), LearningRate: rate}, w, g, slots))
-	for _, v := range w {
+	m, step := newGiven(t, AdamW(1), [][]float32{w}, []Shape{{n}})
+	require.NoError(t, m.SetLearningRate(rate)) // the step's rate counts
+	require.NoError(t, step([][]float32{make([]float32, n)}))
+	for _, v := range m.Weights()[0].Data {
 		end += float64(v)
 	}
 	require.InEpsilon(t, 0.004*rate, (start-end)/start, 0.05)

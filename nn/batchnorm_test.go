@@ -100,9 +100,9 @@ var normCases = []layerCase{
 	{
 		name: "UnitNormalization/first axis",
 		make: func(o ...LayerOption) *Layer { return UnitNormalization(append(o, Axis(1))...) },
-		in:   []Shape{{6, 3}},
+		in:   []Shape{{6, 2, 3}}, // to move its axes and to move them back differ
 		want: func(in [][]float64, p map[string][]float64) []float64 {
-			return groupsOf(in[0], func(i int) int { return i % 3 }, func(v []float64) []float64 { return scaledOf(v, 1/math.Sqrt(squaresOf(v))) }, nil)
+			return groupsOf(in[0], func(i int) int { return i % 6 }, func(v []float64) []float64 { return scaledOf(v, 1/math.Sqrt(squaresOf(v))) }, nil)
 		},
 		wrong: [][]Shape{{{3}, {3}}},
 	},

@@ -24,7 +24,8 @@ type Call struct {
 	outer    *Call         // of the kind around this one; nil: there is none
 	next     *Call         // of kinds within this one, in turn
 
-	order, from, back, split []int // of rearranged and GroupNormalization
+	order, from, back, split []int    // of rearranged and GroupNormalization
+	unrolled                 unrolled // of a recurrent layer
 }
 
 // Concatenate and Custom are those of [ops.Ops]. They keep the operands, so that a list of them is not allocated.

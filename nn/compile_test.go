@@ -54,7 +54,6 @@ func TestCompileErrors(t *testing.T) {
 		{"rho 1 in float32", set(RMSprop(1), func(o *RMSpropOptimizer) { o.Rho = 1 - 1e-9 }), []CompileOption{losses}, []string{"optimizer rmsprop: rho 0.999999999 is 1 in float32"}},
 		{"beta 2 0 in float32", set(Adam(1), func(o *AdamOptimizer) { o.Beta2 = 1e-60 }), []CompileOption{losses}, []string{"beta 2 1e-60 is 0 in float32"}},
 		{"epsilon beyond float32", set(Adam(1), func(o *AdamOptimizer) { o.Epsilon = 1e39 }), []CompileOption{losses}, []string{"epsilon 1e+39"}},
-		{"nesterov without momentum", set(SGD(1), func(o *SGDOptimizer) { o.Nesterov = true }), []CompileOption{losses}, []string{"optimizer sgd: nesterov needs a momentum"}},
 		{"loss weight 0 in float32", Adam(1), []CompileOption{losses, LossWeights{"value": -1e-60}}, []string{`output "value": loss weight -1e-60 is 0 in float32`}},
 		{"losses twice", Adam(1), []CompileOption{Losses{"label": nil}, losses}, []string{"Losses are given twice"}},
 		{"loss weights twice", Adam(1), []CompileOption{losses, LossWeights{"label": 2}, LossWeights{"value": 2}}, []string{"LossWeights are given twice"}},

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -19,8 +20,8 @@ import (
 	"github.com/espalier-ml/espalier/ops"
 )
 
-// This file is what a user writes who needs a layer, an activation, a loss, a metric, an optimizer or a schedule that the
-// library does not have. It uses exported names only.
+// This file is what a user writes who needs a layer, an activation, a loss, a metric, an optimizer, a schedule, a penalty of a
+// weight or a constraint that the library does not have. It uses exported names only.
 
 // wave is a layer with two parameters and a gradient of its own: y = gamma·x + delta·sin(x), feature by feature.
 type wave struct {
@@ -166,24 +167,25 @@ func (m *largestMeter) Add(out kernels.Matrix, y nn.Target, rows []float32) {
 func (m *largestMeter) Value() float64 { return m.value }
 func (m *largestMeter) Reset()         { m.value = 0 }
 
-// adadelta has two slots (Zeiler 2012, arXiv:1212.5701).
-type adadelta struct {
+// zeiler has two slots (Zeiler 2012, arXiv:1212.5701).
+type zeiler struct {
 	Rate nn.Rate `json:"learning_rate"`
 	Rho  float64 `json:"rho"`
+	nn.OptimizerOptions
 }
 
-func (o *adadelta) LearningRate() *nn.Rate { return &o.Rate }
-func (o *adadelta) Slots() []string        { return []string{"gradients", "updates"} }
-func (o *adadelta) Squares() bool          { return true }
+func (o *zeiler) LearningRate() *nn.Rate { return &o.Rate }
+func (o *zeiler) Slots() []string        { return []string{"gradients", "updates"} }
+func (o *zeiler) Squares() bool          { return true }
 
-func (o *adadelta) Check() error {
+func (o *zeiler) Check() error {
 	if !(o.Rho >= 0 && o.Rho < 1) {
 		return fmt.Errorf("rho %v is not in [0, 1)", o.Rho)
 	}
 	return nil
 }
 
-func (o *adadelta) Step(s *nn.Step, w, g []float32, slots [][]float32) error {
+func (o *zeiler) Step(s *nn.Step, w, g []float32, slots [][]float32) error {
 	const epsilon = 1e-7
 	for i, g := range g {
 		g := float64(g)
@@ -196,6 +198,34 @@ func (o *adadelta) Step(s *nn.Step, w, g []float32, slots [][]float32) error {
 	return nil
 }
 
+// bounded is a constraint: no weight is beyond Bound.
+type bounded struct {
+	Bound float64 `json:"bound"`
+}
+
+func (b *bounded) Constrain(w []float32, _ nn.Shape) {
+	for i, v := range w {
+		w[i] = min(max(v, float32(-b.Bound)), float32(b.Bound))
+	}
+}
+
+// fourth is a penalty: Factor·Σx⁴.
+type fourth struct {
+	Factor float64 `json:"factor"`
+}
+
+func (f *fourth) Penalty(x, grad kernels.Matrix, scale float32) (float32, error) {
+	sum, factor := float32(0), float32(f.Factor)
+	for i := range x.Rows {
+		for j, v := range x.Row(i) {
+			if sum += v * v * v * v; grad.Data != nil {
+				grad.Row(i)[j] += scale * 4 * factor * v * v * v
+			}
+		}
+	}
+	return factor * sum, nil
+}
+
 // fading is a schedule: rate / (1 + decay·steps).
 type fading struct {
 	Initial float64 `json:"initial"`
@@ -204,15 +234,17 @@ type fading struct {
 
 func (f *fading) Rate(steps int64) float64 { return f.Initial / (1 + f.Decay*float64(steps)) }
 
-func registerCustom() {
+var registerCustom = sync.OnceFunc(func() {
 	nn.Register("Wave", wave{Start: 0.9})
 	nn.Register("Residual", residual{Scale: 1})
 	nn.Register("Bent", bent{Slope: 0.2})
 	nn.Register("Brier", brier{})
 	nn.Register("largest", largest{})
-	nn.Register("Adadelta", adadelta{Rho: 0.95})
+	nn.Register("Zeiler", zeiler{Rho: 0.95})
 	nn.Register("Fading", fading{})
-}
+	nn.Register("Bounded", bounded{})
+	nn.Register("Fourth", fourth{})
+})
 
 func customData() nn.Data {
 	d := nn.Data{Inputs: nn.Arrays{}, Targets: nn.Arrays{}}
@@ -230,13 +262,14 @@ func customData() nn.Data {
 func newCustomModel(t *testing.T) *nn.Model {
 	x := nn.Input("x", 3)
 	trunk := nn.New(&wave{Start: 0.5}, nn.Name("wave")).On(x)
-	trunk = nn.Dense(8, &bent{Slope: 0.3}, nn.Name("trunk")).On(trunk)
+	trunk = nn.Dense(8, &bent{Slope: 0.3}, nn.Name("trunk"), nn.KernelRegularizer(&fourth{0.001}), nn.BiasConstraint(&bounded{0.05})).On(trunk)
 	trunk = nn.New(&residual{Scale: 0.5}, nn.Name("residual")).On(trunk)
 	chance := nn.Dense(1, nn.Sigmoid, nn.Name("chance")).On(trunk)
 	size := nn.Dense(1, nn.Linear, nn.Name("size")).On(nn.Activation(&bent{Slope: 0.2}).On(trunk))
 	m, err := nn.NewModel([]*nn.Node{x}, []*nn.Node{chance, size}, nn.Seed(1))
 	require.NoError(t, err)
-	optimizer := &adadelta{Rate: nn.Rate{Schedule: &fading{Initial: 5, Decay: 0.01}}, Rho: 0.9}
+	optimizer := &zeiler{Rate: nn.Rate{Schedule: &fading{Initial: 5, Decay: 0.01}}, Rho: 0.9}
+	optimizer.WeightDecay, optimizer.GlobalClipNorm = 1e-4, 5
 	require.NoError(t, m.Compile(optimizer,
 		nn.Losses{"chance": brier{}, "size": nn.MSE()},
 		nn.Metrics{"chance": {nn.MSE(), largest{}}, "size": {largest{}}}))
@@ -276,6 +309,11 @@ func TestCustom(t *testing.T) {
 	require.Greater(t, history.Logs["chance_largest"][2], math.Sqrt(history.Logs["chance_mse"][2]))
 	require.InDelta(t, history.Logs["chance_mse"][2], history.Logs["chance_loss"][2], 1e-6, "the fused loss is what the metric measures")
 	require.InDelta(t, 5/(1+0.01*21), m.LearningRate(), 1e-12)
+	for _, w := range m.Weights() {
+		for _, v := range w.Data {
+			require.True(t, w.Name != "trunk/bias" || math.Abs(float64(v)) <= 0.0501, "%s is %v", w.Name, v)
+		}
+	}
 
 	path := filepath.Join(t.TempDir(), "model.safetensors")
 	require.NoError(t, m.Save(path))
@@ -315,6 +353,7 @@ func TestCustomAllocations(t *testing.T) {
 	if os.Getenv(customVariable) != "" {
 		return
 	}
+	registerCustom()
 	m := newCustomModel(t)
 	d := customData()
 	for range 3 {
@@ -331,6 +370,10 @@ func TestCustomAllocations(t *testing.T) {
 
 // Gradients of the custom layers and the fused loss, beside differences of the loss.
 func TestCustomGradients(t *testing.T) {
+	if os.Getenv(customVariable) != "" {
+		return
+	}
+	registerCustom()
 	x := nn.Input("x", 3)
 	h := nn.New(&residual{Scale: 0.5}, nn.Name("residual")).On(nn.New(&wave{Start: 0.5}, nn.Name("wave")).On(x))
 	m, err := nn.NewModel([]*nn.Node{x}, []*nn.Node{nn.Dense(1, nn.Sigmoid, nn.Name("chance")).On(nn.Activation(&bent{Slope: 0.3}).On(h))}, nn.Seed(3))
@@ -372,6 +415,7 @@ func TestCustomErrors(t *testing.T) {
 	if os.Getenv(customVariable) != "" {
 		return
 	}
+	registerCustom()
 	x := nn.Input("x", 3)
 	build := func(l *nn.Layer) error {
 		_, err := nn.NewModel([]*nn.Node{x}, []*nn.Node{l.On(x)})
@@ -385,19 +429,19 @@ func TestCustomErrors(t *testing.T) {
 
 	m := newCustomModel(t)
 	losses := nn.Losses{"chance": brier{}, "size": nn.MSE()}
-	require.ErrorContains(t, m.Compile(&adadelta{Rho: 2}, losses), "optimizer adadelta: rho 2 is not in [0, 1)")
-	require.ErrorContains(t, m.Compile(&adadelta{Rate: nn.Rate{Schedule: unknownSchedule{}}}, losses), "the schedule of the learning rate nn_test.unknownSchedule is not registered")
+	require.ErrorContains(t, m.Compile(&zeiler{Rho: 2}, losses), "optimizer zeiler: rho 2 is not in [0, 1)")
+	require.ErrorContains(t, m.Compile(&zeiler{Rate: nn.Rate{Schedule: unknownSchedule{}}}, losses), "the schedule of the learning rate nn_test.unknownSchedule is not registered")
 	require.ErrorContains(t, m.Compile(nn.Adam(1), nn.Losses{"chance": unknownLoss{}, "size": nil}), `output "chance": the loss nn_test.unknownLoss is not registered`)
 	require.ErrorContains(t, m.Compile(nn.Adam(1), losses, nn.Metrics{"size": {unknownMetric{}}}), `output "size": metric 0: nn_test.unknownMetric is not registered`)
 
-	require.NoError(t, m.Compile(&adadelta{Rate: nn.Rate{Schedule: &fading{Initial: math.NaN()}}}, losses))
+	require.NoError(t, m.Compile(&zeiler{Rate: nn.Rate{Schedule: &fading{Initial: math.NaN()}}}, losses))
 	_, err := m.TrainOnBatch(customData())
 	require.ErrorContains(t, err, "learning rate NaN must be finite")
 	require.NoError(t, m.SetLearningRate(0.5))
 	require.Equal(t, 0.5, m.LearningRate())
 
 	require.PanicsWithValue(t, `nn: Register: there is a class "Dense" already`, func() { nn.Register("Dense", wave{}) })
-	require.PanicsWithValue(t, `nn: Register: int is no Kind, ActivationFunction, Initializer, Loss, Metric, Optimizer or Schedule`, func() { nn.Register("int", 1) })
+	require.PanicsWithValue(t, `nn: Register: int is no Kind, ActivationFunction, Initializer, Regularizer, Constraint, Loss, Metric, Optimizer or Schedule`, func() { nn.Register("int", 1) })
 }
 
 type unknownKind struct{}

@@ -10,16 +10,17 @@ type dense struct {
 	Units    int                        `json:"units"`
 	Function Object[ActivationFunction] `json:"activation"`
 	UseBias  bool                       `json:"use_bias"`
+	kernelAndBias
 }
 
 func init() {
-	Register("Dense", dense{Function: Object[ActivationFunction]{Linear}, UseBias: true})
+	Register("Dense", dense{Function: Object[ActivationFunction]{Linear}, UseBias: true, kernelAndBias: usualKernel()})
 }
 
 // Dense computes act(x·kernel + bias) over the last axis of its input: kernel [features, units], bias [units]. Kernels
-// start Glorot uniform, biases zero.
+// start Glorot uniform, biases zero: see [WeightOption].
 func Dense(units int, act ActivationFunction, opts ...LayerOption) *Layer {
-	return New(&dense{units, Object[ActivationFunction]{act}, true}, opts...)
+	return New(&dense{units, Object[ActivationFunction]{act}, true, usualKernel()}, opts...)
 }
 
 // A NoBiasOption leaves a layer without a bias.
@@ -44,9 +45,9 @@ func (d *dense) Build(b *Builder, in []Shape) Shape {
 	if d.Units < 1 {
 		b.Errorf("has %d units, needs at least 1", d.Units)
 	}
-	b.Param("kernel", Shape{x.Last(), d.Units}, GlorotUniform())
+	d.kernel(b, Shape{x.Last(), d.Units})
 	if d.UseBias {
-		b.Param("bias", Shape{d.Units}, Zeros())
+		d.bias(b, Shape{d.Units})
 	}
 	return b.activated(d.Function.Value, append(slices.Clone(x[:len(x)-1]), d.Units))
 }

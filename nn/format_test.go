@@ -179,7 +179,7 @@ func TestForged(t *testing.T) {
 		"activation":     {`\"relu\"`, `\"swich\"`, []string{`layer "shared": config: unknown activation "swich": valid are ["celu" "elu" "exponential" "gelu" "glu"`}},
 		"loss":           {`\"loss\":\"mse\"`, `\"loss\":\"nope\"`, []string{`unknown loss "nope": valid are ["BPR" "BinaryCrossentropy"`, `nn.Register("nope", ...)`}},
 		"metric":         {`[\"mae\"`, `[\"rmse\"`, []string{`unknown metric "rmse": valid are ["AUC" "Accuracy"`}},
-		"optimizer":      {`\"SGD\"`, `\"Lion\"`, []string{`unknown optimizer "Lion": valid are ["Adam"`}},
+		"optimizer":      {`\"SGD\"`, `\"Tiger\"`, []string{`unknown optimizer "Tiger": valid are ["Adadelta" "Adafactor"`}},
 		"output":         {`\"output\":\"dense\"`, `\"output\":\"dance\"`, []string{`unknown output "dance": valid are ["dense"]`}},
 		"format":         {`"espalier"`, `"pt"`, []string{`format is "pt", must be "espalier"`}},
 		"version":        {`"version":"2"`, `"version":"3"`, []string{`version is "3", must be "1" or "2"`}},

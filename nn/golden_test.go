@@ -168,16 +168,17 @@ func (g *goldenCase) optimizer(t *testing.T, name string) Optimizer {
 	d.DisallowUnknownFields()
 	require.NoError(t, d.Decode(&settings), name)
 	algorithm, _, _ := strings.Cut(name, "_")
-	rate := Rate{Value: settings.LR}
 	switch algorithm {
 	case "sgd":
-		return &SGDOptimizer{rate, settings.Momentum, settings.Nesterov}
+		return set(SGD(settings.LR), func(o *SGDOptimizer) { o.Momentum, o.Nesterov = settings.Momentum, settings.Nesterov })
 	case "adam":
-		return &AdamOptimizer{rate, settings.Beta1, settings.Beta2, settings.Epsilon}
+		return set(Adam(settings.LR), func(o *AdamOptimizer) {
+			o.Beta1, o.Beta2, o.Epsilon = settings.Beta1, settings.Beta2, settings.Epsilon
+		})
 	case "rmsprop":
-		require.Zero(t, settings.Momentum, name)
-		require.False(t, settings.Centered, name)
-		return &RMSpropOptimizer{rate, settings.Rho, settings.Epsilon}
+		return set(RMSprop(settings.LR), func(o *RMSpropOptimizer) {
+			o.Rho, o.Epsilon, o.Momentum, o.Centered = settings.Rho, settings.Epsilon, settings.Momentum, settings.Centered
+		})
 	}
 	require.Fail(t, "unknown optimizer "+name)
 	return nil

@@ -63,6 +63,7 @@ func (b *Builder) Param(name string, shape Shape, init Initializer) {
 		b.Errorf("%s: the initializer is nil", name)
 		return
 	}
+	b.fits(name, init, shape)
 	b.params = append(b.params, &param{name: name, shape: shape, init: init})
 }
 
@@ -75,6 +76,42 @@ func (b *Builder) State(name string, shape Shape, init Initializer) {
 	n := len(b.params)
 	if b.Param(name, shape, init); len(b.params) > n {
 		b.params[n].state = true
+	}
+}
+
+// Regularize adds a penalty of the parameter that was asked for last to the loss, nil for none.
+func (b *Builder) Regularize(r Regularizer) {
+	if r != nil && b.err == nil {
+		p := b.params[len(b.params)-1]
+		p.regularizer = r
+		b.check(p.name, "regularizer", r, p.shape)
+	}
+}
+
+// Constrain keeps the parameter that was asked for last to a constraint, nil for none.
+func (b *Builder) Constrain(c Constraint) {
+	if c != nil && b.err == nil {
+		p := b.params[len(b.params)-1]
+		p.constraint = c
+		b.check(p.name, "constraint", c, p.shape)
+	}
+}
+
+// check reports what is not registered, or does not fit a shape.
+func (b *Builder) check(name, word string, v any, shape Shape) {
+	if _, err := classOf(v); err != nil {
+		b.Errorf("%s: the %s %w", name, word, err)
+		return
+	}
+	b.fits(name, v, shape)
+}
+
+// fits reports what does not fit a shape.
+func (b *Builder) fits(name string, v any, shape Shape) {
+	if c, ok := v.(interface{ Check(Shape) error }); ok {
+		if err := c.Check(shape); err != nil {
+			b.Errorf("%s: %w", name, err)
+		}
 	}
 }
 

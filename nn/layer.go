@@ -27,11 +27,13 @@ type Layer struct {
 
 // A param is one parameter of a layer. value is the zero Matrix until NewModel or Load fills it.
 type param struct {
-	name  string // within the layer: "kernel"
-	shape Shape
-	init  Initializer
-	state bool // no optimizer changes it
-	value kernels.Matrix
+	name        string // within the layer: "kernel"
+	shape       Shape
+	init        Initializer
+	regularizer Regularizer // nil for none
+	constraint  Constraint  // nil for none
+	state       bool        // no optimizer changes it
+	value       kernels.Matrix
 }
 
 func (p *param) size() int { return p.shape.Elements() }

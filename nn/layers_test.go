@@ -228,7 +228,7 @@ func TestLayerCases(t *testing.T) {
 		with[c.make().Class()] = true
 	}
 	for name, class := range registry.byName[reflect.TypeFor[Kind]()] {
-		if class.defaults.Type().PkgPath() == reflect.TypeFor[Layer]().PkgPath() && !slices.Contains([]string{"Scaling", "ShowMask", "MaskedBy", "Restless"}, name) {
+		if class.defaults.Type().PkgPath() == reflect.TypeFor[Layer]().PkgPath() && !slices.Contains([]string{"Scaling", "ShowMask", "MaskedBy", "Restless", "Given"}, name) {
 			require.True(t, with[name], "class %s has no case in layerCases", name)
 		}
 	}

@@ -61,6 +61,9 @@ func (n *Node) build(in []Shape) {
 	if b.err == nil {
 		b.err = shape.check()
 	}
+	if r := n.layer.activityRegularizer(); r != nil && b.err == nil {
+		b.check("the activity regularizer", "regularizer", r, append(Shape{1}, shape...))
+	}
 	if b.err == nil {
 		b.err = n.layer.adopt(b.params)
 	}

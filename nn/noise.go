@@ -109,17 +109,17 @@ func (c *Call) normal(mean, deviation float64) *ops.Tensor {
 	if len(y.Data) == 0 {
 		return y // of a tape that has failed
 	}
-	drawNormal(y.Data, squares.Row(0), squares.Row(1), c.Random())
+	drawNoise(y.Data, squares.Row(0), squares.Row(1), c.Random())
 	if y = c.Scale(y, float32(deviation)); mean != 0 {
 		y = c.Add(y, c.Full(x.Rows, x.Cols, float32(mean)))
 	}
 	return y
 }
 
-// drawNormal fills values with numbers of a normal distribution of mean 0 and deviation 1, by Marsaglia's polar method: a point
+// drawNoise fills values with numbers of a normal distribution of mean 0 and deviation 1, by Marsaglia's polar method: a point
 // (u, v) in the unit circle with s = u²+v² gives u·√(-2·log(s)/s) and the same of v. The logarithm is that of package kernels,
 // so that all machines draw the same numbers. squares and logs are memory of the size of values.
-func drawNormal(values, squares, logs []float32, random rand.Source) {
+func drawNoise(values, squares, logs []float32, random rand.Source) {
 	for i := range values {
 		if i%2 == 1 {
 			continue // is drawn with the one before

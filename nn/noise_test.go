@@ -104,7 +104,7 @@ func TestNoise(t *testing.T) {
 func TestDrawNormal(t *testing.T) {
 	const n = 200_001
 	x := make([]float32, n)
-	drawNormal(x, make([]float32, n), make([]float32, n), rand.NewPCG(3, 4))
+	drawNoise(x, make([]float32, n), make([]float32, n), rand.NewPCG(3, 4))
 	for _, at := range []float64{-3, -2, -1, -0.25, 0, 0.5, 1.5, 2.5} {
 		below := 0
 		for _, v := range x {
@@ -120,7 +120,7 @@ func TestDrawNormal(t *testing.T) {
 	}
 	require.InDelta(t, 0, product, 0.012)
 	require.Equal(t, -1, nonFinite(x))
-	drawNormal(nil, nil, nil, rand.NewPCG(3, 4))
+	drawNoise(nil, nil, nil, rand.NewPCG(3, 4))
 }
 
 // rectifyCases are those of layerCases.

@@ -10,11 +10,12 @@ import (
 )
 
 // An Optimizer says how gradients change weights. Its fields are its configuration, see [Register]; [Model.Compile] takes a
-// copy, in which only the learning rate changes.
+// copy, in which only the learning rate changes. What all optimizers can do besides is in [OptimizerOptions].
 type Optimizer interface {
 	// LearningRate returns the optimizer's own learning rate, which it leaves alone.
 	LearningRate() *Rate
-	// Slots returns the names of the state kept for each weight, as large as the weight. It starts with zeros.
+	// Slots returns the names of the state kept for each weight. It is as large as the weight and starts with zeros, see
+	// [Starter] and [Shaper].
 	Slots() []string
 	// Check reports numbers that make no sense. It need not look at the learning rate.
 	Check() error
@@ -35,12 +36,29 @@ type Squarer interface{ Squares() bool }
 // [Embedding] are stepped that a batch looks up.
 type Sparser interface{ Sparse() bool }
 
+// A Starter is an [Optimizer] whose state does not start with zeros.
+type Starter interface {
+	Start(slot int) float32 // what all values of the slot start with
+}
+
+// A Wholer is an [Optimizer] that says whether it needs whole weights, such as for their norms. Then Step is called for one
+// weight after the other, which s.Weight is.
+type Wholer interface{ Whole() bool }
+
+// A Shaper is a [Wholer] whose state is not as large as the weights.
+type Shaper interface {
+	// SlotShape returns the shape of a slot of a weight, nil if that weight has none: Step has a nil slice for it.
+	SlotShape(slot int, w *Weight) Shape
+}
+
 // A Step is one update of all weights.
 type Step struct {
 	Table        *kernels.Table
-	Number       int64   // from 1
-	LearningRate float64 // at this step
-	Rate         float32 // what gradients are multiplied by: the learning rate, unless [Preparer] sets it
+	Number       int64         // from 1
+	LearningRate float64       // at this step
+	Rate         float32       // what gradients are multiplied by: the learning rate, unless [Preparer] sets it
+	Weight       *Weight       // the one that Step is called for, if the optimizer is a [Wholer]
+	Pool         *kernels.Pool // workers that can help such a Step, nil if there are none
 }
 
 // A Schedule changes the learning rate from step to step. It is part of the optimizer's configuration, see [Register].
@@ -48,6 +66,9 @@ type Schedule interface {
 	// Rate returns the learning rate after so many steps, from 0. It must be finite and not negative.
 	Rate(steps int64) float64
 }
+
+// A ScheduleChecker is a [Schedule] that can report numbers that make no sense before the first step.
+type ScheduleChecker interface{ Check() error }
 
 // A Rate is a learning rate: a number or, if there is one, a schedule.
 type Rate struct {
@@ -65,6 +86,9 @@ func (r Rate) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads a number or a class with its configuration.
 func (r *Rate) UnmarshalJSON(text []byte) error {
+	if len(text) > maxSchedule {
+		return fmt.Errorf("a learning rate has %d bytes, at most %d are possible", len(text), maxSchedule)
+	}
 	if len(text) > 0 && text[0] == '{' {
 		var o Object[Schedule]
 		err := o.UnmarshalJSON(text)
@@ -74,6 +98,26 @@ func (r *Rate) UnmarshalJSON(text []byte) error {
 	*r = Rate{}
 	return decodeJSON(string(text), &r.Value)
 }
+
+// check reports a learning rate that no step can have, or a schedule that is none.
+func (r *Rate) check() error {
+	if r.Schedule == nil {
+		return checkRate(r.Value)
+	}
+	c, err := classOf(r.Schedule)
+	if err != nil {
+		return fmt.Errorf("the schedule of the learning rate %w", err)
+	}
+	if checks, ok := r.Schedule.(ScheduleChecker); ok {
+		if err := checks.Check(); err != nil {
+			return fmt.Errorf("the schedule %s of the learning rate: %w", c.name, err)
+		}
+	}
+	return nil
+}
+
+// maxSchedule is how many bytes a schedule can have in a file: one within another is read again and again.
+const maxSchedule = 1 << 16
 
 // at returns the learning rate after so many steps.
 func (r *Rate) at(steps int64) float64 {
@@ -111,10 +155,8 @@ func checkOptimizer(o Optimizer) error {
 	if rate == nil {
 		return fmt.Errorf("optimizer %s: has no learning rate", name)
 	}
-	if rate.Schedule == nil {
-		err = checkRate(rate.Value)
-	} else if _, err = classOf(rate.Schedule); err != nil {
-		err = fmt.Errorf("the schedule of the learning rate %w", err)
+	if err = rate.check(); err == nil {
+		err = optionsOf(o).check(rate.Value)
 	}
 	if err == nil {
 		err = o.Check()
@@ -164,6 +206,9 @@ func copyOf(o Optimizer) Optimizer {
 
 // squares reports whether gradients are squared.
 func squares(o Optimizer) bool { s, ok := o.(Squarer); return ok && s.Squares() }
+
+// whole reports whether the optimizer needs whole weights.
+func takesWhole(o Optimizer) bool { w, ok := o.(Wholer); return ok && w.Whole() }
 
 // sparse reports whether weights without a gradient stay as they are.
 func sparse(o Optimizer) bool { s, ok := o.(Sparser); return ok && s.Sparse() }

@@ -9,7 +9,8 @@ import (
 )
 
 // A Plan is a model made ready to serve, see [plan.Plan]: immutable and with its own copy of the weights, so any number of
-// goroutines may use it, whatever happens to the model. A result has the bits of [Model.Predict], for any batch.
+// goroutines may use it, whatever happens to the model. A result has the bits of [Model.Predict], for any batch, but where
+// [NewPlan] makes scales and shifts a part of products.
 type Plan = plan.Plan
 
 // A Session is the memory in which one goroutine runs a plan, see [plan.Session].
@@ -68,6 +69,8 @@ func Workers(n int) WorkersOption { return WorkersOption(n) }
 // activation in the same kernel call; narrow ones on one input are one product, as is a layer that is called on several
 // nodes; what a Concatenate joins is computed where the joined rows lie; a recurrent layer is one product of all inputs and
 // one step for all states; Dropout, Flatten and Reshape vanish.
+// A BatchNormalization, Normalization or Rescaling becomes a part of a Dense layer before or behind it: it costs nothing, and
+// the result is then within the bound of Predict's that package plan states where it makes scales and shifts a part of products.
 func NewPlan(m *Model, maxBatch int, opts ...PlanOption) (*Plan, error) {
 	if m == nil {
 		return nil, fmt.Errorf("nn: NewPlan: the model is nil")

@@ -3,8 +3,8 @@ package nn
 import (
 	"errors"
 	"fmt"
-	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/espalier-ml/espalier/kernels"
 	"github.com/espalier-ml/espalier/ops"
@@ -224,7 +224,7 @@ func (r *recurrent) build(b *Builder, in []Shape, gates int, bias Shape, start I
 		}
 	}
 	b.Param("kernel", Shape{x[1], gates * r.Units}, GlorotUniform())
-	b.Param("recurrent_kernel", Shape{r.Units, gates * r.Units}, orthonormal{})
+	b.Param("recurrent_kernel", Shape{r.Units, gates * r.Units}, Orthogonal(1))
 	if r.UseBias {
 		b.Param("bias", bias, start)
 	}
@@ -262,55 +262,6 @@ func (forgetBias) Fill(values []float32, shape Shape, random *rand.Rand) {
 	Ones().Fill(values[n:2*n], Shape{n}, random)
 }
 
-// orthonormal makes rows of length 1 at right angles to each other, or columns if there are fewer (Saxe et al. 2013,
-// arXiv:1312.6120). It takes the Gram-Schmidt steps in float64, twice, of sums of uniform numbers, which all machines agree on.
-type orthonormal struct{}
-
-func (orthonormal) Fill(values []float32, shape Shape, random *rand.Rand) {
-	cols := shape.Last()
-	rows := len(values) / cols
-	n, width := min(rows, cols), max(rows, cols)
-	vectors := make([][]float64, n)
-	for i := range vectors {
-		v := make([]float64, width)
-		for j := range v {
-			for range 12 {
-				v[j] += random.Float64()
-			}
-			v[j] -= 6
-		}
-		for range 2 {
-			for _, o := range vectors[:i] {
-				along := product(v, o)
-				for j := range v {
-					v[j] -= float64(along * o[j])
-				}
-			}
-		}
-		length := math.Sqrt(product(v, v))
-		for j := range v {
-			v[j] /= length
-		}
-		vectors[i] = v
-	}
-	for i, v := range vectors {
-		for j, x := range v {
-			if rows <= cols {
-				values[i*cols+j] = float32(x)
-			} else {
-				values[j*cols+i] = float32(x)
-			}
-		}
-	}
-}
-
-func product(a, b []float64) (sum float64) {
-	for i, v := range a {
-		sum += float64(v * b[i])
-	}
-	return sum
-}
-
 func (k *simpleRNN) reversed() recurrentKind {
 	r := *k
 	r.Backwards = !r.Backwards
@@ -339,10 +290,11 @@ func (r *recurrent) result(c *Call, states *ops.Tensor) *ops.Tensor {
 	if !r.Sequences || !r.Backwards {
 		return y
 	}
-	var all []*ops.Tensor // as they were computed
+	all := c.unrolled.all[:0] // as they were computed
 	for t := c.InShape(0)[0]; t > 0; t-- {
 		all = append(all, c.Slice(y, (t-1)*r.Units, t*r.Units))
 	}
+	c.unrolled.all = all
 	return c.Concatenate(all...)
 }
 
@@ -491,14 +443,15 @@ func (allOnes) Backward([]kernels.Matrix, kernels.Matrix, kernels.Matrix, []kern
 	return nil
 }
 
-// unrolled is a recurrence that is computed operation by operation.
+// unrolled is a recurrence that is computed operation by operation. Its lists keep their memory from call to call.
 type unrolled struct {
 	r       *recurrent
 	c       *Call
 	in      []*ops.Tensor // what the input gives to each gate, for all steps of a sample
 	kernels []*ops.Tensor // of the state, by gate
-	biases  []*ops.Tensor // of the state's products; nil: there are none
-	drops   []*ops.Tensor // factors of the state, by gate; nil: nothing is dropped
+	biases  []*ops.Tensor // of the state's products; empty: there are none
+	drops   []*ops.Tensor // factors of the state, by gate; empty: nothing is dropped
+	all     []*ops.Tensor // states by step
 	time    int
 	h, cell *ops.Tensor // before the step and then after it; nil: zero
 }
@@ -512,7 +465,7 @@ func (s *unrolled) kernel(gate int) *ops.Tensor { return s.kernels[gate] }
 
 // dropped returns the state h as a gate sees it.
 func (s *unrolled) dropped(gate int, h *ops.Tensor) *ops.Tensor {
-	if s.drops == nil {
+	if len(s.drops) == 0 {
 		return h
 	}
 	return s.c.Multiply(h, s.drops[gate])
@@ -524,7 +477,7 @@ func (s *unrolled) product(gate int, h *ops.Tensor) *ops.Tensor {
 		return nil
 	}
 	var bias *ops.Tensor
-	if s.biases != nil {
+	if len(s.biases) > 0 {
 		bias = s.biases[gate]
 	}
 	return s.c.Dense(s.dropped(gate, h), s.kernels[gate], bias, kernels.Linear)
@@ -536,7 +489,7 @@ func (s *unrolled) sum(gate int) *ops.Tensor {
 	if product := s.product(gate, s.h); product != nil {
 		return s.c.Add(x, product)
 	}
-	if s.biases != nil {
+	if len(s.biases) > 0 {
 		return s.c.Affine(x, nil, s.biases[gate])
 	}
 	return x
@@ -549,7 +502,8 @@ func (r *recurrent) unrolled(c *Call, gates int, step func(s *unrolled)) *ops.Te
 // unrolledWith computes the states of all steps with a bias for the input's products and one for the state's.
 func (r *recurrent) unrolledWith(c *Call, gates int, bias, inner *ops.Tensor, step func(s *unrolled)) *ops.Tensor {
 	steps, features := c.InShape(0)[0], c.InShape(0)[1]
-	s := &unrolled{r: r, c: c}
+	s := &c.unrolled
+	*s = unrolled{r: r, c: c, in: s.in[:0], kernels: s.kernels[:0], biases: s.biases[:0], drops: s.drops[:0], all: s.all}
 	part := func(x *ops.Tensor, gate int) *ops.Tensor {
 		if x == nil {
 			return nil
@@ -579,7 +533,8 @@ func (r *recurrent) unrolledWith(c *Call, gates int, bias, inner *ops.Tensor, st
 			s.drops = append(s.drops, r.drawn(c, r.Units, r.RecurrentDropout, random))
 		}
 	}
-	all := make([]*ops.Tensor, steps)
+	all := slices.Grow(s.all[:0], steps)[:steps]
+	s.all = all
 	for i := range steps {
 		if s.time = i; r.Backwards {
 			s.time = steps - 1 - i

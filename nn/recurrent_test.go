@@ -502,32 +502,6 @@ func TestRecurrentDropout(t *testing.T) {
 	require.InDelta(t, 0.25, float64(zeros)/float64(50*factors.Rows), 0.03)
 }
 
-// The rows of a recurrent kernel, or the columns where there are fewer, have length 1 and are at right angles.
-func TestOrthonormal(t *testing.T) {
-	for _, s := range []Shape{{1, 1}, {4, 4}, {5, 15}, {9, 3}} {
-		values := make([]float32, s.Elements())
-		orthonormal{}.Fill(values, s, rand.New(rand.NewPCG(1, 2)))
-		at := func(i, k int) float64 {
-			if s[0] <= s[1] {
-				return float64(values[i*s[1]+k])
-			}
-			return float64(values[k*s[1]+i])
-		}
-		for i := range min(s[0], s[1]) {
-			for j := range i + 1 {
-				sum, want := 0.0, 0.0
-				for k := range max(s[0], s[1]) {
-					sum += at(i, k) * at(j, k)
-				}
-				if i == j {
-					want = 1
-				}
-				require.InDelta(t, want, sum, 1e-6)
-			}
-		}
-	}
-}
-
 // The configuration is Keras'.
 func TestRecurrentConfig(t *testing.T) {
 	k, err := newObject[Kind]("Bidirectional", []byte(`{"layer":{"class_name":"GRU","config":{"units":4,"activation":"tanh","recurrent_activation":"sigmoid",

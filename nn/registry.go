@@ -7,13 +7,14 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/espalier-ml/espalier/internal/brief"
 )
 
-// The registry has every class that a model file can name: of layers, activations, initializers, losses, metrics, optimizers
-// and schedules. Each belongs to the vocabularies whose interface it implements.
+// The registry has every class that a model file can name: of layers, activations, initializers, regularizers, constraints,
+// losses, metrics, optimizers and schedules. Each belongs to the vocabularies whose interface it implements.
 var registry = struct {
 	sync.RWMutex
 	byName     map[reflect.Type]map[string]class // by interface
@@ -37,10 +38,12 @@ var vocabularies = map[reflect.Type]string{
 	reflect.TypeFor[Metric]():             "metric",
 	reflect.TypeFor[Optimizer]():          "optimizer",
 	reflect.TypeFor[Schedule]():           "schedule",
+	reflect.TypeFor[Regularizer]():        "regularizer",
+	reflect.TypeFor[Constraint]():         "constraint",
 }
 
-// Register gives a type that implements [Kind], [ActivationFunction], [Initializer], [Loss], [Metric], [Optimizer] or
-// [Schedule], itself or its pointer, the name under which models that use it are saved and loaded. What is not registered
+// Register gives a type that implements [Kind], [ActivationFunction], [Initializer], [Regularizer], [Constraint], [Loss],
+// [Metric], [Optimizer] or [Schedule], itself or its pointer, the name under which models that use it are saved and loaded. What is not registered
 // cannot be used, so that no model turns out to be impossible to save. Call it in an init function:
 //
 //	func init() { nn.Register("LayerNormalization", layerNormalization{Epsilon: 1e-3}) }
@@ -72,7 +75,7 @@ func Register[T any](name string, defaults T) {
 		registry.byName[v][name] = c
 	}
 	if !fits {
-		panic(fmt.Sprintf("nn: Register: %v is no Kind, ActivationFunction, Initializer, Loss, Metric, Optimizer or Schedule", t))
+		panic(fmt.Sprintf("nn: Register: %v is no Kind, ActivationFunction, Initializer, Regularizer, Constraint, Loss, Metric, Optimizer or Schedule", t))
 	}
 	registry.byType[t] = append(registry.byType[t], c)
 }
@@ -156,11 +159,6 @@ func newObject[T any](name string, config []byte) (T, error) {
 	var none T
 	vocabulary := reflect.TypeFor[T]()
 	c, ok := lookUp(vocabulary, name)
-	registry.RLock()
-	if with, is := registry.configured[c.name]; is && len(config) > 0 && with.defaults.Type().Implements(vocabulary) {
-		c = with
-	}
-	registry.RUnlock()
 	if !ok {
 		return none, unknownClass(vocabulary, name)
 	}
@@ -173,7 +171,11 @@ func newObject[T any](name string, config []byte) (T, error) {
 		config = nil
 	}
 	if len(config) > 0 {
-		if err := decodeJSON(string(config), p.Interface()); err != nil {
+		config, err := clearNulls(p.Elem(), config)
+		if err == nil {
+			err = decodeJSON(string(config), p.Interface())
+		}
+		if err != nil {
 			return none, fmt.Errorf("config: %w", err)
 		}
 	}
@@ -194,14 +196,47 @@ func lookUp(vocabulary reflect.Type, name string) (class, bool) {
 	defer registry.RUnlock()
 	all := registry.byName[vocabulary]
 	c, ok := all[name]
-	if !ok {
+	if short := strings.ReplaceAll(name, "_", ""); !ok && name == strings.ToLower(name) {
 		for other, o := range all {
-			if !o.isFunction() && snakeCase(other) == name {
+			if !o.isFunction() && strings.ToLower(other) == short {
 				return o, true
 			}
 		}
 	}
+	if with, is := registry.configured[c.name]; is && with.defaults.Type().Implements(vocabulary) {
+		c = with
+	}
 	return c, ok
+}
+
+// clearNulls makes the fields zero that the configuration has as null: Keras' way to write that there is none of it, where a
+// default may be another. It returns the configuration of the others.
+func clearNulls(v reflect.Value, config []byte) ([]byte, error) {
+	if !bytes.Contains(config, []byte("null")) || v.Kind() != reflect.Struct {
+		return config, nil
+	}
+	if err := checkValues(string(config)); err != nil {
+		return nil, err
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(config, &fields); err != nil {
+		return nil, err
+	}
+	for _, f := range reflect.VisibleFields(v.Type()) {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if reflect.PointerTo(f.Type).Implements(reflect.TypeFor[json.Unmarshaler]()) {
+			continue // which knows what null is
+		}
+		if text, ok := fields[name]; ok && f.IsExported() && string(text) == "null" {
+			field, err := v.FieldByIndexErr(f.Index)
+			if err != nil { // in a nil pointer, and so zero already
+				continue
+			}
+			field.SetZero()
+			delete(fields, name)
+		}
+	}
+	return json.Marshal(fields)
 }
 
 func unknownClass(vocabulary reflect.Type, name string) error {
@@ -287,7 +322,8 @@ func encodeFields(v any) ([]field, error) {
 }
 
 // An Object is a registered value as a field of a configuration, such as the activation of a layer. In a file it is what
-// Keras writes: the name of a function, or {"class_name": ..., "config": ...}; null is the zero Object.
+// Keras writes: the name of a function, or {"class_name": ..., "config": ...}; null is the zero Object. Where a file is
+// read, "he_normal" stands for HeNormal with the usual configuration, and so on.
 type Object[T any] struct{ Value T }
 
 // MarshalJSON writes the class and its configuration.

@@ -60,7 +60,7 @@ func TestObject(t *testing.T) {
 		require.Equal(t, want, again.Value)
 	}
 	for text, want := range map[string]string{
-		`"Options2"`: `unknown initializer "Options2": valid are ["GlorotUniform" "Ones" "Options" "RandomUniform" "Zeros"]; one of your own must be registered before the file is read: nn.Register("Options2", ...)`,
+		`"Options2"`: `unknown initializer "Options2": valid are ["Constant" "GlorotNormal" "GlorotUniform" "HeNormal" "HeUniform" "Identity" "LecunNormal" "LecunUniform" "Ones" "Options" "Orthogonal" "RandomNormal" "RandomUniform" "TruncatedNormal" "VarianceScaling" "Zeros"]; one of your own must be registered before the file is read: nn.Register("Options2", ...)`,
 		`{"class_name":"Options","config":{"size":"x"}}`:   "config: json: cannot unmarshal string",
 		`{"class_name":"Options","config":{"sise":1}}`:     `config: json: unknown field "sise"`,
 		`{"class_name":"Options","conf":{}}`:               `json: unknown field "conf"`,

@@ -231,7 +231,9 @@ func (m *Model) tensors() []tensor {
 			continue
 		}
 		for j, slot := range slots {
-			all = append(all, tensor{"optimizer/" + w.Name + "/" + slot, w.Shape, &m.trainer.slots[i][j]})
+			if shape := m.trainer.slotShape(i, j); shape != nil {
+				all = append(all, tensor{"optimizer/" + w.Name + "/" + slot, shape, &m.trainer.slots[i][j]})
+			}
 		}
 	}
 	return all

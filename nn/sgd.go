@@ -1,19 +1,18 @@
 package nn
 
-import "errors"
-
 // SGDOptimizer is gradient descent, see [SGD].
 type SGDOptimizer struct {
 	Rate     Rate    `json:"learning_rate"`
 	Momentum float64 `json:"momentum"` // v = Momentum·v - rate·g; w += v
 	Nesterov bool    `json:"nesterov"` // with momentum: w += Momentum·v - rate·g
+	OptimizerOptions
 }
 
-func init() { Register("SGD", SGDOptimizer{Rate: Rate{Value: 0.01}}) }
+func init() { Register("SGD", *SGD(0.01)) }
 
 // SGD is gradient descent: w -= learningRate·g. Set Momentum and Nesterov for those forms.
 func SGD(learningRate float64) *SGDOptimizer {
-	return &SGDOptimizer{Rate: Rate{Value: learningRate}}
+	return &SGDOptimizer{Rate: Rate{Value: learningRate}, OptimizerOptions: usualOptions()}
 }
 
 // LearningRate returns o.Rate.
@@ -31,12 +30,7 @@ func (o *SGDOptimizer) Slots() []string {
 func (o *SGDOptimizer) Sparse() bool { return o.Momentum == 0 }
 
 // Check reports numbers out of range.
-func (o *SGDOptimizer) Check() error {
-	if o.Nesterov && o.Momentum == 0 {
-		return errors.New("nesterov needs a momentum")
-	}
-	return checkDecay32("momentum", o.Momentum)
-}
+func (o *SGDOptimizer) Check() error { return checkDecay32("momentum", o.Momentum) }
 
 // Step implements [Optimizer].
 func (o *SGDOptimizer) Step(s *Step, w, g []float32, slots [][]float32) error {

@@ -5,9 +5,10 @@ import "fmt"
 // A tally adds up losses and metrics over the batches of an epoch. Products are rounded before they are added, so that
 // machines with fused multiply-add log the same numbers.
 type tally struct {
-	rows   float64
-	losses []float64
-	meters [][]Meter // by head and measure
+	rows    float64
+	losses  []float64
+	penalty float64
+	meters  [][]Meter // by head and measure
 }
 
 func newTally(t *trainer) (*tally, error) {
@@ -26,6 +27,7 @@ func newTally(t *trainer) (*tally, error) {
 
 func (s *tally) add(t *trainer, b *batch, classes classWeights) {
 	s.rows += float64(b.rows)
+	s.penalty += float64(t.penalty * float64(b.rows))
 	for i, h := range t.heads {
 		s.losses[i] += float64(float64(t.losses[i].Data[0]) * float64(b.rows))
 		var weights []float32
@@ -44,7 +46,7 @@ func (s *tally) add(t *trainer, b *batch, classes classWeights) {
 
 // logs fills logs with the means so far.
 func (s *tally) logs(t *trainer, logs Logs) Logs {
-	total := 0.0
+	total := s.penalty / s.rows
 	for i, h := range t.heads {
 		loss := s.losses[i] / s.rows
 		total += float64(h.weight * loss)
@@ -67,7 +69,7 @@ func (s *tally) logs(t *trainer, logs Logs) Logs {
 
 // reset forgets all rows.
 func (s *tally) reset() {
-	s.rows = 0
+	s.rows, s.penalty = 0, 0
 	for i, meters := range s.meters {
 		s.losses[i] = 0
 		for _, m := range meters {

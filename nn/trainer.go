@@ -1,12 +1,12 @@
 package nn
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 
 	"github.com/espalier-ml/espalier/autograd"
 	"github.com/espalier-ml/espalier/kernels"
@@ -16,13 +16,20 @@ import (
 type trainer struct {
 	model      *Model
 	table      *kernels.Table
-	optimizer  Optimizer // its own copy
-	iterations int64     // updates so far: with the seed, the source of everything random
-	slotNames  []string
+	optimizer  Optimizer     // its own copy
+	iterations int64         // updates so far: with the seed, the source of everything random
+	slotNames  []string      // the optimizer's own, then those of its options
+	ownSlots   int           // how many are its own
 	slots      [][][]float32 // optimizer state: weight, slot, values
 	block      block         // of the model's weights
 	allSlots   [][]float32   // the optimizer's state of all weights, by slot
 	gradients  []float32     // of all weights
+	means      []float32     // of the gradients of all weights, if the optimizer gathers them
+	decays     []float64     // of the weights
+	constrain  []int         // the weights that have a constraint
+	penalties  []penalized   // weights that have a penalty
+	activities []penalized   // nodes that have one
+	penalty    float64       // the sum in the step
 	heads      []*head
 	headByName map[string]*head
 	places     []int // of the heads' nodes in the runner
@@ -33,13 +40,9 @@ type trainer struct {
 	losses     []*autograd.Tensor
 	preds      []*autograd.Tensor
 
-	pool        *kernels.Pool // of the Fit or Evaluate that runs; nil for one worker
-	pieces      []piece
-	views       [][]float32 // of the pieces: their parts of the slots
-	now         Step        // the update
-	checkPiece  func(i int) // checkGradient
-	updatePiece func(i int) // updateWeights
-	profile     *profile    // of the Fit that runs; nil if it has none
+	pool    *kernels.Pool // of the Fit or Evaluate that runs; nil for one worker
+	updater updater
+	profile *profile // of the Fit that runs; nil if it has none
 
 	// of TrainOnBatch
 	batch batch
@@ -53,7 +56,8 @@ func newTrainer(m *Model, optimizer Optimizer, heads []*head) *trainer {
 		model:     m,
 		table:     kernels.Default(),
 		optimizer: optimizer,
-		slotNames: optimizer.Slots(),
+		slotNames: slices.Concat(optimizer.Slots(), optionsOf(optimizer).slots()),
+		ownSlots:  len(optimizer.Slots()),
 		heads:     heads,
 		scale:     make([][]float32, len(heads)),
 		losses:    make([]*autograd.Tensor, len(heads)),
@@ -64,7 +68,7 @@ func newTrainer(m *Model, optimizer Optimizer, heads []*head) *trainer {
 		t.headByName[h.name] = h
 	}
 	t.logs = Logs{}
-	t.checkPiece, t.updatePiece = t.checkGradient, t.updateWeights
+	t.updater.init(t)
 	for _, w := range m.weights {
 		n := len(t.slotNames)
 		if w.param.state {
@@ -77,6 +81,15 @@ func newTrainer(m *Model, optimizer Optimizer, heads []*head) *trainer {
 		fused[h.from] = fused[h.from] || h.fused != nil
 	}
 	t.runner = newRunner(m, fused)
+	t.penalties, t.activities = m.penalties()
+	for _, p := range t.activities {
+		t.runner.nodes[p.place].used = true
+	}
+	for i, w := range m.weights {
+		if w.param.constraint != nil {
+			t.constrain = append(t.constrain, i)
+		}
+	}
 	places := map[*Node]int{}
 	for i, n := range m.nodes {
 		places[n] = i
@@ -97,8 +110,22 @@ func (t *trainer) forget() {
 // gather moves the optimizer's state into one slice for each slot, and gives the gradients one of their own.
 func (t *trainer) gather() {
 	t.block = blockOf(t.model.weights)
+	t.decays, _ = decaysOf(t.optimizer, t.model.weights) // the error has been reported: see checkOptimizer
 	for j := range t.slotNames {
+		start := t.start(j)
+		if t.shaped(j) {
+			for i := range t.slots {
+				if shape := t.slotShape(i, j); t.slots[i][j] == nil && shape != nil {
+					t.slots[i][j] = slices.Repeat([]float32{start}, shape.Elements())
+				}
+			}
+			t.allSlots = append(t.allSlots, nil)
+			continue
+		}
 		all := t.block.memory()
+		for i := range all {
+			all[i] = start
+		}
 		for i, slots := range t.slots {
 			if len(slots) == 0 {
 				continue // a state
@@ -110,8 +137,34 @@ func (t *trainer) gather() {
 		t.allSlots = append(t.allSlots, all)
 	}
 	t.gradients = t.block.memory()
+	if optionsOf(t.optimizer).GradientAccumulationSteps > 0 {
+		t.means = t.block.memory()
+	}
 	for i := range t.block {
 		t.runner.gradients = append(t.runner.gradients, t.block.of(t.gradients, i))
+	}
+}
+
+// start returns what the values of a slot start with.
+func (t *trainer) start(slot int) float32 {
+	if s, ok := t.optimizer.(Starter); ok && slot < t.ownSlots {
+		return s.Start(slot)
+	}
+	return 0
+}
+
+// shaped reports whether a slot may have another shape than the weight.
+func (t *trainer) shaped(slot int) bool {
+	_, ok := t.optimizer.(Shaper)
+	return ok && slot < t.ownSlots && takesWhole(t.optimizer)
+}
+
+// slotShape returns the shape of a slot of weight i, nil if it has none.
+func (t *trainer) slotShape(i, slot int) Shape {
+	if w := t.model.weights[i]; t.shaped(slot) {
+		return t.optimizer.(Shaper).SlotShape(slot, w)
+	} else {
+		return w.Shape
 	}
 }
 
@@ -167,7 +220,8 @@ func (t *trainer) forward(b *batch, training bool, seed uint64, classes classWei
 			total = tape.Add(total, loss)
 		}
 	}
-	if err := tape.Err(); err != nil {
+	total, err := t.penalize(total, b)
+	if err != nil {
 		return nil, err
 	}
 	for i, h := range t.heads {
@@ -178,6 +232,46 @@ func (t *trainer) forward(b *batch, training bool, seed uint64, classes classWei
 	sum.add(t, b, classes)
 	t.profile.lap(inLosses)
 	return total, nil
+}
+
+// penalize returns the total loss with all penalties.
+func (t *trainer) penalize(total *autograd.Tensor, b *batch) (_ *autograd.Tensor, err error) {
+	if err := t.runner.tape.Err(); err != nil {
+		return nil, err
+	}
+	t.penalty = 0
+	for _, p := range t.penalties {
+		if t.model.weights[p.place].layer.frozen {
+			continue
+		}
+		if total, err = t.addPenalty(total, p, t.runner.params[p.place], 1); err != nil {
+			return nil, err
+		}
+	}
+	for _, p := range t.activities {
+		if total, err = t.addPenalty(total, p, t.runner.values[p.place], 1/float32(b.rows)); err != nil {
+			return nil, err
+		}
+	}
+	return total, nil
+}
+
+// addPenalty returns the total loss with one more penalty.
+func (t *trainer) addPenalty(total *autograd.Tensor, p penalized, x *autograd.Tensor, scale float32) (*autograd.Tensor, error) {
+	tape := t.runner.tape
+	penalty := tape.Custom(p.f, 1, 1, x)
+	if scale != 1 {
+		penalty = tape.Scale(penalty, scale)
+	}
+	if err := tape.Err(); err != nil {
+		return nil, err
+	}
+	v := float64(penalty.Data[0])
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return nil, fmt.Errorf("%s is %v: %w", p.f.Name(), v, ErrNonFinite)
+	}
+	t.penalty += v
+	return tape.Add(total, penalty), tape.Err()
 }
 
 // checkLoss reports the error of a loss, or one that is no number.
@@ -246,154 +340,6 @@ func (t *trainer) step(b *batch, seed uint64, classes classWeights, sum *tally) 
 	return err
 }
 
-// A piece is a part of a weight, or some of them that lie behind each other, that one worker updates.
-type piece struct {
-	weight int // the first one
-	w, g   []float32
-	slots  [][]float32
-	rows   []int      // instead of these: the rows that the gradient has
-	sum    [1]float32 // of the gradient
-	err    error
-}
-
-const pieceSize = 1 << 14 // floats: some microseconds of an update
-
-// update changes the weights by their gradients, or none of them.
-func (t *trainer) update() error {
-	t.pieces, t.views = t.pieces[:0], t.views[:0]
-	for i := 0; i < len(t.block); {
-		first, param := i, t.runner.params[i]
-		for i < len(t.block) && t.gathered(i) {
-			i++
-		}
-		if i > first {
-			t.cut(first, t.block[first].from, t.block[i-1].to, t.model.values, t.gradients, t.allSlots)
-			continue
-		}
-		if rows := t.runner.tape.GradRows(param); rows != nil && sparse(t.optimizer) {
-			t.pieces = append(t.pieces, piece{weight: i, rows: rows})
-		} else {
-			g := t.runner.tape.Grad(param).Data // none if frozen, or on no path to a loss
-			t.cut(i, 0, len(g), t.model.weights[i].Data, g, t.slots[i])
-		}
-		i++
-	}
-	if err := t.each(t.checkPiece); err != nil {
-		return err
-	}
-	if err := t.eachState(t.checkNewState); err != nil {
-		return err
-	}
-	rate := t.optimizer.LearningRate().at(t.iterations)
-	if err := checkRate(rate); err != nil {
-		return fmt.Errorf("step %d: %w", t.iterations, err)
-	}
-	t.iterations++
-	t.now = Step{Table: t.table, Number: t.iterations, LearningRate: rate, Rate: float32(rate)}
-	if p, ok := t.optimizer.(Preparer); ok {
-		p.Prepare(&t.now)
-	}
-	if err := t.each(t.updatePiece); err != nil {
-		return err
-	}
-	return t.eachState(func(w *Weight, value kernels.Matrix) error { return t.table.Copy(w.Matrix, value) })
-}
-
-// eachState calls do for every state, with what it becomes.
-func (t *trainer) eachState(do func(w *Weight, value kernels.Matrix) error) error {
-	for i, w := range t.model.weights {
-		if w.param.state {
-			if err := do(w, t.runner.params[i].Matrix); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (*trainer) checkNewState(w *Weight, value kernels.Matrix) error {
-	for i := range value.Rows {
-		if nonFinite(value.Row(i)) >= 0 {
-			return fmt.Errorf("the new value of %q is %w", w.Name, ErrNonFinite)
-		}
-	}
-	return nil
-}
-
-// gathered reports whether weight i and its gradient lie among those of all weights.
-func (t *trainer) gathered(i int) bool {
-	g := t.runner.tape.Grad(t.runner.params[i]).Data
-	return t.model.values != nil && len(g) > 0 && &g[0] == &t.gradients[t.block[i].from]
-}
-
-// cut makes pieces of a range of numbers.
-func (t *trainer) cut(weight, from, to int, w, g []float32, slots [][]float32) {
-	for ; from < to; from += pieceSize {
-		end, first := min(from+pieceSize, to), len(t.views)
-		for _, s := range slots {
-			t.views = append(t.views, s[from:end])
-		}
-		t.pieces = append(t.pieces, piece{weight: weight, w: w[from:end], g: g[from:end], slots: t.views[first:len(t.views):len(t.views)]})
-	}
-}
-
-// each calls do for every piece.
-func (t *trainer) each(do func(i int)) error {
-	if t.pool != nil {
-		t.pool.Do(len(t.pieces), do)
-	} else {
-		for i := range t.pieces {
-			do(i)
-		}
-	}
-	for i := range t.pieces {
-		if err := t.pieces[i].err; err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// checkGradient looks for values that are not finite, or that the optimizer cannot square: a finite loss can have them. It
-// looks at each value only where their sum is not finite, which can also happen to finite values.
-func (t *trainer) checkGradient(i int) {
-	p := &t.pieces[i]
-	if p.rows != nil {
-		g := t.runner.tape.Grad(t.runner.params[p.weight])
-		for _, row := range p.rows {
-			p.err = cmp.Or(p.err, t.gradientError(p.weight, g.Row(row)))
-		}
-		return
-	}
-	if squares(t.optimizer) {
-		p.err = t.table.RowSumSquares(p.sum[:], kernels.MatrixOf(p.g, 1, len(p.g)))
-	} else {
-		p.err = t.table.RowSum(p.sum[:], kernels.MatrixOf(p.g, 1, len(p.g)))
-	}
-	if nonFinite(p.sum[:]) < 0 {
-		return
-	}
-	for i := p.weight; i < len(t.block) && (i == p.weight || t.gathered(i)); i++ {
-		p.err = cmp.Or(p.err, t.gradientError(i, t.runner.tape.Grad(t.runner.params[i]).Data))
-	}
-}
-
-func (t *trainer) gradientError(weight int, g []float32) error {
-	name := t.model.weights[weight].Name
-	if nonFinite(g) >= 0 {
-		return fmt.Errorf("the gradient of weight %q is %w", name, ErrNonFinite)
-	}
-	if !squares(t.optimizer) {
-		return nil
-	}
-	for _, v := range g {
-		if v*v > math.MaxFloat32 {
-			return fmt.Errorf("the gradient of weight %q has a value of %v, whose square, which %s takes, is %w", name, v, className(t.optimizer), ErrNonFinite)
-		}
-	}
-	return nil
-}
-
 // checkState looks for weights and state of the optimizer that updates have driven out of the finite range.
 func (t *trainer) checkState() error {
 	var sum [1]float32
@@ -415,18 +361,6 @@ func (t *trainer) checkState() error {
 		}
 	}
 	return nil
-}
-
-func (t *trainer) updateWeights(i int) {
-	p := &t.pieces[i]
-	if p.rows == nil {
-		p.err = t.optimizer.Step(&t.now, p.w, p.g, p.slots)
-		return
-	}
-	w, g := t.model.weights[p.weight], t.runner.tape.Grad(t.runner.params[p.weight])
-	for _, row := range p.rows {
-		p.err = cmp.Or(p.err, t.optimizer.Step(&t.now, w.Row(row), g.Row(row), nil))
-	}
 }
 
 // share lets workers help until the function that it returns is called.

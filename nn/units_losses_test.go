@@ -3,7 +3,6 @@ package nn
 import (
 	"encoding/json"
 	"math"
-	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -126,8 +125,6 @@ func checkLossUnit(t *testing.T, u unit, l lossUnit, reduction string, weights [
 		}
 	}
 }
-
-func largest(v []float64) float64 { return max(0, slices.Max(v), -slices.Min(v)) }
 
 func toFloats(v []float64) (f []float32) {
 	for _, x := range v {

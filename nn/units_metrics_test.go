@@ -3,6 +3,7 @@ package nn
 import (
 	"encoding/json"
 	"math"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -85,7 +86,7 @@ func testMetricUnit(t *testing.T, u unit) {
 	}
 }
 
-// A result is what a metric says: a number, or several. "nan" is NaN.
+// A result is what a metric says: a number, or several. "nan" and "inf" are what they say.
 type result []float64
 
 func (r *result) UnmarshalJSON(text []byte) error {
@@ -97,7 +98,11 @@ func (r *result) UnmarshalJSON(text []byte) error {
 			*r = append(*r, v...)
 		}
 		return err
-	case '"', 'n':
+	case '"':
+		v, err := strconv.ParseFloat(string(text[1:len(text)-1]), 64)
+		*r = result{v}
+		return err
+	case 'n':
 		*r = result{math.NaN()}
 		return nil
 	}

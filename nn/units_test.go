@@ -13,11 +13,14 @@ import (
 
 // unitKinds are the kinds of units, with the test of one unit each.
 var unitKinds = map[string]func(*testing.T, unit){
-	"activations": testActivationUnit,
-	"callbacks":   testCallbackUnit,
-	"layers":      testLayerUnit,
-	"losses":      testLossUnit,
-	"metrics":     testMetricUnit,
+	"activations":  testActivationUnit,
+	"callbacks":    testCallbackUnit,
+	"layers":       testLayerUnit,
+	"losses":       testLossUnit,
+	"metrics":      testMetricUnit,
+	"initializers": testInitializerUnit,
+	"optimizers":   testOptimizerUnit,
+	"schedules":    testScheduleUnit,
 }
 
 // A unit is one class of Keras with a configuration, and what Keras computed with it.

@@ -33,8 +33,13 @@ type dense1 struct {
 	NoBias     bool                       `json:"no_bias,omitempty"`
 }
 
+type embedding1 struct {
+	InputDim  int `json:"input_dim"`
+	OutputDim int `json:"output_dim"`
+}
+
 // fields1 are the fields that version 1 had of classes which have got others since.
-var fields1 = map[string][]string{"Concatenate": nil, "Embedding": {"input_dim", "output_dim"}}
+var fields1 = map[string][]string{"Concatenate": nil}
 
 type training1 struct {
 	Optimizer  optimizer1  `json:"optimizer"`
@@ -136,7 +141,22 @@ func (a *architecture1) upgrade() (*architecture, error) {
 
 // upgrade returns the kind and the one way in which version 1 wrote it.
 func (l *layer1) upgrade() (Kind, []byte, error) {
-	if l.Class != "Dense" {
+	switch l.Class {
+	case "Dense":
+		var d dense1
+		if err := decodeJSON(string(l.Config), &d); err != nil {
+			return nil, nil, fmt.Errorf("config: %w", err)
+		}
+		text, err := encodeJSON(d)
+		return &dense{d.Units, d.Activation, !d.NoBias, usualKernel()}, text, err
+	case "Embedding":
+		var e embedding1
+		if err := decodeJSON(string(l.Config), &e); err != nil {
+			return nil, nil, fmt.Errorf("config: %w", err)
+		}
+		text, err := encodeJSON(e)
+		return usualEmbedding(e.InputDim, e.OutputDim), text, err
+	default:
 		kind, err := newObject[Kind](l.Class, l.Config)
 		if err != nil {
 			return nil, nil, err
@@ -151,12 +171,6 @@ func (l *layer1) upgrade() (Kind, []byte, error) {
 		text, err := encodeObject(fields)
 		return kind, text, err
 	}
-	var d dense1
-	if err := decodeJSON(string(l.Config), &d); err != nil {
-		return nil, nil, fmt.Errorf("config: %w", err)
-	}
-	text, err := encodeJSON(d)
-	return &dense{d.Units, d.Activation, !d.NoBias}, text, err
 }
 
 func (t *training1) upgrade() (*training, error) {
@@ -201,14 +215,19 @@ func (o optimizer1) upgrade() (Optimizer, error) {
 			*v = 0
 		}
 	}
-	rate := Rate{Value: o.LearningRate}
 	switch o.Algorithm {
 	case "sgd":
-		return &SGDOptimizer{rate, o.Momentum, o.Nesterov && o.Momentum != 0}, nil
+		now := SGD(o.LearningRate)
+		now.Momentum, now.Nesterov = o.Momentum, o.Nesterov && o.Momentum != 0
+		return now, nil
 	case "adam":
-		return &AdamOptimizer{rate, o.Beta1, o.Beta2, o.Epsilon}, nil
+		now := Adam(o.LearningRate)
+		now.Beta1, now.Beta2, now.Epsilon = o.Beta1, o.Beta2, o.Epsilon
+		return now, nil
 	case "rmsprop":
-		return &RMSpropOptimizer{rate, o.Rho, o.Epsilon}, nil
+		now := RMSprop(o.LearningRate)
+		now.Rho, now.Epsilon = o.Rho, o.Epsilon
+		return now, nil
 	}
 	return nil, fmt.Errorf("unknown optimizer %q: valid in version 1 are %q", o.Algorithm, []string{"sgd", "adam", "rmsprop"})
 }

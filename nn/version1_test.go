@@ -44,10 +44,10 @@ func TestVersion1Optimizers(t *testing.T) {
 		old  optimizer1
 		want Optimizer
 	}{
-		{optimizer1{Algorithm: "sgd", LearningRate: 1e-60, Nesterov: true, Beta1: 0.9}, &SGDOptimizer{}},
-		{optimizer1{Algorithm: "sgd", LearningRate: 1, Momentum: 0.5, Nesterov: true}, &SGDOptimizer{Rate{Value: 1}, 0.5, true}},
-		{optimizer1{Algorithm: "adam", LearningRate: 1, Momentum: 0.5, Beta1: 1e-60, Beta2: 0.9, Epsilon: 0.1}, &AdamOptimizer{Rate{Value: 1}, 0, 0.9, 0.1}},
-		{optimizer1{Algorithm: "rmsprop", LearningRate: 1, Rho: 0.9, Epsilon: 0.1}, &RMSpropOptimizer{Rate{Value: 1}, 0.9, 0.1}},
+		{optimizer1{Algorithm: "sgd", LearningRate: 1e-60, Nesterov: true, Beta1: 0.9}, SGD(0)},
+		{optimizer1{Algorithm: "sgd", LearningRate: 1, Momentum: 0.5, Nesterov: true}, set(SGD(1), func(o *SGDOptimizer) { o.Momentum, o.Nesterov = 0.5, true })},
+		{optimizer1{Algorithm: "adam", LearningRate: 1, Momentum: 0.5, Beta1: 1e-60, Beta2: 0.9, Epsilon: 0.1}, set(Adam(1), func(o *AdamOptimizer) { o.Beta1, o.Beta2, o.Epsilon = 0, 0.9, 0.1 })},
+		{optimizer1{Algorithm: "rmsprop", LearningRate: 1, Rho: 0.9, Epsilon: 0.1}, set(RMSprop(1), func(o *RMSpropOptimizer) { o.Epsilon = 0.1 })},
 	} {
 		have, err := c.old.upgrade()
 		require.NoError(t, err)

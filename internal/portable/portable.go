@@ -78,13 +78,16 @@ func Log1p(x float64) float64 {
 	return Log(u) + (x-(u-1))/u // corrects the logarithm of the rounded sum
 }
 
-// Pow returns x to the power of y for x from 0 on, within 3·|y·log x| + 3 ulp.
+// Pow returns xʸ for x of at least 0, and NaN for others. It is exact for y = 1/2, rounded once, and for whole y what
+// multiplications give.
 func Pow(x, y float64) float64 {
 	switch {
-	case y == 0 || x == 1:
-		return 1
-	case x == 0 && y > 0:
-		return 0
+	case !(x >= 0) || y != y:
+		return math.NaN()
+	case y == math.Trunc(y) || x == 0 || math.IsInf(x, 1):
+		return math.Pow(x, y)
+	case y == 0.5:
+		return math.Sqrt(x)
 	}
 	return Exp(float64(y * Log(x)))
 }
@@ -99,4 +102,34 @@ func Sigmoid(x float64) float64 {
 		return e / (1 + e)
 	}
 	return 1 / (1 + Exp(-x))
+}
+
+// CosPi returns the cosine of π·x for x between 0 and 1; multiples of 1/2 are exact.
+func CosPi(x float64) float64 {
+	switch {
+	case x > 0.75:
+		return -cos(1 - x)
+	case x > 0.25:
+		return sin(0.5 - x)
+	}
+	return cos(x)
+}
+
+// sin and cos are those of π·x for |x| up to 1/4.
+func sin(x float64) float64 {
+	x = float64(x * math.Pi)
+	xx, p := float64(x*x), 1.0
+	for i := 16.0; i > 0; i -= 2 { // 1 - x²/(2·3)·(1 - x²/(4·5)·(1 - ...))
+		p = math.FMA(p, -xx/float64(i*(i+1)), 1)
+	}
+	return float64(p * x)
+}
+
+func cos(x float64) float64 {
+	x = float64(x * math.Pi)
+	xx, p := float64(x*x), 1.0
+	for i := 16.0; i > 0; i -= 2 {
+		p = math.FMA(p, -xx/float64(i*(i-1)), 1)
+	}
+	return p
 }
