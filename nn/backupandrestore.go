@@ -41,8 +41,9 @@ type backupState struct {
 	Pass     int64 // iterations when the pass over the data began, -1 if none has
 	Rows     float64
 	Losses   []float64 // sums of the epoch that has begun
-	Stopped  bool      // by a callback
-	Epochs   []int     // of the history
+	Penalty  float64
+	Stopped  bool  // by a callback
+	Epochs   []int // of the history
 	History  map[string][]float64
 	Logs     Logs
 	States   map[int][]byte // of callbacks

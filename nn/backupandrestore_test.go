@@ -16,14 +16,16 @@ import (
 	"github.com/espalier-ml/espalier/nn"
 )
 
-// backedUp returns a model with everything that a seed and a step number decide: dropout, a moving average and an optimizer with
-// slots. Its training set has 50 rows, of which validation holds out some.
+// backedUp returns a model with everything that a seed and a step number decide: dropout, moving averages, a penalty and an
+// optimizer that gathers gradients. Its training set has 50 rows, of which validation holds out some.
 func backedUp(t testing.TB) (*nn.Model, nn.Data) {
 	x := nn.Input("x", 3)
-	h := nn.Dropout(0.3, nn.Name("drop")).On(nn.BatchNormalization(nn.Name("norm")).On(nn.Dense(6, nn.Tanh, nn.Name("trunk")).On(x)))
+	h := nn.Dropout(0.3, nn.Name("drop")).On(nn.BatchNormalization(nn.Name("norm")).On(nn.Dense(6, nn.Tanh, nn.Name("trunk"), nn.KernelRegularizer(nn.L2(0.01))).On(x)))
 	m, err := nn.NewModel([]*nn.Node{x}, []*nn.Node{nn.Dense(1, nn.Linear, nn.Name("y")).On(h)}, nn.Seed(5))
 	require.NoError(t, err)
-	require.NoError(t, m.Compile(nn.Adam(0.03), nn.Losses{"y": nn.MSE()}, nn.Metrics{"y": {nn.MAE()}}))
+	adam := nn.Adam(0.03)
+	adam.UseEMA, adam.GradientAccumulationSteps = true, 3
+	require.NoError(t, m.Compile(adam, nn.Losses{"y": nn.MSE()}, nn.Metrics{"y": {nn.MAE()}}))
 	var in, out nn.Floats
 	for i := range 150 {
 		in = append(in, float32(i*i%17)/8-1)
