@@ -68,7 +68,7 @@ var einsums = []einsumCase{
 	{"abcd,cde->abe", "bcd,cde->be", Shape{2, 3, 2}, Shape{0, 4}, "e", Shape{3, 2, 4}, Shape{4}, Shape{0, 2, 3, 2, 4}},
 	{"BFNH,NHD->BFD", "fnh,nhd->fd", Shape{3, 2, 3}, Shape{3, 4}, "D", Shape{2, 3, 4}, Shape{4}, Shape{'d' - 'a': 4, 'f' - 'a': 3, 'n' - 'a': 2, 'h' - 'a': 3}},
 	{"ibd,nd->ibn", "bd,nd->bn", Shape{2, 1}, Shape{2, 2}, "", Shape{2, 1}, nil, Shape{'b' - 'a': 2, 'd' - 'a': 1, 'n' - 'a': 2}},
-	{"...x,xy->...y", "abx,xy->aby", Shape{2, 3, 2}, Shape{4}, "y", Shape{2, 4}, Shape{4}, Shape{'a' - 'a': 2, 'b' - 'a': 3, 'x' - 'a': 2, 'y' - 'a': 4}},
+	{"...x,xy->...y", "abx,xy->aby", Shape{2, 3, 2}, Shape{4}, "y", Shape{2, 4}, Shape{4}, Shape{0: 2, 'b' - 'a': 3, 'x' - 'a': 2, 'y' - 'a': 4}},
 	{"...x,xy->...y", "x,xy->y", Shape{3}, Shape{4}, "y", Shape{3, 4}, Shape{4}, Shape{'x' - 'a': 3, 'y' - 'a': 4}},
 	{"...bc,bc->...b", "bc,bc->b", Shape{3, 4}, Shape{3}, "b", Shape{3, 4}, Shape{3}, Shape{0, 3, 4}},
 	{"abc,bcd->abd", "bc,bcd->bd", Shape{3, 2}, Shape{0, 4}, "d", Shape{3, 2, 4}, Shape{4}, Shape{0, 3, 2, 4}},

@@ -111,14 +111,12 @@ func TestPenaltiesInLogs(t *testing.T) {
 		}
 		y, err := m.Predict(d.Inputs)
 		require.NoError(t, err)
-		hidden := Floats{}
 		k, b := m.Weights()[0].Data, m.Weights()[1].Data
 		x := d.Inputs["x"].(Floats)
 		for i := range 3 {
 			activities += 0.4 * float64(y["y"].Data[i]) / 3
 			for j := range 3 {
 				h := max(0, b[j]+x[2*i]*k[j]+x[2*i+1]*k[3+j])
-				hidden = append(hidden, h)
 				activities += 0.3 * float64(h*h) / 3
 			}
 		}
