@@ -32,7 +32,7 @@ func (w *Window) Check() error {
 				return shapeError("Window", "%+v has a size, stride or dilation that is not from 1 to %d", *w, math.MaxInt32)
 			}
 		}
-		reach := max(int64(w.Out[i])*int64(w.Stride[i]), int64(w.Size[i])*int64(w.Dilation[i]), int64(w.Before[i]), -int64(w.Before[i]))
+		reach := max(int64(w.Out[i])*int64(w.Stride[i]), int64(w.Size[i])*int64(w.Dilation[i]), int64(w.Before[i]), -max(int64(w.Before[i]), -math.MaxInt64))
 		if image, places, elements = image*int64(w.In[i]), places*int64(w.Out[i]), elements*int64(w.Size[i]); max(image, places, elements, reach) > math.MaxInt32 {
 			return shapeError("Window", "%+v reaches beyond %d elements", *w, math.MaxInt32)
 		}

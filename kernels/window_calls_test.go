@@ -110,15 +110,17 @@ func TestWindowErrors(t *testing.T) {
 		for _, change := range []func(*Window){
 			func(v *Window) { v.In[0] = 0 },
 			func(v *Window) { v.Channels = -1 },
-			func(v *Window) { v.Out[1] = math.MaxInt32 },
+			func(v *Window) { v.Out[1] = math.MaxInt },
 			func(v *Window) { v.Stride[1] = 1 << 30 },
 			func(v *Window) { v.Dilation[1] = 1 << 30 },
-			func(v *Window) { v.Before[0] = math.MaxInt32 },
-			func(v *Window) { v.Before[0] = math.MinInt32 },
+			func(v *Window) { v.Before[0] = math.MaxInt },
+			func(v *Window) { v.Before[0] = math.MinInt },
 			func(v *Window) { v.In, v.Out = [2]int{1 << 20, 1 << 20}, [2]int{1 << 20, 1 << 20} },
 		} {
 			wrong := *v
-			change(&wrong)
+			if change(&wrong); wrong.Before[0] == math.MaxInt32 {
+				continue // of 32 bits, which have no number that is too large
+			}
 			require.ErrorIs(t, table.Conv(nil, y, x, &wrong, &w, Linear), ErrShape)
 		}
 	}
