@@ -188,7 +188,10 @@ func (t *Table) Maximum(y, a, b Matrix) error {
 	if t.err != nil {
 		return t.err
 	}
-	return binary("Maximum", nil, maximumGeneric, &y, &a, &b)
+	if t.level == nil {
+		return binary("Maximum", nil, maximumGeneric, &y, &a, &b)
+	}
+	return binary("Maximum", t.level.maximum, nil, &y, &a, &b)
 }
 
 func maximumGeneric(y, a, b []float32) {

@@ -193,9 +193,7 @@ func (t *Table) addColumns(dst, x []float32, n int) {
 // maximum computes y = max(y, x), NaN where one is.
 func (t *Table) maximum(y, x []float32) {
 	if t.level == nil {
-		for j, v := range x[:len(y)] {
-			y[j] = max(y[j], v)
-		}
+		maximumGeneric(y, y, x)
 		return
 	}
 	for from, n := range parts(len(y), flatCall) {

@@ -3,7 +3,6 @@ package nn
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"slices"
 
 	"github.com/espalier-ml/espalier/ops"
@@ -18,12 +17,7 @@ type AxisOption []int
 func Axis(axes ...int) AxisOption { return axes }
 
 func (o AxisOption) applyLayer(l *Layer) {
-	k, ok := l.kind.(interface{ alongAxes() *axes })
-	if !ok {
-		l.err = errors.Join(l.err, errors.New("does not take Axis"))
-		return
-	}
-	*k.alongAxes() = axes(slices.Clone(o))
+	configure(l, "Axis", func(k interface{ alongAxes() *axes }) { *k.alongAxes() = axes(slices.Clone(o)) })
 }
 
 // axes are those that Axis sets: in a configuration a number, a list of them, or null for none.

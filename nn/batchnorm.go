@@ -1,8 +1,6 @@
 package nn
 
 import (
-	"errors"
-
 	"github.com/espalier-ml/espalier/kernels"
 	"github.com/espalier-ml/espalier/ops"
 )
@@ -44,12 +42,7 @@ type MovingMomentumOption float64
 func MovingMomentum(momentum float64) MovingMomentumOption { return MovingMomentumOption(momentum) }
 
 func (o MovingMomentumOption) applyLayer(l *Layer) {
-	n, ok := l.kind.(*batchNormalization)
-	if !ok {
-		l.err = errors.Join(l.err, errors.New("does not take MovingMomentum: only BatchNormalization has one"))
-		return
-	}
-	n.Momentum = float64(o)
+	configure(l, "MovingMomentum: only BatchNormalization has one", func(k *batchNormalization) { k.Momentum = float64(o) })
 }
 
 func (n *batchNormalization) alongAxes() *axes { return &n.Axes }
@@ -142,12 +135,7 @@ type EpsilonOption float64
 func Epsilon(epsilon float64) EpsilonOption { return EpsilonOption(epsilon) }
 
 func (o EpsilonOption) applyLayer(l *Layer) {
-	n, ok := l.kind.(interface{ epsilon() *float64 })
-	if !ok {
-		l.err = errors.Join(l.err, errors.New("does not take Epsilon: only normalizations have one"))
-		return
-	}
-	*n.epsilon() = float64(o)
+	configure(l, "Epsilon: only normalizations have one", func(k interface{ epsilon() *float64 }) { *k.epsilon() = float64(o) })
 }
 
 // A NoScaleOption leaves a layer without a scale.
@@ -157,9 +145,7 @@ type NoScaleOption struct{}
 func NoScale() NoScaleOption { return NoScaleOption{} }
 
 func (NoScaleOption) applyLayer(l *Layer) {
-	if n := l.affineNorm("NoScale"); n != nil {
-		n.Scale = false
-	}
+	configure(l, "NoScale: only normalizations with gamma and beta do", func(k interface{ affine() *affineNorm }) { k.affine().Scale = false })
 }
 
 // A NoCenterOption leaves a layer without a shift.
@@ -169,15 +155,5 @@ type NoCenterOption struct{}
 func NoCenter() NoCenterOption { return NoCenterOption{} }
 
 func (NoCenterOption) applyLayer(l *Layer) {
-	if n := l.affineNorm("NoCenter"); n != nil {
-		n.Center = false
-	}
-}
-
-func (l *Layer) affineNorm(option string) *affineNorm {
-	if n, ok := l.kind.(interface{ affine() *affineNorm }); ok {
-		return n.affine()
-	}
-	l.err = errors.Join(l.err, errors.New("does not take "+option+": only normalizations with gamma and beta do"))
-	return nil
+	configure(l, "NoCenter: only normalizations with gamma and beta do", func(k interface{ affine() *affineNorm }) { k.affine().Center = false })
 }

@@ -63,9 +63,6 @@ func (a normAxes) split(shape Shape) (outer, along, inner int, err error) {
 	return shape[:from].Elements(), shape[from:to].Elements(), shape[to:].Elements(), nil
 }
 
-// normEpsilon is what Keras adds to a norm before it divides.
-const normEpsilon = 1e-7
-
 // scale multiplies the vectors along the axes by factor(norm)/norm.
 func (a normAxes) scale(w []float32, shape Shape, factor func(norm float64) float64) {
 	outer, along, inner, err := a.split(shape)
@@ -89,7 +86,7 @@ func (a normAxes) scale(w []float32, shape Shape, factor func(norm float64) floa
 			}
 			for j, s := range sums[:n] {
 				norm := math.Sqrt(s)
-				sums[j] = factor(norm) / (norm + normEpsilon)
+				sums[j] = factor(norm) / (norm + kerasEpsilon)
 			}
 			for k := range along {
 				for j, v := range row(k) {

@@ -1,8 +1,6 @@
 package nn
 
 import (
-	"errors"
-
 	"github.com/espalier-ml/espalier/kernels"
 	"github.com/espalier-ml/espalier/ops"
 )
@@ -81,6 +79,8 @@ func newConv[A spatial](filters int, size A, act ActivationFunction) conv[A] {
 	return conv[A]{filters, newMoving(size), 1, newEnding(act)}
 }
 
+func (k *conv[A]) setGroups(n int) { k.Groups = n }
+
 func init() {
 	Register("Conv1D", newConv(0, [1]int{}, Linear))
 	Register("Conv2D", newConv(0, [2]int{}, Linear))
@@ -110,14 +110,7 @@ type GroupsOption int
 func Groups(n int) GroupsOption { return GroupsOption(n) }
 
 func (o GroupsOption) applyLayer(l *Layer) {
-	switch k := l.kind.(type) {
-	case *conv[[1]int]:
-		k.Groups = int(o)
-	case *conv[[2]int]:
-		k.Groups = int(o)
-	default:
-		l.err = errors.Join(l.err, errors.New("does not take Groups: only Conv1D and Conv2D have groups"))
-	}
+	configure(l, "Groups: only Conv1D and Conv2D have groups", func(k interface{ setGroups(int) }) { k.setGroups(int(o)) })
 }
 
 func (k *conv[A]) Build(b *Builder, in []Shape) Shape {

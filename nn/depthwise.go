@@ -1,8 +1,6 @@
 package nn
 
 import (
-	"errors"
-
 	"github.com/espalier-ml/espalier/kernels"
 	"github.com/espalier-ml/espalier/ops"
 )
@@ -29,25 +27,15 @@ type DepthOption int
 func DepthMultiplier(n int) DepthOption { return DepthOption(n) }
 
 func (o DepthOption) applyLayer(l *Layer) {
-	d, ok := l.kind.(interface{ setMultiplier(int) })
-	if !ok {
-		l.err = errors.Join(l.err, errors.New("does not take DepthMultiplier: only depthwise and separable convolutions have one"))
-		return
-	}
-	d.setMultiplier(int(o))
+	configure(l, "DepthMultiplier: only depthwise and separable convolutions have one", func(k interface{ setMultiplier(int) }) { k.setMultiplier(int(o)) })
 }
 
 // convolve returns a row of all results for each place: those of channel i are the Multiplier columns from i·Multiplier on.
 func (d *depth) convolve(c *Call, kernel, bias *ops.Tensor, w kernels.Window, act kernels.Activation) *ops.Tensor {
 	x := c.In(0)
 	if n := d.Multiplier; n > 1 { // channels repeat
-		column := c.Reshape(x, x.Rows*x.Cols, 1)
-		c.operands = c.operands[:0]
-		for range n {
-			c.operands = append(c.operands, column)
-		}
 		w.Channels *= n
-		x = c.Reshape(c.Ops.Concatenate(c.operands...), x.Rows, x.Cols*n)
+		x = c.Reshape(c.Repeat(c.Reshape(x, x.Rows*x.Cols, 1), n), x.Rows, x.Cols*n)
 	}
 	return c.Depthwise(x, c.Reshape(kernel, w.Size[0]*w.Size[1], w.Channels), bias, w, act)
 }

@@ -1,8 +1,6 @@
 package nn
 
 import (
-	"errors"
-
 	"github.com/espalier-ml/espalier/ops"
 )
 
@@ -45,12 +43,7 @@ type MaskZeroOption struct{}
 func MaskZero() MaskZeroOption { return MaskZeroOption{} }
 
 func (MaskZeroOption) applyLayer(l *Layer) {
-	e, ok := l.kind.(*embedding)
-	if !ok {
-		l.err = errors.Join(l.err, errors.New("does not take MaskZero: only Embedding looks up indices"))
-		return
-	}
-	e.MaskZero = true
+	configure(l, "MaskZero: only Embedding looks up indices", func(k *embedding) { k.MaskZero = true })
 }
 
 func (e *embedding) Build(b *Builder, in []Shape) Shape {

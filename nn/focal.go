@@ -33,16 +33,13 @@ func (f *focal) factor(miss float64) (factor, slope float64) {
 	return portable.Pow(miss, f.Gamma), f.Gamma * portable.Pow(miss, f.Gamma-1)
 }
 
-const (
-	clipMin = 1e-7
-	clipMax = float64(float32(1 - 1e-7)) // as Keras has it in float32
-)
+const clipMax = float64(float32(1 - 1e-7)) // as Keras has it in float32
 
 // clip returns p within the bounds, and whether it was.
 func clip(p float64) (float64, bool) {
 	switch {
-	case p < clipMin:
-		return clipMin, false
+	case p < kerasEpsilon:
+		return kerasEpsilon, false
 	case p > clipMax:
 		return clipMax, false
 	}

@@ -173,9 +173,9 @@ func (m *fMeter) Add(out kernels.Matrix, y Target, rows []float32) {
 func (m *fMeter) scores() []float64 {
 	square := float64(m.beta * m.beta)
 	for i, c := range m.classes {
-		precision := c.truePositives / (c.truePositives + c.falsePositives + metricEpsilon)
-		recall := c.truePositives / (c.truePositives + c.falseNegatives + metricEpsilon)
-		m.values[i] = float64(precision*recall) / (float64(square*precision) + recall + metricEpsilon) * (1 + square)
+		precision := c.truePositives / (c.truePositives + c.falsePositives + kerasEpsilon)
+		recall := c.truePositives / (c.truePositives + c.falseNegatives + kerasEpsilon)
+		m.values[i] = float64(precision*recall) / (float64(square*precision) + recall + kerasEpsilon) * (1 + square)
 	}
 	return m.values
 }
@@ -185,7 +185,7 @@ func (m *fMeter) Value() float64 {
 	if m.average != weightedAverage {
 		return mean(scores)
 	}
-	sum, all := 0.0, metricEpsilon
+	sum, all := 0.0, kerasEpsilon
 	for i, c := range m.classes {
 		targets := c.truePositives + c.falseNegatives
 		sum += float64(scores[i] * targets)

@@ -265,10 +265,10 @@ func (m *iouMeter) Value() float64 {
 	if m.unions == nil {
 		return 0
 	}
-	sum, n := 0.0, metricEpsilon
+	sum, n := 0.0, kerasEpsilon
 	count := func(c iouCounts) {
 		if union := c.is + c.told - c.both; union > 1e-9 {
-			sum += c.both / (union + metricEpsilon)
+			sum += c.both / (union + kerasEpsilon)
 			n++
 		}
 	}

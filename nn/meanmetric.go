@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/espalier-ml/espalier/internal/portable"
 	"github.com/espalier-ml/espalier/kernels"
 )
 
@@ -163,8 +162,6 @@ type rootMeter struct{ rowMeter }
 
 func (m *rootMeter) Value() float64 { return math.Sqrt(m.rowMeter.Value()) }
 
-const metricEpsilon = 1e-7 // Keras' epsilon
-
 type (
 	squaredRows          struct{}
 	absoluteRows         struct{}
@@ -179,88 +176,23 @@ type (
 	concordanceRows      struct{ rising }
 )
 
-func (squaredRows) row(p, t []float32) float64 {
-	sum := 0.0
-	for j := range p {
-		d := float64(p[j]) - float64(t[j])
-		sum += float64(d * d)
-	}
-	return sum / float64(len(p))
-}
+func (squaredRows) row(p, t []float32) float64 { return squaredError.row(nil, p, t, 1) }
 
-func (absoluteRows) row(p, t []float32) float64 {
-	sum := 0.0
-	for j := range p {
-		sum += math.Abs(float64(p[j]) - float64(t[j]))
-	}
-	return sum / float64(len(p))
-}
+func (absoluteRows) row(p, t []float32) float64 { return absoluteError.row(nil, p, t, 1) }
 
-func (percentageRows) row(p, t []float32) float64 {
-	sum := 0.0
-	for j := range p {
-		sum += math.Abs(float64(p[j])-float64(t[j])) / max(math.Abs(float64(t[j])), metricEpsilon)
-	}
-	return 100 * sum / float64(len(p))
-}
+func (percentageRows) row(p, t []float32) float64 { return absolutePercentageError.row(nil, p, t, 1) }
 
-func (logarithmicRows) row(p, t []float32) float64 {
-	sum := 0.0
-	for j := range p {
-		d := portable.Log1p(max(float64(p[j]), metricEpsilon)) - portable.Log1p(max(float64(t[j]), metricEpsilon))
-		sum += float64(d * d)
-	}
-	return sum / float64(len(p))
-}
+func (logarithmicRows) row(p, t []float32) float64 { return squaredLogarithmicError.row(nil, p, t, 1) }
 
-// log cosh d is |d| + log((1 + exp(-2|d|)) / 2), in which nothing overflows.
-func (logCoshRows) row(p, t []float32) float64 {
-	sum := 0.0
-	for j := range p {
-		d := math.Abs(float64(p[j]) - float64(t[j]))
-		sum += d + portable.Log1p(portable.Exp(-2*d)) - math.Ln2
-	}
-	return sum / float64(len(p))
-}
+func (logCoshRows) row(p, t []float32) float64 { return logCosh.row(nil, p, t, 1) }
 
-func (poissonRows) row(p, t []float32) float64 {
-	sum := 0.0
-	for j := range p {
-		sum += float64(p[j]) - float64(float64(t[j])*portable.Log(float64(p[j])+metricEpsilon))
-	}
-	return sum / float64(len(p))
-}
+func (poissonRows) row(p, t []float32) float64 { return poisson.row(nil, p, t, 1) }
 
-func (divergenceRows) row(p, t []float32) float64 {
-	sum := 0.0
-	for j := range p {
-		p, t := min(max(float64(p[j]), metricEpsilon), 1), min(max(float64(t[j]), metricEpsilon), 1)
-		sum += float64(t * portable.Log(t/p))
-	}
-	return sum
-}
+func (divergenceRows) row(p, t []float32) float64 { return klDivergenceRow(nil, p, t, 1) }
 
-func (categoricalHingeRows) row(p, t []float32) float64 {
-	right, wrong := 0.0, math.Inf(-1)
-	for j := range p {
-		p, t := float64(p[j]), float64(t[j])
-		right += float64(t * p)
-		wrong = max(wrong, float64((1-t)*p))
-	}
-	return max(0, wrong-right+1)
-}
+func (categoricalHingeRows) row(p, t []float32) float64 { return categoricalHingeRow(nil, p, t, 1) }
 
-// A length below 1e-7 counts as that.
-func (cosineRows) row(p, t []float32) float64 {
-	dot, pp, tt := 0.0, 0.0, 0.0
-	for j := range p {
-		p, t := float64(p[j]), float64(t[j])
-		dot += float64(p * t)
-		pp += float64(p * p)
-		tt += float64(t * t)
-	}
-	return dot / max(math.Sqrt(pp), metricEpsilon) / max(math.Sqrt(tt), metricEpsilon)
-}
+func (cosineRows) row(p, t []float32) float64 { return -cosineRow(nil, p, t, 1) }
 
 func (pearsonRows) row(p, t []float32) float64 {
 	m := momentsOf(p, t)
@@ -271,7 +203,7 @@ func (pearsonRows) row(p, t []float32) float64 {
 func (concordanceRows) row(p, t []float32) float64 {
 	m := momentsOf(p, t)
 	apart := m.meanP - m.meanT
-	return 2 * m.together / (m.ofP + m.ofT + float64(apart*apart) + metricEpsilon)
+	return 2 * m.together / (m.ofP + m.ofT + float64(apart*apart) + kerasEpsilon)
 }
 
 // moments are the means of two vectors, their variances and their covariance.

@@ -187,14 +187,7 @@ func (h heads) repeat(c *Call, x *ops.Tensor) *ops.Tensor {
 	if times == 1 {
 		return x
 	}
-	c.operands = c.operands[:0]
-	for i := range h.keys {
-		head := c.Slice(x, i*size, (i+1)*size)
-		for range times {
-			c.operands = append(c.operands, head)
-		}
-	}
-	return c.Ops.Concatenate(c.operands...)
+	return c.Reshape(c.Repeat(c.Reshape(x, x.Rows*h.keys, size), times), x.Rows, x.Cols*times)
 }
 
 type groupedQueryAttention struct {

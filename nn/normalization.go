@@ -3,7 +3,6 @@ package nn
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -39,9 +38,7 @@ type MomentsOption struct{ mean, variance []float32 }
 func Moments(mean, variance []float32) MomentsOption { return MomentsOption{mean, variance} }
 
 func (o MomentsOption) applyLayer(l *Layer) {
-	if n := l.normalization("Moments"); n != nil {
-		n.Mean, n.Variance = slices.Clone(o.mean), slices.Clone(o.variance)
-	}
+	configure(l, "Moments: only Normalization does", func(k *normalization) { k.Mean, k.Variance = slices.Clone(o.mean), slices.Clone(o.variance) })
 }
 
 // An AdaptOption has data for a [Normalization].
@@ -53,9 +50,7 @@ type AdaptOption struct{ data Floats }
 func Adapt(data Floats) AdaptOption { return AdaptOption{data} }
 
 func (o AdaptOption) applyLayer(l *Layer) {
-	if n := l.normalization("Adapt"); n != nil {
-		n.data = o.data
-	}
+	configure(l, "Adapt: only Normalization does", func(k *normalization) { k.data = o.data })
 }
 
 // An InvertOption turns a [Normalization] round.
@@ -65,17 +60,7 @@ type InvertOption struct{}
 func Invert() InvertOption { return InvertOption{} }
 
 func (InvertOption) applyLayer(l *Layer) {
-	if n := l.normalization("Invert"); n != nil {
-		n.Invert = true
-	}
-}
-
-func (l *Layer) normalization(option string) *normalization {
-	n, ok := l.kind.(*normalization)
-	if !ok {
-		l.err = errors.Join(l.err, fmt.Errorf("does not take %s: only Normalization does", option))
-	}
-	return n
+	configure(l, "Invert: only Normalization does", func(k *normalization) { k.Invert = true })
 }
 
 func (n *normalization) alongAxes() *axes { return &n.Axes }

@@ -26,7 +26,7 @@ func (o overlap) of(grad, pred, target kernels.Matrix, weight float64) float64 {
 		}
 	}
 	both = float64(both * o.k)
-	whole := both + float64(o.more*found) + float64(o.less*missed) + lossEpsilon
+	whole := both + float64(o.more*found) + float64(o.less*missed) + kerasEpsilon
 	if grad.Data != nil {
 		for i := range grad.Rows {
 			g := grad.Row(i)

@@ -131,12 +131,7 @@ type KeepDimsOption struct{}
 func KeepDims() KeepDimsOption { return KeepDimsOption{} }
 
 func (KeepDimsOption) applyLayer(l *Layer) {
-	g, ok := l.kind.(interface{ keepDims() })
-	if !ok {
-		l.err = errors.Join(l.err, errors.New("does not take KeepDims: only global pooling layers do"))
-		return
-	}
-	g.keepDims()
+	configure(l, "KeepDims: only global pooling layers do", func(k interface{ keepDims() }) { k.keepDims() })
 }
 
 func (g *globalPooling[A]) keepDims() { g.KeepDims = true }

@@ -7,8 +7,8 @@ var (
 		targets: Probabilities, row: klDivergenceRow}).register()
 	poisson = (&formula{class: "Poisson", name: "poisson", more: []string{"poisson"},
 		row: columnMean(func(p, t float64) (loss, slope float64) {
-			p += lossEpsilon
-			return p - lossEpsilon - float64(t*portable.Log(p)), 1 - t/p
+			p += kerasEpsilon
+			return p - kerasEpsilon - float64(t*portable.Log(p)), 1 - t/p
 		})}).register()
 )
 
@@ -23,8 +23,8 @@ func Poisson(opts ...LossOption) Loss { return poisson.loss(opts) }
 func klDivergenceRow(g, p, t []float32, weight float64) float64 {
 	sum := 0.0
 	for j := range p {
-		t := min(max(float64(t[j]), lossEpsilon), 1)
-		q := min(max(float64(p[j]), lossEpsilon), 1)
+		t := min(max(float64(t[j]), kerasEpsilon), 1)
+		q := min(max(float64(p[j]), kerasEpsilon), 1)
 		sum += float64(t * portable.Log(t/q))
 		if g == nil {
 			continue

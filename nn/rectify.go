@@ -1,7 +1,6 @@
 package nn
 
 import (
-	"errors"
 	"math"
 	"slices"
 
@@ -165,12 +164,7 @@ type SharedAxesOption []int
 func SharedAxes(axes ...int) SharedAxesOption { return axes }
 
 func (o SharedAxesOption) applyLayer(l *Layer) {
-	p, ok := l.kind.(*preLU)
-	if !ok {
-		l.err = errors.Join(l.err, errors.New("does not take SharedAxes: only PReLU does"))
-		return
-	}
-	p.Shared = axes(slices.Clone(o))
+	configure(l, "SharedAxes: only PReLU does", func(k *preLU) { k.Shared = axes(slices.Clone(o)) })
 }
 
 func (p *preLU) Build(b *Builder, in []Shape) Shape {

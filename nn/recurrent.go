@@ -356,7 +356,7 @@ func (k *gru) states(c *Call) *ops.Tensor {
 		} else {
 			candidate = s.x(2)
 			if h != nil {
-				candidate = c.Add(candidate, c.Dense(c.Multiply(r, s.dropped(2, h)), s.kernel(2), nil, kernels.Linear))
+				candidate = c.Add(candidate, c.Dense(c.Multiply(r, s.dropped(2, h)), s.kernels[2], nil, kernels.Linear))
 			}
 		}
 		candidate = k.Function.Value.Apply(c, candidate)
@@ -406,7 +406,7 @@ func (r *recurrent) fused(c *Call, cell ops.Cell, act kernels.Activation, bias, 
 	x, steps, random := c.In(0), c.InShape(0)[0], rand.Source(nil)
 	if c.Training() && r.Dropout > 0 {
 		random = c.Random()
-		x = c.Multiply(x, r.repeated(c, r.drawn(c, x.Cols/steps, r.Dropout, random), steps))
+		x = c.Multiply(x, c.Repeat(r.drawn(c, x.Cols/steps, r.Dropout, random), steps))
 	}
 	each := c.Dense(c.vectors(x, c.InShape(0)), c.Param(0), bias, kernels.Linear)
 	x = c.Reshape(each, x.Rows, steps*each.Cols)
@@ -415,32 +415,7 @@ func (r *recurrent) fused(c *Call, cell ops.Cell, act kernels.Activation, bias, 
 
 // drawn returns factors, 0 or 1/(1-rate), for a vector of each sample.
 func (r *recurrent) drawn(c *Call, width int, rate float64, random rand.Source) *ops.Tensor {
-	return c.Dropout(c.Custom(allOnes{}, c.In(0).Rows, width, c.Param(1)), rate, random)
-}
-
-// repeated returns x side by side with itself.
-func (r *recurrent) repeated(c *Call, x *ops.Tensor, times int) *ops.Tensor {
-	c.operands = c.operands[:0]
-	for range times {
-		c.operands = append(c.operands, x)
-	}
-	return c.Ops.Concatenate(c.operands...)
-}
-
-// allOnes is what dropout makes factors of.
-type allOnes struct{}
-
-func (allOnes) Name() string { return "ones" }
-
-func (allOnes) Forward(y kernels.Matrix, _ []kernels.Matrix) error {
-	for i := range y.Data {
-		y.Data[i] = 1
-	}
-	return nil
-}
-
-func (allOnes) Backward([]kernels.Matrix, kernels.Matrix, kernels.Matrix, []kernels.Matrix) error {
-	return nil
+	return c.Dropout(c.Full(c.In(0).Rows, width, 1), rate, random)
 }
 
 // unrolled is a recurrence that is computed operation by operation. Its lists keep their memory from call to call.
@@ -460,8 +435,6 @@ type unrolled struct {
 func (s *unrolled) x(gate int) *ops.Tensor {
 	return s.c.Slice(s.in[gate], s.time*s.r.Units, (s.time+1)*s.r.Units)
 }
-
-func (s *unrolled) kernel(gate int) *ops.Tensor { return s.kernels[gate] }
 
 // dropped returns the state h as a gate sees it.
 func (s *unrolled) dropped(gate int, h *ops.Tensor) *ops.Tensor {
@@ -519,7 +492,7 @@ func (r *recurrent) unrolledWith(c *Call, gates int, bias, inner *ops.Tensor, st
 		x := c.In(0)
 		if c.Training() && r.Dropout > 0 {
 			if gate == 0 || r.drops(c) { // as Keras: one for all gates unless the state has several, too
-				factors = r.repeated(c, r.drawn(c, features, r.Dropout, random), steps)
+				factors = c.Repeat(r.drawn(c, features, r.Dropout, random), steps)
 			}
 			x = c.Multiply(x, factors)
 		}

@@ -485,7 +485,7 @@ func TestRecurrentDropout(t *testing.T) {
 	c.Ops, c.training, c.node = run.tape, true, m.outputs[0]
 	c.in = []*ops.Tensor{run.tape.Const(m.Weights()[0].Matrix)}
 	c.params = []*ops.Tensor{nil, run.tape.Const(m.Weights()[1].Matrix)}
-	factors := r.repeated(c, r.drawn(c, 50, 0.25, c.Random()), 3)
+	factors := c.Repeat(r.drawn(c, 50, 0.25, c.Random()), 3)
 	require.NoError(t, run.tape.Err())
 	zeros := 0
 	for i := range factors.Rows {

@@ -70,14 +70,14 @@ var (
 	absolutePercentageError = (&formula{class: "MeanAbsolutePercentageError", name: "mean_absolute_percentage_error",
 		more: []string{"mean_absolute_percentage_error", "mape", "MAPE"},
 		row: columnMean(func(p, t float64) (loss, slope float64) {
-			d, of := p-t, 100/max(math.Abs(t), lossEpsilon)
+			d, of := p-t, 100/max(math.Abs(t), kerasEpsilon)
 			return math.Abs(d) * of, signOf(d) * of
 		})}).register()
 	squaredLogarithmicError = (&formula{class: "MeanSquaredLogarithmicError", name: "mean_squared_logarithmic_error",
 		more: []string{"mean_squared_logarithmic_error", "msle", "MSLE"},
 		row: columnMean(func(p, t float64) (loss, slope float64) {
-			d := portable.Log1p(max(p, lossEpsilon)) - portable.Log1p(max(t, lossEpsilon))
-			if p < lossEpsilon {
+			d := portable.Log1p(max(p, kerasEpsilon)) - portable.Log1p(max(t, kerasEpsilon))
+			if p < kerasEpsilon {
 				return d * d, 0
 			}
 			return d * d, 2 * d / (1 + p)
@@ -148,10 +148,10 @@ func cosineRow(g, p, t []float32, weight float64) float64 {
 		tt += float64(t * t)
 		pt += float64(p * t)
 	}
-	ofP, ofT := 1/math.Sqrt(max(pp, lossEpsilon*lossEpsilon)), 1/math.Sqrt(max(tt, lossEpsilon*lossEpsilon))
+	ofP, ofT := 1/math.Sqrt(max(pp, kerasEpsilon*kerasEpsilon)), 1/math.Sqrt(max(tt, kerasEpsilon*kerasEpsilon))
 	cos := pt * ofP * ofT
 	turn := cos // how much of the gradient lies along p, which only changes its length
-	if pp < lossEpsilon*lossEpsilon {
+	if pp < kerasEpsilon*kerasEpsilon {
 		turn = 0
 	}
 	for j := range g {

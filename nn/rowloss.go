@@ -11,8 +11,8 @@ import (
 // Losses that have no kernel compute in float64, with the functions of package portable, and round every product before it is
 // added, so that training has the same bits everywhere.
 
-// lossEpsilon is Keras' smallest probability and divisor.
-const lossEpsilon = 1e-7
+// kerasEpsilon is Keras' epsilon: its smallest probability and divisor.
+const kerasEpsilon = 1e-7
 
 // A rowFormula returns the loss of a row p with targets t and, unless g is nil, fills g with the gradient of that by p, times
 // the weight.

@@ -1,7 +1,6 @@
 package nn
 
 import (
-	"errors"
 	"fmt"
 	"math"
 
@@ -41,12 +40,7 @@ type BilinearOption struct{}
 func Bilinear() BilinearOption { return BilinearOption{} }
 
 func (BilinearOption) applyLayer(l *Layer) {
-	u, ok := l.kind.(*upSampling2D)
-	if !ok {
-		l.err = errors.Join(l.err, errors.New("does not take Bilinear: only UpSampling2D does"))
-		return
-	}
-	u.Interpolation = "bilinear"
+	configure(l, "Bilinear: only UpSampling2D does", func(k *upSampling2D) { k.Interpolation = "bilinear" })
 }
 
 func (u *upSampling1D) Build(b *Builder, in []Shape) Shape {
@@ -90,15 +84,15 @@ func checkSizes(w kernels.Window, sizes ...int) error {
 }
 
 func (u *upSampling1D) Forward(c *Call) *ops.Tensor {
-	return c.Samples(c.repeat(c.Vectors(0), u.Size))
+	return c.Samples(c.Repeat(c.Vectors(0), u.Size))
 }
 
 func (u *upSampling2D) Forward(c *Call) *ops.Tensor {
 	x, shape := c.In(0), c.InShape(0)
 	height, width, size := shape[0], shape[1], u.Size.of
 	if u.Interpolation == "nearest" {
-		columns := c.repeat(c.Vectors(0), size[1])
-		return c.Samples(c.repeat(c.Reshape(columns, x.Rows*height, width*size[1]*shape[2]), size[0]))
+		columns := c.Repeat(c.Vectors(0), size[1])
+		return c.Samples(c.Repeat(c.Reshape(columns, x.Rows*height, width*size[1]*shape[2]), size[0]))
 	}
 	columns := c.interpolate(c.Reshape(x, x.Rows*height, width*shape[2]), width, size[1])
 	return c.Samples(c.interpolate(c.Reshape(columns, x.Rows, height*width*size[1]*shape[2]), height, size[0]))
@@ -122,15 +116,6 @@ func (c *Call) interpolate(x *ops.Tensor, n, size int) *ops.Tensor {
 			y = c.Add(c.Scale(x, float32(1-t)), c.Scale(other, float32(t)))
 		}
 		c.operands = append(c.operands, c.Reshape(y, x.Rows*n, cols))
-	}
-	return c.Ops.Concatenate(c.operands...)
-}
-
-// repeat returns n times the columns of x beside each other.
-func (c *Call) repeat(x *ops.Tensor, n int) *ops.Tensor {
-	c.operands = c.operands[:0]
-	for range n {
-		c.operands = append(c.operands, x)
 	}
 	return c.Ops.Concatenate(c.operands...)
 }

@@ -68,12 +68,7 @@ const (
 )
 
 func (o PaddingOption) applyLayer(l *Layer) {
-	p, ok := l.kind.(interface{ setPadding(PaddingOption) })
-	if !ok {
-		l.err = errors.Join(l.err, fmt.Errorf("does not take %s: only convolutions and pooling layers have a padding", string(o)))
-		return
-	}
-	p.setPadding(o)
+	configure(l, string(o)+": only convolutions and pooling layers have a padding", func(k interface{ setPadding(PaddingOption) }) { k.setPadding(o) })
 }
 
 // A StridesOption is how far a window moves from place to place.
