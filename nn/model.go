@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/espalier-ml/espalier/internal/brief"
@@ -235,11 +236,11 @@ func nameLayers(layers []*Layer) (automatic []*Layer, err error) {
 	return automatic, errors.Join(errs...)
 }
 
-var wordStart = regexp.MustCompile(`([a-z])([A-Z])`)
+var wordStart = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`([a-z])([A-Z])`) })
 
 // snakeCase turns InputLayer into input_layer.
 func snakeCase(class string) string {
-	return strings.ToLower(wordStart.ReplaceAllString(class, "${1}_${2}"))
+	return strings.ToLower(wordStart().ReplaceAllString(class, "${1}_${2}"))
 }
 
 // Name returns the model's name.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // ModelCheckpoint saves the model while it is trained, as Keras' callback of that name does: at the end of every epoch, or only
@@ -133,15 +134,18 @@ func (s *modelCheckpoint) load(b []byte) error {
 	return err
 }
 
+// A program that only serves does not wait for them when it starts.
 var (
-	pathField  = regexp.MustCompile(`\{[^{}]*\}`)
-	pathFormat = regexp.MustCompile(`^(0?[0-9]{0,2}(?:\.[0-9]{1,2})?)([dfeg]?)$`)
+	pathField  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\{[^{}]*\}`) })
+	pathFormat = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^(0?[0-9]{0,2}(?:\.[0-9]{1,2})?)([dfeg]?)$`)
+	})
 )
 
 // path returns the name of the file.
 func (s *modelCheckpoint) path(epoch, batch int, logs Logs) (string, error) {
 	var failed error
-	path := pathField.ReplaceAllStringFunc(s.Path, func(field string) string {
+	path := pathField().ReplaceAllStringFunc(s.Path, func(field string) string {
 		name, format, _ := strings.Cut(field[1:len(field)-1], ":")
 		text, err := formatField(name, format, epoch, batch, logs)
 		if err != nil && failed == nil {
@@ -156,7 +160,7 @@ func (s *modelCheckpoint) path(epoch, batch int, logs Logs) (string, error) {
 }
 
 func formatField(name, format string, epoch, batch int, logs Logs) (string, error) {
-	f := pathFormat.FindStringSubmatch(format)
+	f := pathFormat().FindStringSubmatch(format)
 	if f == nil {
 		return "", fmt.Errorf("{%s:%s} has an unknown format: valid are digits, a precision as in .2, and one of d, f, e, g", name, format)
 	}

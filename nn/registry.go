@@ -55,9 +55,12 @@ var vocabularies = map[reflect.Type]string{
 // The classes of this package have the names, fields and defaults of Keras. A name that starts with a small letter, Keras'
 // way to name a function, stands alone in a file where the configuration is as in defaults. Register panics if the name is taken, or if the type
 // belongs to none of these vocabularies: both are mistakes in the program.
-func Register[T any](name string, defaults T) {
+func Register[T any](name string, defaults T) { register(reflect.TypeFor[T](), name, defaults) }
+
+// register is Register without a type parameter: of code that has one, a program holds a copy for each class, and reads all of
+// them when it starts.
+func register(t reflect.Type, name string, defaults any) {
 	c := newClass(name, defaults)
-	t := reflect.TypeFor[T]()
 	registry.Lock()
 	defer registry.Unlock()
 	fits := false
