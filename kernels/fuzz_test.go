@@ -259,6 +259,7 @@ func TestMalformedViews(t *testing.T) {
 	fences := fuzzFences(t)
 	for _, c := range viewCalls() {
 		t.Run(c.name, func(t *testing.T) {
+			fuzzViews(t, fences, c, []byte{18, 6}) // rows without end that have no columns
 			r := rand.New(rand.NewPCG(1, 9))
 			for range rounds {
 				bytes := make([]byte, 24)

@@ -107,7 +107,7 @@ func (t *Table) LSTM(y, cell, gates, x, sums, before Matrix) error {
 
 // gates computes act(x + sums) for n columns from the given one on.
 func (v *level) gates(gates, x, sums *Matrix, from, n int, act Activation) {
-	for i := range gates.Rows {
+	for i := range filled(gates) {
 		for j, cols := range parts(n, mathCall) {
 			v.functions.activate[act](1, cols, gates.at(i, from+j), 0, x.at(i, from+j), 0, sums.at(i, from+j))
 		}
