@@ -157,7 +157,8 @@ func TestLogger(t *testing.T) {
 	requireBoard(t, want, read(t, folder))
 }
 
-// ESPALIER_TENSORBOARD names a Python that has the package tensorboard: its own reader must find the same.
+// ESPALIER_TENSORBOARD names a Python that has the package tensorboard, for instance by PYTHONPATH from its sources with the
+// .proto files compiled. What it shows in a browser must be the same.
 func TestTensorBoardReads(t *testing.T) {
 	python := os.Getenv("ESPALIER_TENSORBOARD")
 	if python == "" {
