@@ -242,6 +242,16 @@ func TestErrors(t *testing.T) {
 		require.EqualError(t, err, fmt.Sprintf("nn: Fit: tensorboard: Logger %q: %s", l.Dir, want))
 	}
 
+	// A backup cannot name another file.
+	load := tensorboard.Logger{Dir: folder}.Callback().Load
+	for _, state := range []string{
+		`{"Train":{"Name":"../events.out.tfevents.1"}}`, `{"Validation":{"Name":"events.out.tfevents.1/../../x"}}`,
+		`{"Train":{"Name":".."}}`, `{"Train":{"Name":"file"}}`, `{"Train":{"Size":-1}}`,
+	} {
+		require.ErrorContains(t, load(nn.Progress{}, []byte(state)), "the backup names a file", state)
+	}
+	require.Error(t, load(nn.Progress{}, []byte("{")))
+
 	// A file that was shortened is not filled up with zeros.
 	_, err := m.Fit(context.Background(), data, nn.Epochs(2), nn.Callbacks(tensorboard.Logger{Dir: folder}.Callback(),
 		nn.Callback{EpochEnd: func(p nn.Progress) error { return os.Truncate(onlyFile(t, filepath.Join(folder, "train")), 10) }}))
