@@ -344,6 +344,15 @@ func (m *Model) CountParams() int {
 	return n
 }
 
+// GetWeights returns copies of all parameters by name, values in row order, as SetWeights takes them.
+func (m *Model) GetWeights() map[string][]float32 {
+	all := make(map[string][]float32, len(m.weights))
+	for _, w := range m.weights {
+		all[w.Name] = slices.Clone(w.Data)
+	}
+	return all
+}
+
 // SetWeights replaces the named parameters, values in row order. Names and lengths are checked, and values must be
 // finite, before anything is written. Parameters that are not named stay.
 func (m *Model) SetWeights(values map[string][]float32) error {
