@@ -291,6 +291,10 @@ func (m *Model) Layer(path string) (*Layer, error) {
 	return nil, fmt.Errorf("nn: model %s has no layer %s: it has %s", brief.Quote(m.name), brief.Quote(path), brief.QuoteAll(all))
 }
 
+// Path returns the name of a layer of the model, or of one within a model that is called, behind the names of the models that it is
+// in, as Weights have it: encoder/dense. It is empty for other layers.
+func (m *Model) Path(l *Layer) string { return m.paths[l] }
+
 // Node returns the node of the layer of that name, for another model that goes on from there: one with a head more, one that
 // ends where this one goes on, or one that shows what is inside. Models share the weights of the nodes that they share. A layer
 // that the model calls several times has no node of its name.
@@ -319,6 +323,10 @@ func (m *Model) Node(layer string) (*Node, error) {
 	}
 	return node.ends[0], nil
 }
+
+// Nodes returns all calls of layers between the inputs and the outputs, these included: each after those that it depends on. Of a
+// model that is called there are the calls of its layers: see [Model.Path].
+func (m *Model) Nodes() []*Node { return slices.Clone(m.nodes) }
 
 // Inputs returns the nodes of the inputs in the order given to NewModel.
 func (m *Model) Inputs() []*Node { return slices.Clone(m.inputs) }
