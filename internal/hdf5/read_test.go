@@ -6,8 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
+	"os"
+	"os/exec"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -108,23 +112,21 @@ func (w expected) withoutTypes(want map[string]expected, at string) ([]string, b
 func checkArray(t *testing.T, at string, a *array, want expected) {
 	t.Helper()
 	require.Equal(t, want.Shape, a.Shape, at)
-	var values []any
-	for _, run := range want.Runs {
-		n, err := run[1].(json.Number).Int64()
-		require.NoError(t, err)
-		values = append(values, slices.Repeat(run[:1], int(n))...)
-	}
-	require.Equal(t, len(values), a.Len(), at)
 	if want.Type == "text" {
 		got, err := a.Strings()
 		require.NoError(t, err, at)
-		for i, v := range values {
-			require.Equal(t, v, got[i], at)
-		}
-		if len(values) == 1 {
+		i := 0
+		want.each(t, func(v any, n int) {
+			for ; n > 0; n-- {
+				require.Equal(t, v, got[i], at)
+				i++
+			}
+		})
+		require.Len(t, got, i, at)
+		if len(got) == 1 {
 			s, err := a.Text()
 			require.NoError(t, err)
-			require.Equal(t, values[0], s)
+			require.Equal(t, got[0], s)
 		}
 		return
 	}
@@ -132,21 +134,73 @@ func checkArray(t *testing.T, at string, a *array, want expected) {
 	require.NoError(t, err, at)
 	got64, err := a.Float64s()
 	require.NoError(t, err, at)
+	var ints []int64
 	if strings.Contains(want.Type, "int") || want.Type == "bool" {
-		ints, err := a.Int64s()
+		ints, err = a.Int64s()
 		require.NoError(t, err, at)
-		for i, v := range values {
-			if v.(json.Number).String() != strconv.FormatInt(ints[i], 10) {
-				t.Fatalf("%s: value %d is %d, not %s", at, i, ints[i], v)
-			}
-		}
 	}
-	for i, v := range values {
+	i := 0
+	want.each(t, func(v any, n int) {
 		x, err := strconv.ParseFloat(fmt.Sprint(v), 64)
 		require.NoError(t, err)
-		same := math.Float64bits(x) == math.Float64bits(got64[i]) && math.Float32bits(float32(x)) == math.Float32bits(got[i])
-		if !same && !(x != x && got[i] != got[i] && got64[i] != got64[i]) {
-			t.Fatalf("%s: value %d is %v and %v, not %v", at, i, got[i], got64[i], v)
+		whole, _ := strconv.ParseInt(fmt.Sprint(v), 10, 64)
+		for ; n > 0; n-- {
+			same := math.Float64bits(x) == math.Float64bits(got64[i]) && math.Float32bits(float32(x)) == math.Float32bits(got[i])
+			if !same && !(x != x && got[i] != got[i] && got64[i] != got64[i]) {
+				t.Fatalf("%s: value %d is %v and %v, not %v", at, i, got[i], got64[i], v)
+			}
+			if ints != nil && whole != ints[i] {
+				t.Fatalf("%s: value %d is %d, not %s", at, i, ints[i], v)
+			}
+			i++
 		}
+	})
+	require.Len(t, got, i, at)
+}
+
+// each calls visit with the runs.
+func (w expected) each(t *testing.T, visit func(v any, n int)) {
+	for _, run := range w.Runs {
+		n, err := run[1].(json.Number).Int64()
+		require.NoError(t, err)
+		visit(run[0], int(n))
+	}
+}
+
+// TestReadReal compares all files of folders with what h5py reads from them.
+func TestReadReal(t *testing.T) {
+	python := os.Getenv("ESPALIER_H5PY") // a Python that has h5py
+	if python == "" {
+		t.Skip("ESPALIER_H5PY is not set")
+	}
+	for _, variable := range []string{"ESPALIER_REALMODELS", "ESPALIER_GOLDEN"} {
+		folder := os.Getenv(variable)
+		if folder == "" {
+			continue
+		}
+		files := 0
+		require.NoError(t, filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+			if extension := filepath.Ext(path); err != nil || extension != ".h5" && extension != ".keras" {
+				return err
+			}
+			files++
+			t.Run(path, func(t *testing.T) {
+				b, err := os.ReadFile(path)
+				require.NoError(t, err)
+				if z, err := zip.NewReader(bytes.NewReader(b), int64(len(b))); err == nil {
+					b, err = fs.ReadFile(z, "model.weights.h5")
+					require.NoError(t, err)
+				}
+				copied := filepath.Join(t.TempDir(), "file.h5")
+				require.NoError(t, os.WriteFile(copied, b, 0o666))
+				out, err := exec.Command(python, "testdata/make.py", "describe", copied).Output()
+				require.NoError(t, err)
+				var want map[string]expected
+				decode(t, out, &want)
+				checkFile(t, b, want)
+			})
+			return nil
+		}))
+		t.Logf("%s: %d files", variable, files)
 	}
 }
