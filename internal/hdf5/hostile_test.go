@@ -119,7 +119,7 @@ func TestRefused(t *testing.T) {
 }
 
 // small returns a file of our own, whose places of interest are known.
-func small(t *testing.T) []byte {
+func small(t testing.TB) []byte {
 	n := NewFile()
 	n.SetText("text", strings.Repeat("text", 300))
 	n.SetStringList("list", []string{"a", "b"})
@@ -481,9 +481,10 @@ func rawAttribute(kind, space, value []byte) []byte {
 
 func FuzzOpen(f *testing.F) {
 	files := archive(f)
-	for _, name := range []string{"shared", "shared_latest", "refused_latest", "userblock", "indexes_tree1", "indexes"} {
+	for _, name := range []string{"shared", "shared_latest", "refused_latest", "userblock"} {
 		f.Add(files[name])
 	}
+	f.Add(small(f))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		f, err := open(&File{in: bytes.NewReader(b), unchecked: true}, int64(len(b)))
 		if err == nil {

@@ -19,6 +19,7 @@ type Node struct {
 	root     *Node
 	err      error // of the root
 	path     string
+	depth    int
 	children map[string]*Node // of a group
 	attrs    []newAttr
 	kind     datatype // of a dataset
@@ -87,7 +88,10 @@ func (n *Node) Group(path string) *Node {
 }
 
 func (n *Node) add(name string) *Node {
-	child := &Node{root: n.root, path: strings.TrimSuffix(n.path, "/") + "/" + name}
+	child := &Node{root: n.root, path: strings.TrimSuffix(n.path, "/") + "/" + name, depth: n.depth + 1}
+	if child.depth > maxDepth {
+		child.errorf("it is within more than %d groups", maxDepth)
+	}
 	if name == "" || name == "." || len(name) > maxName || strings.Contains(name, "\x00") {
 		child.errorf("a name must have 1 to %d bytes, none of them zero, and not be a dot", maxName)
 	}
@@ -201,6 +205,9 @@ func (n *Node) Write(w io.Writer) error {
 	p.place(n)
 	p.texts()
 	root := p.header(n)
+	if p.leaf > math.MaxInt16 {
+		p.err = fmt.Errorf("hdf5: a group has more than %d members", 2*treeSize*math.MaxInt16)
+	}
 	if p.err != nil {
 		return p.err
 	}

@@ -1,8 +1,9 @@
 """Writes the files of files.zip with h5py, and expected.json with what h5py reads from them.
 
-    python3 make.py files.zip        writes the archive
-    python3 make.py describe FILE    prints what is in a file: path -> {"type", "shape", "runs": [[value, how often], ...],
-                                     "attrs": {name: the same}}. A group has only attributes, and "names" of its members
+    node make.mjs FOLDER_OF_NODE_MODULES h5wasm.h5
+    python3 make.py files.zip h5wasm.h5    writes the archive, with files that others wrote
+    python3 make.py describe FILE          prints what is in a file: path -> {"type", "shape", "runs": [[value, how often], ...],
+                                           "attrs": {name: the same}}. A group has only attributes, and "names" of its members
 """
 import ctypes
 import json
@@ -257,6 +258,7 @@ def main():
         old(),
         old(sizes=4),
     ]
+    paths += sys.argv[2:]
     want = {os.path.basename(p): expected(p) for p in paths}
     paths += [make("refused", refused, libver="earliest"), make("refused_latest", refused, libver="latest")]
     with zipfile.ZipFile(sys.argv[1], "w", zipfile.ZIP_DEFLATED, compresslevel=9) as z:
