@@ -157,12 +157,10 @@ func (n *Node) SetStringList(name string, list []string) {
 		return
 	}
 	for i := range parts {
-		size := len(list) / parts
-		if i < len(list)%parts {
-			size++
-		}
-		n.set(newAttr{name: fmt.Sprint(name, i), list: slices.Clone(list[:size])})
-		list = list[size:]
+		// The first ones have one string more if there is a remainder.
+		each, more := len(list)/parts, len(list)%parts
+		part := list[i*each+min(i, more) : (i+1)*each+min(i+1, more)]
+		n.set(newAttr{name: fmt.Sprint(name, i), list: slices.Clone(part)})
 	}
 }
 
