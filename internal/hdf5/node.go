@@ -260,17 +260,26 @@ func (p *printer) values(out *bufio.Writer, n *Node) {
 	if n.children != nil {
 		return
 	}
-	if v, ok := n.values.([]float32); ok { // models are made of these
-		for _, x := range v {
-			b := little.AppendUint32(out.AvailableBuffer(), math.Float32bits(x))
-			if _, err := out.Write(b); err != nil {
-				return
-			}
-		}
-	} else if err := binary.Write(out, little, n.values); err != nil {
-		return
+	switch v := n.values.(type) {
+	case []float32:
+		writeNumbers(out, v)
+	case []int32:
+		writeNumbers(out, v)
+	case []int64:
+		writeNumbers(out, v)
+	case []uint32:
+		writeNumbers(out, v)
 	}
 	out.Write(make([]byte, -binary.Size(n.values)&7))
+}
+
+// writeNumbers writes numbers as little-endian.
+func writeNumbers[T float32 | int32 | int64 | uint32](out *bufio.Writer, v []T) {
+	if nativeLittle {
+		out.Write(memory(v))
+	} else {
+		_ = binary.Write(out, little, v) // the error stays in out
+	}
 }
 
 // here returns the address of what comes next, after bytes that make it a multiple of 8.
