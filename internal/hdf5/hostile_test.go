@@ -144,7 +144,11 @@ func TestBombs(t *testing.T) {
 		} {
 			t.Run(fmt.Sprintf("%s/bytes=%d", name, width), func(t *testing.T) {
 				source := sources[name]
-				for at := 8; at+width <= len(source); at += max(1, width/2) {
+				step := 1
+				if name == "own" { // whose fields are aligned
+					step = width
+				}
+				for at := 8; at+width <= len(source); at += step {
 					for _, number := range numbers {
 						b := slices.Clone(source)
 						var word [8]byte

@@ -56,7 +56,10 @@ def expected(path):
 
     def visit(name, o):
         if isinstance(o, h5py.Dataset):
-            tree[name] = describe(o[()]) | {"attrs": attributes(o)}
+            data = o[()]
+            if o.attrs.get("dtype") == "bfloat16":
+                data = (np.asarray(data).view("u2").astype("u4") << 16).view("f4")
+            tree[name] = describe(data) | {"attrs": attributes(o)}
         elif isinstance(o, h5py.Group):
             tree[name] = {"attrs": attributes(o), "names": list(o)}
 
@@ -76,6 +79,8 @@ def types(f):
     f["types/bool"] = np.array([True, False, True])
     for t in "<f2 >f2 <f4 >f4 <f8 >f8".split():
         f[f"types/{t}"] = np.array([0, -0.0, 1 / 3, -65504, 6e-8, 6.1e-5, np.inf, -np.inf, np.nan, 2.5], t)
+    f["types/bfloat16"] = np.array([0, 0x3f80, 0xc000, 0x7f80, 0x0001, 0x3eab], "u2").view("V2")
+    f["types/bfloat16"].attrs["dtype"] = "bfloat16"
     f["types/scalar"] = np.float32(1.5)
     f["types/empty"] = h5py.Empty("f4")
     f["types/none"] = np.zeros((0, 4), "f4")
