@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"io"
 	"math"
-
-	"github.com/espalier-ml/espalier/internal/half"
 )
 
 // A dtype is a type of numbers in a file. Its decode appends the numbers in b to v.
@@ -19,7 +17,7 @@ var little = binary.LittleEndian
 var dtypes = map[string]dtype{
 	"F64":  each(8, func(b []byte) float32 { return float32(math.Float64frombits(little.Uint64(b))) }),
 	"F32":  float32s,
-	"F16":  each(2, func(b []byte) float32 { return half.Float32(little.Uint16(b)) }),
+	"F16":  each(2, func(b []byte) float32 { return half(little.Uint16(b)) }),
 	"BF16": each(2, func(b []byte) float32 { return math.Float32frombits(uint32(little.Uint16(b)) << 16) }),
 	"I64":  each(8, func(b []byte) float32 { return float32(int64(little.Uint64(b))) }),
 	"I32":  each(4, func(b []byte) float32 { return float32(int32(little.Uint32(b))) }),
@@ -47,6 +45,21 @@ func each(size int64, number func([]byte) float32) dtype {
 		}
 		return v
 	}}
+}
+
+// half returns a number of 16 bits: a sign, five bits of exponent, ten of fraction.
+func half(h uint16) float32 {
+	sign, exponent, fraction := uint32(h>>15)<<31, int(h>>10&31), uint32(h&1023)
+	var magnitude float32
+	switch exponent {
+	case 31: // infinite or not a number
+		magnitude = math.Float32frombits(0xff<<23 | fraction<<13)
+	case 0:
+		magnitude = float32(math.Ldexp(float64(fraction), -24))
+	default:
+		magnitude = float32(math.Ldexp(float64(1024+fraction), exponent-25))
+	}
+	return math.Float32frombits(sign | math.Float32bits(magnitude))
 }
 
 // WriteFloats writes numbers as F32. The error is that of w.

@@ -40,6 +40,8 @@ func TestDTypes(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []float32{c.want}, v, c.dtype)
 	}
+	require.True(t, math.IsNaN(float64(half(0x7e00))))
+	require.True(t, math.Signbit(float64(half(0x8000))))
 	v, err := ReadFloats(bytes.NewReader(nil), -1)
 	require.NoError(t, err)
 	require.Empty(t, v)
