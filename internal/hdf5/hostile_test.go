@@ -183,6 +183,45 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
+// TestChecksums changes a bit of what has a checksum.
+func TestChecksums(t *testing.T) {
+	b := slices.Clone(archive(t)["latest"])
+	f, err := openBytes(b)
+	require.NoError(t, err)
+	for path, want := range map[string]string{"one chunk/fletcher": "fletcher32: a checksum is wrong", "one chunk/deflate": "deflate: zlib: invalid checksum"} {
+		d, err := f.Root().Dataset(path)
+		require.NoError(t, err)
+		c := d.layout.chunks.single
+		b[c.address+c.size-1] ^= 1
+		_, err = d.Float32s(nil)
+		require.ErrorContains(t, err, want)
+	}
+	for at := 0; ; {
+		next := bytes.Index(b[at:], []byte("OHDR"))
+		if next < 0 {
+			break
+		}
+		at += next + len("OHDR")
+		b[at+20] ^= 1
+	}
+	_, err = openBytes(b)
+	require.ErrorContains(t, err, "a checksum is wrong")
+}
+
+// TestMask reads a chunk whose filter was left out.
+func TestMask(t *testing.T) {
+	c := newCraft()
+	tree := c.chunkTree([]byte{0, 0, 0x80, 0x3f, 0, 0, 0, 0x40}, 0)
+	c.b[tree-c.base+24+4] = 1
+	f, err := openBytes(c.file(hardLink("x", c.object(chunked(tree, []int{2}, []int{2}, filterDeflate)...))))
+	require.NoError(t, err)
+	d, err := f.Root().Dataset("x")
+	require.NoError(t, err)
+	got, err := d.Float32s(nil)
+	require.NoError(t, err)
+	require.Equal(t, []float32{1, 2}, got)
+}
+
 // A craft prints files that no library would write.
 type craft struct{ printer }
 

@@ -182,6 +182,12 @@ def members(f):
     f["a/b/c/d"] = [1, 2]
 
 
+def long_names(f):
+    """So many that the blocks of the first table of a fractal heap do not hold them."""
+    for i in range(160):
+        f[f"{'n' * 3900}{i}"] = i
+
+
 def shared(f):
     f["type"] = np.dtype("<f4")
     f.create_dataset("data", data=[1.5, 2.5], dtype=f["type"])
@@ -254,6 +260,7 @@ def main():
         make("v108", everything, libver=("v108", "v108")),
         make("latest", newest, libver="latest"),
         make("latest_members", members, libver="latest"),
+        make("long_names", long_names, libver="latest"),
         make("indexes", indexes, libver="latest"),
         make("indexes_tree1", lambda f: (indexes(f), f.__delitem__("extensible array")), libver="earliest"),
         make("shared", shared, libver="earliest"),
