@@ -160,7 +160,7 @@ def indexes(f):
     d[2500:2520] = 2
     d[4999] = 4
     d = f.create_dataset("extensible array", (140000,), "i1", chunks=(1,), maxshape=(None,), fillvalue=3)
-    for i in [0, 3, 4, 10, 30, 400, 5000, 131070, 131080, 135200, 139999]:
+    for i in [0, 3, 4, 10, 30, 400, 5000, 131070, 131080, 135200, 136190, 139999]:
         d[i] = i % 100
     d = f.create_dataset("extensible rows", (40, 60), "i2", chunks=(1, 50), maxshape=(100, None), fillvalue=3, compression="gzip")
     d[3:7] = 5
