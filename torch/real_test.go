@@ -55,7 +55,7 @@ func realCases(t *testing.T, folder string) map[string]*realCase {
 
 // TestReal runs the cases of testdata, and with ESPALIER_REALMODELS those of that folder.
 func TestReal(t *testing.T) {
-	folders := []string{"testdata/real"}
+	folders := []string{"testdata/real", "testdata/torch"}
 	if extra := os.Getenv("ESPALIER_REALMODELS"); extra != "" {
 		folders = append(folders, extra)
 	}
@@ -133,6 +133,9 @@ func (c *realCase) model(t *testing.T, path string) (*nn.Model, map[string]strin
 			opts = append(opts, nn.NoBias())
 		}
 		steps := []nn.LayerOption{opts[0], nn.ReturnSequences()}
+		if _, ok := shapes[join(prefix, "bias_ih_l0")]; !ok {
+			steps = append(steps, nn.NoBias())
+		}
 		units := func() int { return shapes[join(prefix, "weight_hh_l0")][1] }
 		if strings.Contains(what, "conv") || strings.Contains(what, "pool") {
 			if rank := len(y.Shape()); !turned {
