@@ -139,25 +139,16 @@ func newStorage(id tuple) (key string, s *storage, err error) {
 // tensor is a view of the storage.
 func (s *storage) tensor(offset int64, shape, strides []int) (*Tensor, error) {
 	n := elements(shape)
-	last := offset
-	if n > 0 {
-		for i, d := range shape {
-			step := int64(strides[i])
-			if step < 0 || d > 1 && step > s.count {
-				last = -1
-				break
+	last, fits := offset, n >= 0 && offset >= 0 && offset <= s.count
+	for i, d := range shape {
+		if step := int64(strides[i]); n > 0 && d > 1 && fits {
+			if fits = step >= 0 && (step == 0 || int64(d-1) <= s.count/step); fits {
+				last += int64(d-1) * step
+				fits = last < s.count
 			}
-			if d > 1 && int64(d-1) > (s.count+1)/max(1, step) {
-				last = s.count
-				if step == 0 {
-					continue
-				}
-				break
-			}
-			last = min(s.count, last+int64(d-1)*step)
 		}
 	}
-	if n < 0 || offset < 0 || last < 0 || offset > s.count || n > 0 && last >= s.count {
+	if !fits || n > 0 && last >= s.count {
 		return nil, fmt.Errorf("a tensor of shape %s with strides %s from number %d on does not fit into a storage of %d numbers",
 			briefInts(shape), briefInts(strides), offset, s.count)
 	}

@@ -270,12 +270,12 @@ func (p *pickle) step(code byte) error {
 		return p.pushNumber(2)
 	case 'J':
 		n, err := p.number(4)
-		return cmpOr(err, func() error { return p.push(int64(int32(n))) })
+		return or(err, func() error { return p.push(int64(int32(n))) })
 	case 0x8a: // LONG1
 		return p.long()
 	case 'G':
 		b, err := p.take(8)
-		return cmpOr(err, func() error { return p.push(math.Float64frombits(binary.BigEndian.Uint64(b))) })
+		return or(err, func() error { return p.push(math.Float64frombits(binary.BigEndian.Uint64(b))) })
 	case 'X', 'T':
 		return p.pushText(4)
 	case 0x8c, 'U':
@@ -288,7 +288,7 @@ func (p *pickle) step(code byte) error {
 		return p.tuple(int(code - 0x84))
 	case 't':
 		t, err := p.popMark()
-		return cmpOr(err, func() error { return p.push(t) })
+		return or(err, func() error { return p.push(t) })
 	case ']':
 		return p.push(&list{})
 	case '}':
@@ -319,13 +319,13 @@ func (p *pickle) step(code byte) error {
 		if err == nil && !ok {
 			err = fmt.Errorf("takes object %d, which it does not have", n)
 		}
-		return cmpOr(err, func() error { return p.push(v) })
+		return or(err, func() error { return p.push(v) })
 	}
 	return fmt.Errorf("has the code 0x%02x, which no state dict needs", code)
 }
 
-// cmpOr returns err, or else what next does.
-func cmpOr(err error, next func() error) error {
+// or returns err, or else what next does.
+func or(err error, next func() error) error {
 	if err != nil {
 		return err
 	}
@@ -334,12 +334,12 @@ func cmpOr(err error, next func() error) error {
 
 func (p *pickle) pushNumber(bytes int) error {
 	n, err := p.number(bytes)
-	return cmpOr(err, func() error { return p.push(int64(n)) })
+	return or(err, func() error { return p.push(int64(n)) })
 }
 
 func (p *pickle) pushText(bytes int) error {
 	s, err := p.text(bytes)
-	return cmpOr(err, func() error { return p.push(s) })
+	return or(err, func() error { return p.push(s) })
 }
 
 // long pushes an integer that is as long as it says; those of more than 8 bytes, which no tensor has, as a string of its bytes.
@@ -473,7 +473,7 @@ func (p *pickle) reduce() error {
 	}
 	v, err := function(t)
 	p.stack[len(p.stack)-1] = v
-	return cmpOr(err, func() error { return p.spend(object) })
+	return or(err, func() error { return p.spend(object) })
 }
 
 // build drops what a dictionary has besides its items: the versions of the modules.
@@ -493,13 +493,13 @@ func (p *pickle) put(code byte) error {
 	case 'r':
 		n, err = p.number(4)
 	}
-	v, err2 := top[any](p)
-	if err = errors.Join(err, err2); err != nil {
+	if err != nil {
 		return err
 	}
-	if _, ok := v.(mark); ok {
-		return errors.New("keeps a mark")
+	v, err := p.pop()
+	if err != nil {
+		return err
 	}
 	p.memo[n] = v
-	return p.spend(object)
+	return errors.Join(p.push(v), p.spend(object))
 }

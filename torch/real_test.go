@@ -34,7 +34,7 @@ type realCase struct {
 }
 
 // realCases returns the folders with a case.json under a folder, of files that this package reads.
-func realCases(t *testing.T, folder string) map[string]*realCase {
+func realCases(t testing.TB, folder string) map[string]*realCase {
 	paths, err := filepath.Glob(filepath.Join(folder, "*", "case.json"))
 	require.NoError(t, err)
 	all := map[string]*realCase{}
