@@ -11,7 +11,8 @@ import (
 
 // A leaf is a tensor that a module of PyTorch has, and where its numbers are in the weights of a layer.
 type leaf struct {
-	layer  *nn.Layer
+	layer  string // its name, with those of the models that it is in: "encoder/dense"
+	class  string
 	name   string // within the module: "weight"
 	shape  []int
 	pieces []piece
@@ -86,26 +87,39 @@ var moduleNames = map[string]string{
 // leaves returns what the modules of PyTorch that do what the model's layers do would hold, in the order of the layers. A layer
 // that PyTorch does not have keeps the names and shapes of its weights.
 func leaves(m *nn.Model) []*leaf {
-	weights := map[string][]*nn.Weight{}
-	for _, w := range m.Weights() {
-		layer, _, _ := strings.Cut(w.Name, "/")
-		weights[layer] = append(weights[layer], w)
-	}
 	var all []*leaf
-	for _, layer := range m.Layers() {
-		for _, l := range layout(layer.Class(), weights[layer.Name()]) {
-			l.layer, l.shape = layer, slices.Clone(l.shape)
+	for weights := m.Weights(); len(weights) > 0; {
+		path, class := layerOf(m, weights[0])
+		n := 1
+		for n < len(weights) && strings.HasPrefix(weights[n].Name, path+"/") {
+			n++
+		}
+		for _, l := range layout(path, class, weights[:n]) {
+			l.layer, l.class, l.shape = path, class, slices.Clone(l.shape)
 			all = append(all, &l)
 		}
+		weights = weights[n:]
 	}
 	return all
 }
 
-func layout(class string, weights []*nn.Weight) (all []leaf) {
+// layerOf returns the path and the class of the layer that has the weight, which may be in a model that is called as a layer.
+func layerOf(m *nn.Model, w *nn.Weight) (path, class string) {
+	for i, c := range w.Name {
+		if c != '/' {
+			continue
+		}
+		if l, err := m.Layer(w.Name[:i]); err == nil && l.Class() != "Functional" {
+			return w.Name[:i], l.Class()
+		}
+	}
+	return w.Name, ""
+}
+
+func layout(path, class string, weights []*nn.Weight) (all []leaf) {
 	byName := map[string]*nn.Weight{}
 	for _, w := range weights {
-		_, name, _ := strings.Cut(w.Name, "/")
-		byName[name] = w
+		byName[strings.TrimPrefix(w.Name, path+"/")] = w
 	}
 	switch class {
 	case "LSTM", "GRU", "SimpleRNN":
@@ -120,7 +134,7 @@ func layout(class string, weights []*nn.Weight) (all []leaf) {
 		return attention(byName)
 	}
 	for _, w := range weights {
-		_, name, _ := strings.Cut(w.Name, "/")
+		name := strings.TrimPrefix(w.Name, path+"/")
 		known := moduleNames[name]
 		rank := len(w.Shape)
 		switch class {

@@ -10,17 +10,16 @@ import (
 	"strings"
 
 	"github.com/espalier-ml/espalier/internal/brief"
-	"github.com/espalier-ml/espalier/nn"
 )
 
 // match returns which tensor each leaf gets.
-func (c *mapping) match(m *nn.Model, all []*leaf, tensors []*Tensor) (map[*leaf]*Tensor, error) {
+func (c *mapping) match(all []*leaf, tensors []*Tensor) (map[*leaf]*Tensor, error) {
 	modules := modulesOf(tensors)
 	if c.names == nil && c.rename == nil {
-		return c.byOrder(m, all, modules)
+		return c.byOrder(all, modules)
 	}
 	if c.names != nil {
-		if err := c.checkTargets(m); err != nil {
+		if err := c.checkTargets(all); err != nil {
 			return nil, err
 		}
 	}
@@ -71,7 +70,7 @@ func target(all []*leaf, to, name string) (*leaf, error) {
 	var fit []*leaf
 	var valid []string
 	for _, l := range all {
-		isLayer := l.layer.Name() == to
+		isLayer := l.layer == to
 		if !isLayer && !slices.ContainsFunc(l.pieces, func(p piece) bool { return p.weight.Name == to }) {
 			continue
 		}
@@ -138,10 +137,10 @@ func moduleList(modules []*module) []string {
 }
 
 // byOrder gives each layer a module: the one of its name, or the first that is left and fits.
-func (c *mapping) byOrder(m *nn.Model, all []*leaf, modules []*module) (map[*leaf]*Tensor, error) {
+func (c *mapping) byOrder(all []*leaf, modules []*module) (map[*leaf]*Tensor, error) {
 	matched := map[*leaf]*Tensor{}
 	taken := map[*module]bool{}
-	done := map[*nn.Layer]bool{}
+	done := map[string]bool{}
 	take := func(leaves []*leaf, mod *module) {
 		taken[mod], done[leaves[0].layer] = true, true
 		for _, l := range leaves {
@@ -161,7 +160,7 @@ func (c *mapping) byOrder(m *nn.Model, all []*leaf, modules []*module) (map[*lea
 		byName[strings.ReplaceAll(mod.name, ".", "_")] = mod
 	}
 	for _, l := range layers {
-		if mod := byName[l[0].layer.Name()]; mod != nil && mod.fits(l) {
+		if mod := byName[strings.ReplaceAll(l[0].layer, "/", "_")]; mod != nil && mod.fits(l) {
 			take(l, mod)
 		}
 	}
@@ -186,7 +185,7 @@ func (c *mapping) byOrder(m *nn.Model, all []*leaf, modules []*module) (map[*lea
 		for _, other := range fit[1:] {
 			if alphabetical && digits.ReplaceAllString(other.name, "0") != digits.ReplaceAllString(fit[0].name, "0") {
 				return nil, fmt.Errorf("%s could be any of %s, whose order in the file is that of the alphabet: say with Names which it is, or give the layer its name",
-					describe(l[0].layer), brief.QuoteAll(moduleList(fit)))
+					describe(l[0]), brief.QuoteAll(moduleList(fit)))
 			}
 		}
 		take(l, fit[0])

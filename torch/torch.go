@@ -215,7 +215,7 @@ func (c *mapping) within(tensors []*Tensor) ([]*Tensor, error) {
 // set gives the tensors to the model.
 func (c *mapping) set(m *nn.Model, tensors []*Tensor) (*Report, error) {
 	all := leaves(m)
-	matched, err := c.match(m, all, tensors)
+	matched, err := c.match(all, tensors)
 	if err != nil {
 		return nil, err
 	}
@@ -245,7 +245,7 @@ func (c *mapping) set(m *nn.Model, tensors []*Tensor) (*Report, error) {
 		}
 		used[t] = true
 		if !slices.Equal(t.Shape, l.shape) {
-			errs = append(errs, fmt.Errorf("tensor %s has shape %s, %s needs %v", brief.Quote(t.Name), briefInts(t.Shape), describe(l.layer), l.shape))
+			errs = append(errs, fmt.Errorf("tensor %s has shape %s, %s needs %v", brief.Quote(t.Name), briefInts(t.Shape), describe(l), l.shape))
 			continue
 		}
 		numbers, err := t.Floats()
@@ -287,7 +287,7 @@ func (c *mapping) leftOver(r *Report, all []*leaf, matched map[*leaf]*Tensor, te
 		var need []string
 		for _, l := range all {
 			if matched[l] == nil {
-				need = append(need, fmt.Sprintf("%s: %s %v", l.layer.Name(), l.name, l.shape))
+				need = append(need, fmt.Sprintf("%s: %s %v", l.layer, l.name, l.shape))
 			}
 		}
 		errs = append(errs, fmt.Errorf("weights %s are not set, the layers need %s", brief.QuoteAll(r.Unset), brief.QuoteAll(need)))
@@ -304,13 +304,12 @@ func (c *mapping) leftOver(r *Report, all []*leaf, matched map[*leaf]*Tensor, te
 	return fmt.Errorf("%w; Partial allows that, Names or Rename say what belongs where", errors.Join(errs...))
 }
 
-func describe(l *nn.Layer) string {
-	return fmt.Sprintf("layer %s (%s)", brief.Quote(l.Name()), l.Class())
-}
+func describe(l *leaf) string { return fmt.Sprintf("layer %s (%s)", brief.Quote(l.layer), l.class) }
 
-// Write writes the weights of a model as a file in the safetensors format that PyTorch's own modules load, in their layouts and
-// under their names: Names says which, otherwise a module has the name of the layer. Where PyTorch has two biases and the layer has
-// one, the second is zero. With safetensors.torch, module.load_state_dict(load_file(path)) reads it.
+// Write writes the weights of a model as a file in the safetensors format that PyTorch's own modules load, in their layouts.
+// Names says what the tensors are called; without it a module has the name of its layer, with dots where that is in a model. Where
+// PyTorch has two biases and the layer has one, the second is zero. With safetensors.torch, module.load_state_dict(load_file(path))
+// reads the file.
 func Write(w io.Writer, m *nn.Model, opts ...WriteOption) error {
 	var c mapping
 	for i, o := range opts {
@@ -320,8 +319,12 @@ func Write(w io.Writer, m *nn.Model, opts ...WriteOption) error {
 		o.applyWrite(&c)
 	}
 	var tensors []safetensors.Tensor
-	for _, l := range leaves(m) {
-		name, err := c.nameOf(m, l)
+	all := leaves(m)
+	if err := c.checkTargets(all); err != nil {
+		return brief.Error(fmt.Errorf("torch: Write: %w", err))
+	}
+	for _, l := range all {
+		name, err := c.nameOf(l)
 		if err != nil {
 			return brief.Error(fmt.Errorf("torch: Write: %w", err))
 		}
@@ -334,17 +337,14 @@ func Write(w io.Writer, m *nn.Model, opts ...WriteOption) error {
 }
 
 // nameOf returns the name of a leaf in a file.
-func (c *mapping) nameOf(m *nn.Model, l *leaf) (string, error) {
+func (c *mapping) nameOf(l *leaf) (string, error) {
 	if c.names == nil {
-		return join(l.layer.Name(), l.name), nil
-	}
-	if err := c.checkTargets(m); err != nil {
-		return "", err
+		return join(strings.ReplaceAll(l.layer, "/", "."), l.name), nil
 	}
 	exists := func(name string) bool { _, ok := c.names[name]; return ok }
 	var module, tensor *string
 	for _, key := range slices.Sorted(maps.Keys(c.names)) {
-		if c.names[key] == l.layer.Name() {
+		if c.names[key] == l.layer {
 			module = &key
 		}
 		if _, own := split(key, exists); c.names[key] == l.pieces[0].weight.Name && (tensor == nil || own == l.name) {
@@ -357,21 +357,25 @@ func (c *mapping) nameOf(m *nn.Model, l *leaf) (string, error) {
 	case module != nil:
 		return join(*module, l.name), nil
 	}
-	return "", fmt.Errorf("Names has nothing for weight %s or layer %s: it has %s", brief.Quote(l.pieces[0].weight.Name), brief.Quote(l.layer.Name()),
+	return "", fmt.Errorf("Names has nothing for weight %s or layer %s: it has %s", brief.Quote(l.pieces[0].weight.Name), brief.Quote(l.layer),
 		brief.QuoteAll(slices.Sorted(maps.Values(c.names))))
 }
 
 // checkTargets reports what Names gives to nothing that the model has.
-func (c *mapping) checkTargets(m *nn.Model) error {
+func (c *mapping) checkTargets(all []*leaf) error {
 	valid := map[string]bool{}
 	var layers, weights []string
-	for _, w := range m.Weights() {
-		layer, _, _ := strings.Cut(w.Name, "/")
-		weights = append(weights, w.Name)
-		if !valid[layer] {
-			layers = append(layers, layer)
+	for _, l := range all {
+		if !valid[l.layer] {
+			layers = append(layers, l.layer)
 		}
-		valid[layer], valid[w.Name] = true, true
+		valid[l.layer] = true
+		for _, p := range l.pieces {
+			if !valid[p.weight.Name] {
+				weights = append(weights, p.weight.Name)
+			}
+			valid[p.weight.Name] = true
+		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(c.names)) {
 		if to := c.names[key]; !valid[to] {
