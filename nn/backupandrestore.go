@@ -41,6 +41,8 @@ type backupState struct {
 	Pass     int64 // iterations when the pass over the data began, -1 if none has
 	Rows     float64
 	Losses   []float64 // sums of the epoch that has begun
+	Counts   []float64 // the rows of these; earlier versions had no others than Rows
+	Labels   []float64
 	Penalty  float64
 	Stopped  bool  // by a callback
 	Epochs   []int // of the history
