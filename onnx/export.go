@@ -1,17 +1,17 @@
 package onnx
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/espalier-ml/espalier/autograd"
 	"github.com/espalier-ml/espalier/internal/brief"
+	"github.com/espalier-ml/espalier/internal/newfile"
 	"github.com/espalier-ml/espalier/kernels"
 	"github.com/espalier-ml/espalier/nn"
 	"github.com/espalier-ml/espalier/ops"
@@ -24,33 +24,14 @@ const (
 	writtenIR    = 9
 )
 
-// Save writes a model to a file as ONNX, see [Write]. The file is complete or not there at all.
+// Save writes a model to a file as ONNX, see [Write]. The file is complete or not there at all, as that of [nn.Model.Save].
 func Save(path string, m *nn.Model) error {
-	err := save(path, m)
+	b, err := export(m)
+	if err == nil {
+		err = newfile.Write(path, func(w io.Writer) (int64, error) { return bytes.NewReader(b).WriteTo(w) })
+	}
 	if err != nil {
 		return brief.Error(fmt.Errorf("onnx: Save %q: %w", path, err))
-	}
-	return nil
-}
-
-func save(path string, m *nn.Model) error {
-	b, err := export(m)
-	if err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".espalier-*.tmp")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
 	}
 	return nil
 }
@@ -86,12 +67,12 @@ func export(m *nn.Model) ([]byte, error) {
 	}
 	e.connectOutputs()
 	e.dropUnused()
-	bytes := 0
+	size := 0
 	for _, t := range e.graph.initializers {
-		bytes += len(t.raw)
+		size += len(t.raw)
 	}
-	if bytes > math.MaxInt32-1<<20 {
-		return nil, fmt.Errorf("the weights take %d bytes, a file can have 2 GiB", bytes)
+	if size > math.MaxInt32-1<<20 {
+		return nil, fmt.Errorf("the weights take %d bytes, a file can have 2 GiB", size)
 	}
 	e.graph.name = m.Name()
 	file := &modelProto{irVersion: writtenIR, producerName: "espalier", graph: &e.graph, opsets: []opsetProto{{version: writtenOpset}}}
@@ -122,11 +103,11 @@ type exportValue struct {
 	constant kernels.Matrix // has data if the value is a constant
 	name     string         // of a constant
 	forms    []form         // in which the graph has the value; none for a constant
-	product  *product       // that the value is; nil: it is none
+	product  *dense         // that the value is; nil: it is none
 }
 
-// A product is x·w + b, b may be nil.
-type product struct{ x, w, b *ops.Tensor }
+// A dense is x·w + b, b may be nil.
+type dense struct{ x, w, b *ops.Tensor }
 
 // Param implements [nn.Recorder].
 func (e *exporter) Param(name string, m kernels.Matrix) *ops.Tensor { return e.named(name, m) }
@@ -246,8 +227,8 @@ func (e *exporter) unique(name string) string {
 	}
 }
 
-// attribute returns an attribute with a number, a list of numbers, a text or a list of texts.
-func attribute(name string, value any) *attributeProto {
+// attr returns an attribute with a number, a list of numbers, a text or a list of texts.
+func attr(name string, value any) *attributeProto {
 	a := &attributeProto{name: name}
 	switch v := value.(type) {
 	case int:

@@ -53,7 +53,7 @@ func (e *exporter) unary(x string, f kernels.Unary) string {
 	case kernels.GELU:
 		return do("Gelu", x)
 	case kernels.GELUTanh:
-		return e.node("Gelu", []string{x}, attribute("approximate", "tanh"))
+		return e.node("Gelu", []string{x}, attr("approximate", "tanh"))
 	case kernels.SiLU:
 		return do("Mul", x, do("Sigmoid", x))
 	case kernels.Mish:
@@ -67,9 +67,9 @@ func (e *exporter) unary(x string, f kernels.Unary) string {
 	case kernels.ELU:
 		switch {
 		case f.B == 1 && f.C == 1:
-			return e.node("Elu", []string{x}, attribute("alpha", f.A))
+			return e.node("Elu", []string{x}, attr("alpha", f.A))
 		case f.B == 1 && f.C != 0:
-			return e.node("Selu", []string{x}, attribute("alpha", f.A/f.C), attribute("gamma", f.C))
+			return e.node("Selu", []string{x}, attr("alpha", f.A/f.C), attr("gamma", f.C))
 		}
 		below := do("Mul", number(f.A), do("Sub", do("Exp", do("Mul", number(f.B), do("Min", x, number(0)))), number(1)))
 		return do("Add", do("Mul", number(f.C), do("Relu", x)), below)
@@ -86,7 +86,7 @@ func (e *exporter) unary(x string, f kernels.Unary) string {
 		case f.A == 0 && f.C == 0:
 			return do("Clip", x, number(0), number(f.B))
 		case f.C == 0 && f.B == infinite:
-			return e.node("LeakyRelu", []string{x}, attribute("alpha", f.A))
+			return e.node("LeakyRelu", []string{x}, attr("alpha", f.A))
 		}
 		below := do("Mul", number(f.A), do("Sub", x, number(f.C)))
 		return do("Where", do("Greater", x, number(f.C)), do("Min", x, number(f.B)), below)
@@ -95,15 +95,15 @@ func (e *exporter) unary(x string, f kernels.Unary) string {
 	case kernels.Clip:
 		return do("Clip", x, number(f.A), number(f.B))
 	case kernels.HardSigmoid:
-		return e.node("HardSigmoid", []string{x}, attribute("alpha", float32(1./6)), attribute("beta", float32(0.5)))
+		return e.node("HardSigmoid", []string{x}, attr("alpha", float32(1./6)), attr("beta", float32(0.5)))
 	case kernels.SparseSigmoid:
-		return e.node("HardSigmoid", []string{x}, attribute("alpha", float32(0.5)), attribute("beta", float32(0.5)))
+		return e.node("HardSigmoid", []string{x}, attr("alpha", float32(0.5)), attr("beta", float32(0.5)))
 	case kernels.HardSiLU:
 		return do("HardSwish", x)
 	case kernels.SoftShrink:
-		return e.node("Shrink", []string{x}, attribute("lambd", f.A), attribute("bias", f.A))
+		return e.node("Shrink", []string{x}, attr("lambd", f.A), attr("bias", f.A))
 	case kernels.HardShrink:
-		return e.node("Shrink", []string{x}, attribute("lambd", f.A), attribute("bias", float32(0)))
+		return e.node("Shrink", []string{x}, attr("lambd", f.A), attr("bias", float32(0)))
 	case kernels.SparsePlus:
 		half := do("Mul", number(0.5), do("Add", do("Clip", x, number(-1), number(1)), number(1)))
 		return do("Where", do("Greater", x, number(1)), x, do("Mul", half, half))
@@ -122,11 +122,11 @@ func (e *exporter) Scale(x *ops.Tensor, alpha float32) *ops.Tensor {
 // Softmax, LogSoftmax and Sparsemax implement [ops.Ops].
 
 func (e *exporter) Softmax(x *ops.Tensor) *ops.Tensor {
-	return e.rows(ops.Ops.Softmax, x, func(x string) string { return e.node("Softmax", []string{x}, attribute("axis", -1)) })
+	return e.rows(ops.Ops.Softmax, x, func(x string) string { return e.node("Softmax", []string{x}, attr("axis", -1)) })
 }
 
 func (e *exporter) LogSoftmax(x *ops.Tensor) *ops.Tensor {
-	return e.rows(ops.Ops.LogSoftmax, x, func(x string) string { return e.node("LogSoftmax", []string{x}, attribute("axis", -1)) })
+	return e.rows(ops.Ops.LogSoftmax, x, func(x string) string { return e.node("LogSoftmax", []string{x}, attr("axis", -1)) })
 }
 
 // Sparsemax follows [kernels.Table.Sparsemax]: of the elements in falling order those count, in number k, for which
@@ -151,7 +151,7 @@ func (e *exporter) Sparsemax(x *ops.Tensor) *ops.Tensor {
 }
 
 func (e *exporter) cast(x string, to int) string {
-	return e.node("Cast", []string{x}, attribute("to", to))
+	return e.node("Cast", []string{x}, attr("to", to))
 }
 
 // binary records an operation on two operands of one shape.
@@ -200,7 +200,7 @@ func (e *exporter) LayerNorm(x, gamma, beta *ops.Tensor, epsilon float64) *ops.T
 	return e.record(run, []*ops.Tensor{x, gamma, beta}, func() form {
 		f := e.vectors(x)
 		in := []string{f.name, e.constant(gamma, nil, x.Cols), e.constant(beta, nil, x.Cols)}
-		return f.with(e.node("LayerNormalization", in, attribute("axis", -1), attribute("epsilon", float32(epsilon))))
+		return f.with(e.node("LayerNormalization", in, attr("axis", -1), attr("epsilon", float32(epsilon))))
 	})
 }
 
@@ -248,7 +248,7 @@ func (e *exporter) Embedding(x, w *ops.Tensor) *ops.Tensor {
 	run := func(o ops.Ops, x []*ops.Tensor) *ops.Tensor { return o.Embedding(x[0], x[1]) }
 	return e.record(run, []*ops.Tensor{x, w}, func() form {
 		f := e.vectors(x)
-		y := e.node("Gather", []string{e.constant(w, nil, w.Rows, w.Cols), e.cast(f.name, typeInt64)}, attribute("axis", 0))
+		y := e.node("Gather", []string{e.constant(w, nil, w.Rows, w.Cols), e.cast(f.name, typeInt64)}, attr("axis", 0))
 		return form{y, append(slices.Clone(f.dims), w.Cols), append(slices.Clone(f.perm), len(f.perm))}
 	})
 }

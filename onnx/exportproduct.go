@@ -42,7 +42,7 @@ func (e *exporter) Dense(x, w, b *ops.Tensor, act kernels.Activation) *ops.Tenso
 		return f.sized(e.activated(name, act), w.Cols)
 	})
 	if e.Err() == nil && act == kernels.Linear {
-		e.values[y].product = &product{x, w, b}
+		e.values[y].product = &dense{x, w, b}
 	}
 	return y
 }

@@ -19,7 +19,7 @@ func (e *exporter) Recurrent(x, u, b, mask *ops.Tensor, r ops.Recurrence) *ops.T
 	return e.record(run, []*ops.Tensor{x, u, b, mask}, func() form {
 		units, p := u.Rows, e.values[x].product
 		if p == nil || p.x.Rows != r.Steps*x.Rows || p.w.Cols != u.Cols {
-			p = &product{e.Reshape(x, x.Rows*r.Steps, u.Cols), e.identity(u.Cols), nil}
+			p = &dense{e.Reshape(x, x.Rows*r.Steps, u.Cols), e.identity(u.Cols), nil}
 		}
 		in := []string{
 			e.as(p.x, []int{1, 0, 2}, r.Steps, p.x.Cols),
@@ -29,21 +29,21 @@ func (e *exporter) Recurrent(x, u, b, mask *ops.Tensor, r ops.Recurrence) *ops.T
 		if p.b != nil || b != nil {
 			in = append(in, e.biases(p.b, b, r.Cell, units))
 		}
-		attributes := []*attributeProto{attribute("hidden_size", units)}
+		attributes := []*attributeProto{attr("hidden_size", units)}
 		if r.Backwards {
-			attributes = append(attributes, attribute("direction", "reverse"))
+			attributes = append(attributes, attr("direction", "reverse"))
 		}
 		op := "LSTM"
 		switch r.Cell {
 		case ops.GRU:
 			op = "GRU"
-			attributes = append(attributes, attribute("linear_before_reset", 1))
+			attributes = append(attributes, attr("linear_before_reset", 1))
 		case ops.SimpleRNN:
 			op = "RNN"
 			if r.Act == kernels.Linear { // which goes by another name there
-				attributes = append(attributes, attribute("activations", []string{"Affine"}), attribute("activation_alpha", []float32{1}), attribute("activation_beta", []float32{0}))
+				attributes = append(attributes, attr("activations", []string{"Affine"}), attr("activation_alpha", []float32{1}), attr("activation_beta", []float32{0}))
 			} else {
-				attributes = append(attributes, attribute("activations", []string{activations[r.Act]}))
+				attributes = append(attributes, attr("activations", []string{activations[r.Act]}))
 			}
 		}
 		states := e.node(op, in, attributes...) // [steps, directions, batch, units]

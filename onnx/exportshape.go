@@ -65,7 +65,7 @@ func (e *exporter) Concatenate(x ...*ops.Tensor) *ops.Tensor {
 			names = append(names, e.as(x, f.perm, dims...))
 			cols += x.Cols
 		}
-		return f.sized(e.node("Concat", names, attribute("axis", f.axis(f.last()))), cols)
+		return f.sized(e.node("Concat", names, attr("axis", f.axis(f.last()))), cols)
 	})
 }
 
@@ -104,7 +104,7 @@ func (e *exporter) steps(f form, from, to int) form {
 			y.perm = append(y.perm, max(axis-1, 0))
 		}
 	}
-	y.name = e.node("Gather", []string{f.name, e.integer(nil, []int{from})}, attribute("axis", f.axis(1)))
+	y.name = e.node("Gather", []string{f.name, e.integer(nil, []int{from})}, attr("axis", f.axis(1)))
 	return y
 }
 

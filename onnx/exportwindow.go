@@ -71,7 +71,7 @@ func (e *exporter) window(op string, x *ops.Tensor, v *kernels.Window, channels 
 		usual int
 	}{{"kernel_shape", pick(v.Size, axes), -1}, {"strides", pick(v.Stride, axes), 1}, {"dilations", pick(v.Dilation, axes), 1}, {"pads", append(before, behind...), 0}} {
 		if slices.ContainsFunc(a.of, func(n int) bool { return n != a.usual }) {
-			attributes = append(attributes, attribute(a.name, a.of))
+			attributes = append(attributes, attr(a.name, a.of))
 		}
 	}
 	return image(e.node(op, append([]string{in.name}, inputs...), attributes...), v.Out, axes, channels)
@@ -109,7 +109,7 @@ func (e *exporter) Depthwise(x, w, b *ops.Tensor, v kernels.Window, act kernels.
 		if b != nil {
 			in = append(in, e.constant(b, nil, v.Channels))
 		}
-		f := e.window("Conv", x, &v, v.Channels, in, attribute("group", v.Channels))
+		f := e.window("Conv", x, &v, v.Channels, in, attr("group", v.Channels))
 		return f.with(e.activated(f.name, act))
 	})
 }

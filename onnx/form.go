@@ -112,7 +112,7 @@ func (e *exporter) rearranged(x *ops.Tensor, want form) string {
 		for _, axis := range want.perm {
 			order = append(order, f.axis(axis))
 		}
-		return e.node("Transpose", []string{f.name}, attribute("perm", order))
+		return e.node("Transpose", []string{f.name}, attr("perm", order))
 	}
 	if want.inOrder() {
 		e.as(x, nil, forms[0].dims...) // in order, with the axes of the value
