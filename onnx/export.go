@@ -39,8 +39,8 @@ func Save(path string, m *nn.Model) error {
 // Write writes what a model computes in serving, as ONNX with operator set 20. Inputs and outputs have their names, their order and
 // their shapes, with a batch of any size before them; all of them are float32, as are the weights, which are initializers under
 // their names, such as "dense/kernel". What depends on weights alone, such as the scale of a BatchNormalization, is computed
-// here. A layer that computes with a function of its own, see [nn.Call], is an error with its name, and so is a model of 2 GiB, which
-// the format cannot hold.
+// here. It is an error, with the name, if a layer computes a function of its own, see [nn.Call], or if a weight is not finite; so are
+// weights of 2 GiB, which the format cannot hold.
 //
 // Other programs do not compute the bits of [nn.Model.Predict]: they sum in another order.
 func Write(w io.Writer, m *nn.Model) error {
@@ -110,7 +110,14 @@ type exportValue struct {
 type dense struct{ x, w, b *ops.Tensor }
 
 // Param implements [nn.Recorder].
-func (e *exporter) Param(name string, m kernels.Matrix) *ops.Tensor { return e.named(name, m) }
+func (e *exporter) Param(name string, m kernels.Matrix) *ops.Tensor {
+	for i := range m.Rows {
+		if j := slices.IndexFunc(m.Row(i), func(v float32) bool { return v-v != 0 }); j >= 0 {
+			e.fail(fmt.Errorf("weight %s: value %d is %v: %w", brief.Quote(name), i*m.Cols+j, m.Row(i)[j], nn.ErrNonFinite))
+		}
+	}
+	return e.named(name, m)
+}
 
 // Const implements [ops.Ops].
 func (e *exporter) Const(m kernels.Matrix) *ops.Tensor { return e.named(e.label+"/constant", m) }
@@ -261,7 +268,7 @@ func int64s(all []int) (out []int64) {
 // the order perm, nil for theirs.
 func (e *exporter) constant(x *ops.Tensor, perm []int, shape ...int) string {
 	v := e.values[x]
-	if v.constant.Data == nil {
+	if v == nil || v.constant.Data == nil {
 		e.fail(errors.New("computes its weights from inputs, which no ONNX operator that is written here can take"))
 		return ""
 	}

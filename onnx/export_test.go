@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -56,7 +57,7 @@ func modelCase(t testing.TB, name string, inputs []*nn.Node, outputs ...*nn.Node
 // notExported are the classes that have no case, with the reason.
 var notExported = map[string]string{
 	"InputLayer": "computes nothing, and is in all of them",
-	"Custom":     "of a test",
+	"Custom":     "computes a function of its own",
 }
 
 // exportCases has all classes of layers. TestExportCases fails for one that it lacks.
@@ -172,8 +173,11 @@ func exportCases(t testing.TB) []exportCase {
 	return append(all, graphCases(t)...)
 }
 
-// graphCases are models of several layers.
+// graphCases are models of several layers, and of layers that are not of package nn.
 func graphCases(t testing.TB) (all []exportCase) {
+	for op, shape := range map[string]nn.Shape{"gru": {3, 6}, "patches": {3, 4, 2}, "others": {2, 3}} {
+		all = append(all, layerCase(t, "direct/"+op, nn.New(&direct{op}), shape))
+	}
 	x := nn.Input("x", 3)
 	h := nn.Dense(4, nn.ReLU, nn.Name("trunk")).On(x)
 	all = append(all, modelCase(t, "two names for one value", []*nn.Node{x},
@@ -261,6 +265,9 @@ func TestExportGraphs(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			var file bytes.Buffer
 			require.NoError(t, Write(&file, c.model))
+			again, err := export(c.model)
+			require.NoError(t, err)
+			require.True(t, bytes.Equal(file.Bytes(), again), "the same model gives the same bytes")
 			m, err := decodeModel(file.Bytes())
 			require.NoError(t, err)
 			require.Equal(t, []opsetProto{{version: 20}}, m.opsets)
@@ -352,7 +359,40 @@ func (secretFunction) Backward([]kernels.Matrix, kernels.Matrix, kernels.Matrix,
 	return nil
 }
 
-func init() { nn.Register("Custom", secret{}) }
+// direct is a layer of a user who calls operations in ways that no layer of package nn does.
+type direct struct {
+	Op string `json:"op"`
+}
+
+func (d *direct) Build(b *nn.Builder, in []nn.Shape) nn.Shape {
+	x := b.One(in)
+	switch d.Op {
+	case "gru": // of what is no product
+		b.Param("u", nn.Shape{2, 6}, nn.GlorotUniform())
+		return nn.Shape{x[0], 2}
+	case "patches":
+		return nn.Shape{2, 2, 8}
+	}
+	return x
+}
+
+func (d *direct) Forward(c *nn.Call) *ops.Tensor {
+	switch d.Op {
+	case "gru":
+		return c.Recurrent(c.In(0), c.Param(0), nil, nil, ops.Recurrence{Cell: ops.GRU, Steps: c.InShape(0)[0]})
+	case "patches":
+		w := kernels.Window{In: [2]int{3, 4}, Channels: 2, Size: [2]int{2, 2}, Stride: [2]int{2, 2}, Dilation: [2]int{1, 1}, Before: [2]int{-1, 1}, Out: [2]int{2, 2}}
+		return c.Samples(c.Patches(c.In(0), w))
+	}
+	x := c.Vectors(0)
+	rows := c.Scale(c.Maximum(c.Concatenate(x, x), c.Repeat(x, 2)), 0.5)
+	return c.Samples(c.Slice(c.Unary(rows, kernels.Unary{Kind: kernels.GELUTanh}), 0, x.Cols))
+}
+
+func init() {
+	nn.Register("Custom", secret{})
+	nn.Register("Direct", direct{})
+}
 
 func TestExportErrors(t *testing.T) {
 	x := nn.Input("x", 2)
@@ -364,6 +404,11 @@ func TestExportErrors(t *testing.T) {
 	require.NoFileExists(t, path)
 	require.ErrorContains(t, Write(&bytes.Buffer{}, nil), "the model is empty")
 	require.ErrorContains(t, Write(&bytes.Buffer{}, new(nn.Model)), "the model is empty")
+	dense := layerCase(t, "", nn.Dense(2, nn.ReLU, nn.Name("head")), nn.Shape{3}).model
+	dense.Weights()[0].Data[4] = float32(math.Inf(1))
+	err = Write(&bytes.Buffer{}, dense)
+	require.ErrorIs(t, err, nn.ErrNonFinite)
+	require.EqualError(t, err, `onnx: Write: layer "head" (Dense): weight "head/kernel": value 4 is +Inf: `+nn.ErrNonFinite.Error())
 	require.Error(t, Save(filepath.Join(t.TempDir(), "nowhere", "model.onnx"), c.model))
 }
 
