@@ -170,7 +170,66 @@ func exportCases(t testing.TB) []exportCase {
 	} {
 		all = append(all, layerCase(t, "Activation/"+name, nn.Activation(a), nn.Shape{3, 4}))
 	}
-	return append(all, graphCases(t)...)
+	all = append(all, graphCases(t)...)
+	for seed := range uint64(40) {
+		all = append(all, randomCase(t, seed))
+	}
+	return all
+}
+
+// randomCase is a model of layers that follow each other as chance has it, with branches that meet again.
+func randomCase(t testing.TB, seed uint64) exportCase {
+	random := rand.New(rand.NewPCG(seed, 3))
+	pick := func(all ...func(x *nn.Node) *nn.Node) func(x *nn.Node) *nn.Node { return all[random.IntN(len(all))] }
+	on := func(make func() *nn.Layer) func(x *nn.Node) *nn.Node {
+		return func(x *nn.Node) *nn.Node { return make().On(x) }
+	}
+	any := []func(x *nn.Node) *nn.Node{
+		on(func() *nn.Layer { return nn.Dense(3+random.IntN(3), nn.GELU) }),
+		on(func() *nn.Layer { return nn.Activation(nn.Tanh) }),
+		on(func() *nn.Layer { return nn.BatchNormalization() }),
+		on(func() *nn.Layer { return nn.LayerNormalization() }),
+		on(func() *nn.Layer { return nn.Activation(nn.Softmax) }),
+		func(x *nn.Node) *nn.Node { return nn.Add().On(x, nn.Dense(x.Shape().Last(), nn.ReLU).On(x)) },
+		func(x *nn.Node) *nn.Node { return nn.Concatenate().On(nn.Dense(2, nn.SiLU).On(x), x) },
+	}
+	byRank := map[int][]func(x *nn.Node) *nn.Node{
+		1: {
+			func(x *nn.Node) *nn.Node { return nn.Reshape([]int{1, -1}).On(x) },
+			on(func() *nn.Layer { return nn.RepeatVector(3) }),
+		},
+		2: {
+			on(func() *nn.Layer { return nn.LSTM(3, nn.ReturnSequences()) }),
+			on(func() *nn.Layer { return nn.GRU(4) }),
+			on(func() *nn.Layer { return nn.Bidirectional(nn.SimpleRNN(2, nn.ReturnSequences())) }),
+			on(func() *nn.Layer { return nn.Conv1D(4, 3, nn.ReLU, nn.Same) }),
+			on(func() *nn.Layer { return nn.MaxPooling1D(2, nn.Same) }),
+			on(func() *nn.Layer { return nn.Permute([]int{2, 1}) }),
+			on(func() *nn.Layer { return nn.GlobalAveragePooling1D() }),
+			on(func() *nn.Layer { return nn.Flatten() }),
+			on(func() *nn.Layer { return nn.ZeroPadding1D(1, 0) }),
+			func(x *nn.Node) *nn.Node { return nn.MultiHeadAttention(2, 2).On(x, x) },
+			func(x *nn.Node) *nn.Node { return nn.Reshape([]int{x.Shape()[0], 1, x.Shape()[1]}).On(x) },
+		},
+		3: {
+			on(func() *nn.Layer { return nn.Conv2D(4, [2]int{2, 2}, nn.ReLU, nn.Same, nn.Strides(1+random.IntN(2))) }),
+			on(func() *nn.Layer { return nn.Conv2D(4, [2]int{1, 1}, nn.Linear) }),
+			on(func() *nn.Layer { return nn.DepthwiseConv2D([2]int{2, 2}, nn.ReLU, nn.Same) }),
+			on(func() *nn.Layer { return nn.AveragePooling2D([2]int{2, 2}, nn.Same) }),
+			on(func() *nn.Layer { return nn.ZeroPadding2D([2][2]int{{1, 0}, {0, 1}}) }),
+			on(func() *nn.Layer { return nn.UpSampling2D([2]int{2, 1}) }),
+			on(func() *nn.Layer { return nn.Permute([]int{3, 1, 2}) }),
+			on(func() *nn.Layer { return nn.TimeDistributed(nn.GRU(3, nn.ReturnSequences())) }),
+			on(func() *nn.Layer { return nn.GlobalMaxPooling2D() }),
+			func(x *nn.Node) *nn.Node { return nn.Reshape([]int{x.Shape()[0], -1}).On(x) },
+		},
+	}
+	x := nn.Input("x", [][]int{{5}, {4, 3}, {4, 3, 2}}[random.IntN(3)]...)
+	y := x
+	for range 2 + random.IntN(6) {
+		y = pick(append(any, byRank[len(y.Shape())]...)...)(y)
+	}
+	return modelCase(t, fmt.Sprint("random ", seed), []*nn.Node{x}, y)
 }
 
 // graphCases are models of several layers, and of layers that are not of package nn.
