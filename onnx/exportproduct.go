@@ -13,11 +13,15 @@ import (
 var errMixed = errors.New("an operand is a constant, which has not a row for each sample, and another is not")
 
 // Dense implements [ops.Ops]: Gemm of a matrix, MatMul and Add of a tensor of more axes, and of one that is in the form of a Conv a
-// Conv with a window of one element.
+// Conv with a window of one element. One weight is a factor.
 func (e *exporter) Dense(x, w, b *ops.Tensor, act kernels.Activation) *ops.Tensor {
 	run := func(o ops.Ops, x []*ops.Tensor) *ops.Tensor { return o.Dense(x[0], x[1], x[2], act) }
 	y := e.record(run, []*ops.Tensor{x, w, b}, func() form {
-		if f := e.values[x].forms[0]; channelsFirst(f) && !f.inOrder() && f.dims[len(f.dims)-1] == w.Rows {
+		f := e.values[x].forms[0]
+		if w.Rows*w.Cols == 1 && b == nil && f.dims[len(f.dims)-1] != 1 {
+			return f.with(e.activated(e.node("Mul", []string{f.name, e.constant(w, nil, 1)}), act))
+		}
+		if channelsFirst(f) && !f.inOrder() && f.dims[len(f.dims)-1] == w.Rows {
 			order, shape := []int{1, 0}, []int{w.Rows, w.Cols}
 			for range len(f.dims) - 1 {
 				order, shape = append(order, len(shape)), append(shape, 1)
@@ -28,7 +32,7 @@ func (e *exporter) Dense(x, w, b *ops.Tensor, act kernels.Activation) *ops.Tenso
 			}
 			return f.sized(e.activated(e.node("Conv", in), act), w.Cols)
 		}
-		f := e.vectors(x)
+		f = e.vectors(x)
 		in := []string{f.name, e.constant(w, nil, w.Rows, w.Cols)}
 		name := ""
 		if len(f.dims) == 1 {
