@@ -1,2 +1,2 @@
-// Package onnx reads models that others have trained and stored as ONNX.
+// Package onnx reads models that others have trained and stored as ONNX, and writes models for others to run.
 package onnx

@@ -163,10 +163,7 @@ func declare(name string, shape []int) *valueProto {
 }
 
 // Label implements [nn.Recorder].
-func (e *exporter) Label(layer string) {
-	e.label = layer
-	e.shapes.Label("") // errors have the layer's name already
-}
+func (e *exporter) Label(layer string) { e.label = layer }
 
 // Err implements [nn.Recorder].
 func (e *exporter) Err() error {
@@ -234,7 +231,7 @@ func (e *exporter) unique(name string) string {
 	}
 }
 
-// attr returns an attribute with a number, a list of numbers, a text or a list of texts.
+// attr returns an attribute with a number, a text, or a list of whole numbers or texts.
 func attr(name string, value any) *attributeProto {
 	a := &attributeProto{name: name}
 	switch v := value.(type) {
@@ -246,8 +243,6 @@ func attr(name string, value any) *attributeProto {
 		a.kind, a.s = kindString, []byte(v)
 	case []int:
 		a.kind, a.ints = kindInts, int64s(v)
-	case []float32:
-		a.kind, a.floats = kindFloats, v
 	case []string:
 		a.kind = kindStrings
 		for _, s := range v {

@@ -56,8 +56,9 @@ func modelCase(t testing.TB, name string, inputs []*nn.Node, outputs ...*nn.Node
 
 // notExported are the classes that have no case, with the reason.
 var notExported = map[string]string{
-	"InputLayer": "computes nothing, and is in all of them",
-	"Custom":     "computes a function of its own",
+	"InputLayer":   "computes nothing, and is in all of them",
+	"Custom":       "computes a function of its own",
+	"ONNXOperator": "is a node with the shapes of one row, and computes it row by row as a function of its own",
 }
 
 // exportCases has all classes of layers. TestExportCases fails for one that it lacks.
@@ -153,6 +154,10 @@ func exportCases(t testing.TB) []exportCase {
 		layerCase(t, "MultiHeadAttention/causal", nn.MultiHeadAttention(2, 3, nn.CausalMask()), nn.Shape{4, 2}, nn.Shape{4, 3}),
 		layerCase(t, "GroupedQueryAttention", nn.GroupedQueryAttention(4, 4, 2), nn.Shape{3, 2}, nn.Shape{2, 3}, nn.Shape{2, 1}),
 	}
+	all = append(all,
+		layerCase(t, "affine", nn.New(&affine{3, true, true}), nn.Shape{2, 3}),
+		layerCase(t, "pooling", nn.New(&pooling{Average: true, Size: [2]int{2, 3}, Strides: [2]int{1, 2}, Dilation: [2]int{2, 1}, Before: [2]int{1, 0}, Out: [2]int{3, 1}}), nn.Shape{4, 4, 2}),
+	)
 	for _, l := range []*nn.Layer{nn.Add(), nn.Subtract(), nn.Multiply(), nn.Maximum(), nn.Minimum()} {
 		all = append(all, layerCase(t, l.Class()+"/merge", l, nn.Shape{2, 3}, nn.Shape{2, 3}))
 	}

@@ -61,4 +61,3 @@ func (c exportCase) random(r *rand.Rand, n int) nn.Floats {
 	}
 	return x
 }
-

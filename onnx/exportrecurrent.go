@@ -8,9 +8,10 @@ import (
 )
 
 // Recurrent implements [ops.Ops]: a node for all steps, which has the product of the inputs in it, too. ONNX knows no mask but how
-// long each sequence is, so with one there are nodes for each step.
+// long each sequence is, and a cell without activation only as one with parameters, which not every reader takes. These two become
+// nodes for each step.
 func (e *exporter) Recurrent(x, u, b, mask *ops.Tensor, r ops.Recurrence) *ops.Tensor {
-	if mask != nil && e.Err() == nil {
+	if linear := r.Cell == ops.SimpleRNN && r.Act == kernels.Linear; (mask != nil || linear) && e.Err() == nil {
 		if e.shapes.Recurrent(x, u, b, mask, r); e.Err() == nil { // the operands fit
 			return e.unrolled(x, u, b, mask, r)
 		}
@@ -40,11 +41,7 @@ func (e *exporter) Recurrent(x, u, b, mask *ops.Tensor, r ops.Recurrence) *ops.T
 			attributes = append(attributes, attr("linear_before_reset", 1))
 		case ops.SimpleRNN:
 			op = "RNN"
-			if r.Act == kernels.Linear { // which goes by another name there
-				attributes = append(attributes, attr("activations", []string{"Affine"}), attr("activation_alpha", []float32{1}), attr("activation_beta", []float32{0}))
-			} else {
-				attributes = append(attributes, attr("activations", []string{activations[r.Act]}))
-			}
+			attributes = append(attributes, attr("activations", []string{activations[r.Act]}))
 		}
 		states := e.node(op, in, attributes...) // [steps, directions, batch, units]
 		return newForm(e.node("Squeeze", []string{states, e.integers(1)}), []int{1, 0, 2}, r.Steps, units)
@@ -97,7 +94,7 @@ func (e *exporter) biases(x, h *ops.Tensor, cell ops.Cell, units int) string {
 	return e.constant(y, nil, 1, 2*n)
 }
 
-// unrolled computes the steps one by one, as [ops.RecurrentSteps] does.
+// unrolled computes the steps one by one, as [ops.RecurrentSteps] does. The mask may be nil.
 func (e *exporter) unrolled(x, u, b, mask *ops.Tensor, r ops.Recurrence) *ops.Tensor {
 	units := u.Rows
 	n := u.Cols
@@ -126,15 +123,18 @@ func (e *exporter) unrolled(x, u, b, mask *ops.Tensor, r ops.Recurrence) *ops.Te
 			cellAfter = e.Add(e.Multiply(act(1, kernels.Sigmoid), cell), e.Multiply(act(0, kernels.Sigmoid), act(2, kernels.Tanh)))
 			after = e.Multiply(act(3, kernels.Sigmoid), e.Activate(cellAfter, kernels.Tanh))
 		}
-		counts := e.Slice(mask, t, t+1)
-		stays := e.Unequal(counts, 1)
-		kept := func(before, after *ops.Tensor) *ops.Tensor {
-			return e.Add(e.MaskRows(after, counts), e.MaskRows(before, stays))
+		if mask != nil {
+			counts := e.Slice(mask, t, t+1)
+			stays := e.Unequal(counts, 1)
+			kept := func(before, after *ops.Tensor) *ops.Tensor {
+				return e.Add(e.MaskRows(after, counts), e.MaskRows(before, stays))
+			}
+			after = kept(h, after)
+			if r.Cell == ops.LSTM {
+				cellAfter = kept(cell, cellAfter)
+			}
 		}
-		h = kept(h, after)
-		if r.Cell == ops.LSTM {
-			cell = kept(cell, cellAfter)
-		}
+		h, cell = after, cellAfter
 		states[t] = h
 	}
 	return e.Concatenate(states...)
