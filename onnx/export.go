@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"slices"
 
@@ -56,7 +57,7 @@ func Write(w io.Writer, m *nn.Model) error {
 
 // export returns the file of a model.
 func export(m *nn.Model) ([]byte, error) {
-	e := &exporter{model: m, shapes: plan.NewRecorder(), tape: autograd.NewTape(nil), values: map[*ops.Tensor]*exportValue{}, names: map[string]int{}, shared: map[string]string{}}
+	e := &exporter{model: m, shapes: plan.NewRecorder(), tape: autograd.NewTape(nil), values: map[*ops.Tensor]*exportValue{}, names: map[string]int{}, shared: map[string]string{}, domains: map[string]int64{}}
 	if m != nil {
 		for _, name := range slices.Concat(m.InputNames(), m.OutputNames()) {
 			e.names[name] = 1
@@ -76,6 +77,9 @@ func export(m *nn.Model) ([]byte, error) {
 	}
 	e.graph.name = m.Name()
 	file := &modelProto{irVersion: writtenIR, producerName: "espalier", graph: &e.graph, opsets: []opsetProto{{version: writtenOpset}}}
+	for _, domain := range slices.Sorted(maps.Keys(e.domains)) {
+		file.opsets = append(file.opsets, opsetProto{domain, e.domains[domain]})
+	}
 	return file.encode(), nil
 }
 
@@ -84,16 +88,17 @@ func export(m *nn.Model) ([]byte, error) {
 // All tensors are those of the recorder of a plan, which checks the operands. What depends on constants alone is computed on a
 // tape, as it is in training.
 type exporter struct {
-	model  *nn.Model
-	shapes *plan.Recorder
-	tape   *autograd.Tape
-	values map[*ops.Tensor]*exportValue
-	graph  graphProto
-	outs   []string          // the values that are the outputs
-	names  map[string]int    // of values and nodes, with how many begin so
-	shared map[string]string // initializers by what they hold
-	label  string
-	err    error
+	model   *nn.Model
+	shapes  *plan.Recorder
+	tape    *autograd.Tape
+	values  map[*ops.Tensor]*exportValue
+	graph   graphProto
+	outs    []string          // the values that are the outputs
+	names   map[string]int    // of values and nodes, with how many begin so
+	shared  map[string]string // initializers by what they hold
+	domains map[string]int64  // versions of operators that are not ONNX' own
+	label   string
+	err     error
 }
 
 var _ nn.Recorder = (*exporter)(nil)

@@ -56,9 +56,8 @@ func modelCase(t testing.TB, name string, inputs []*nn.Node, outputs ...*nn.Node
 
 // notExported are the classes that have no case, with the reason.
 var notExported = map[string]string{
-	"InputLayer":   "computes nothing, and is in all of them",
-	"Custom":       "computes a function of its own",
-	"ONNXOperator": "is a node with the shapes of one row, and computes it row by row as a function of its own",
+	"InputLayer": "computes nothing, and is in all of them",
+	"Custom":     "computes a function of its own",
 }
 
 // exportCases has all classes of layers. TestExportCases fails for one that it lacks.
@@ -176,8 +175,50 @@ func exportCases(t testing.TB) []exportCase {
 		all = append(all, layerCase(t, "Activation/"+name, nn.Activation(a), nn.Shape{3, 4}))
 	}
 	all = append(all, graphCases(t)...)
+	all = append(all, readCases(t)...)
 	for seed := range uint64(40) {
 		all = append(all, randomCase(t, seed))
+	}
+	return all
+}
+
+// readCases are models that were read, of nodes that package nn has no layer for. Older versions have attributes for what are inputs
+// today.
+func readCases(t testing.TB) (all []exportCase) {
+	ints := func(name string, v ...int) *attributeProto { return attr(name, v) }
+	for _, c := range []struct {
+		version int64
+		outputs int
+		dims    []int
+		node    nodeProto
+	}{
+		{11, 1, []int{2, 3}, nodeProto{op: "ReduceL1", attributes: []*attributeProto{ints("axes", 2)}}},
+		{13, 1, []int{2, 3}, nodeProto{op: "ReduceProd", attributes: []*attributeProto{ints("axes", -1), attr("keepdims", 0)}}},
+		{9, 1, []int{2, 3}, nodeProto{op: "Slice", attributes: []*attributeProto{ints("starts", 1), ints("ends", 3), ints("axes", 2)}}},
+		{9, 1, []int{2, 3}, nodeProto{op: "Clip", attributes: []*attributeProto{attr("max", float32(0.5))}}},
+		{10, 1, []int{2, 3}, nodeProto{op: "Pad", attributes: []*attributeProto{ints("pads", 0, 1, 0, 0, 0, 2), attr("value", float32(3))}}},
+		{13, 3, []int{2, 3}, nodeProto{op: "Split", attributes: []*attributeProto{attr("axis", 2)}}},
+		{11, 2, []int{5}, nodeProto{op: "Split", attributes: []*attributeProto{attr("axis", 1), ints("split", 2, 3)}}},
+		{13, 1, []int{4}, nodeProto{op: "ArgMax", attributes: []*attributeProto{attr("axis", 1)}}},
+		{13, 1, []int{4}, nodeProto{op: "Sin"}},
+		{13, 1, []int{4}, nodeProto{op: "ReduceProd", attributes: []*attributeProto{ints("axes", 1), attr("keepdims", 0)}}},
+	} {
+		c.node.inputs, c.node.name = []string{"x"}, "n"
+		for i := range c.outputs {
+			c.node.outputs = append(c.node.outputs, fmt.Sprint("y", i))
+		}
+		g := &graphProto{name: "g", nodes: []*nodeProto{&c.node}, inputs: []*valueProto{declare("x", c.dims)}}
+		for _, y := range c.node.outputs {
+			elem := int64(typeFloat)
+			if c.node.op == "ArgMax" {
+				elem = typeInt64
+			}
+			g.outputs = append(g.outputs, &valueProto{name: y, kind: typeProto{elem: elem}})
+		}
+		file := (&modelProto{irVersion: 4, graph: g, opsets: []opsetProto{{version: c.version}}}).encode()
+		m, err := Read(bytes.NewReader(file))
+		require.NoError(t, err, c.node.op)
+		all = append(all, exportCase{name: fmt.Sprintf("read %s of %d", c.node.op, c.version), model: m})
 	}
 	return all
 }
@@ -474,6 +515,24 @@ func TestExportErrors(t *testing.T) {
 	require.ErrorIs(t, err, nn.ErrNonFinite)
 	require.EqualError(t, err, `onnx: Write: layer "head" (Dense): weight "head/kernel": value 4 is +Inf: `+nn.ErrNonFinite.Error())
 	require.Error(t, Save(filepath.Join(t.TempDir(), "nowhere", "model.onnx"), c.model))
+}
+
+// A node that mixes rows, or that says how many there are, is no node for a batch.
+func TestExportOperatorErrors(t *testing.T) {
+	for _, n := range []nodeProto{
+		{op: "ReduceMean", attributes: []*attributeProto{attr("axes", []int{0})}},
+		{op: "Transpose", attributes: []*attributeProto{attr("perm", []int{1, 0})}},
+		{op: "Flatten", attributes: []*attributeProto{attr("axis", 0)}},
+		{op: "Softmax", attributes: []*attributeProto{attr("axis", 0)}},
+	} {
+		n.name, n.inputs, n.outputs = "n", []string{"x"}, []string{"y"}
+		one := &valueProto{name: "x", kind: typeProto{elem: typeFloat, hasShape: true, dims: fixed([]int{1, 2})}}
+		m := &modelProto{irVersion: 8, opsets: []opsetProto{{version: 13}}, graph: &graphProto{name: "g", nodes: []*nodeProto{&n}, inputs: []*valueProto{one}}}
+		f, err := newFunction(m.encode(), 0)
+		require.NoError(t, err)
+		_, err = f.upgraded(writtenOpset).batches(f)
+		require.ErrorContains(t, err, `computes node "n" (`+n.op+`) of operator set 13 row by row`)
+	}
 }
 
 // Values beside ONNX Runtime, for several sizes of a batch.

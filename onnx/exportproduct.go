@@ -2,10 +2,8 @@ package onnx
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
-	"github.com/espalier-ml/espalier/internal/brief"
 	"github.com/espalier-ml/espalier/kernels"
 	"github.com/espalier-ml/espalier/ops"
 )
@@ -91,13 +89,4 @@ func (e *exporter) Embedding(x, w *ops.Tensor) *ops.Tensor {
 		y := e.node("Gather", []string{e.constant(w, nil, w.Rows, w.Cols), e.cast(f.name, typeInt64)}, attr("axis", 0))
 		return form{y, append(slices.Clone(f.dims), w.Cols), append(slices.Clone(f.perm), len(f.perm))}
 	})
-}
-
-// Custom implements [ops.Ops]. It is an error: nobody knows the formula.
-func (e *exporter) Custom(f ops.Function, rows, cols int, x ...*ops.Tensor) *ops.Tensor {
-	y := e.shapes.Custom(f, rows, cols, x...)
-	if e.Err() == nil {
-		e.fail(fmt.Errorf("computes the function %s, which is not an ONNX operator", brief.Quote(f.Name())))
-	}
-	return y
 }
