@@ -41,7 +41,8 @@ func Save(path string, m *nn.Model) error {
 // their shapes, with a batch of any size before them; all of them are float32, as are the weights, which are initializers under
 // their names, such as "dense/kernel". What depends on weights alone, such as the scale of a BatchNormalization, is computed
 // here. It is an error, with the name, if a layer computes a function of its own, see [nn.Call], or if a weight is not finite; so are
-// weights of 2 GiB, which the format cannot hold.
+// weights of 2 GiB, which the format cannot hold. A model that was read from ONNX can be written again, unless it has nodes that do
+// not take a batch as operator set 20 has them.
 //
 // Other programs do not compute the bits of [nn.Model.Predict]: they sum in another order.
 func Write(w io.Writer, m *nn.Model) error {
