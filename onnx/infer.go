@@ -308,7 +308,7 @@ func (g *graph) infer(constants map[string]*value, inputs []*valueProto, batched
 		g.values[x.name] = v
 	}
 	for _, n := range g.nodes {
-		if err := g.inferNode(n, batched); err != nil {
+		if err := g.inferNode(n, batched, symbol == fixedBatch); err != nil {
 			var m *mixing
 			if !errors.As(err, &m) {
 				err = fmt.Errorf("%s: %w", n.describe(), err)
@@ -351,7 +351,7 @@ func (g *graph) call(n *nodeProto, two bool) *call {
 	return c
 }
 
-func (g *graph) inferNode(n *nodeProto, batched bool) error {
+func (g *graph) inferNode(n *nodeProto, batched, fixed bool) error {
 	lost, settled := "", true
 	for _, x := range n.inputs {
 		v, ok := g.values[x]
@@ -377,6 +377,9 @@ func (g *graph) inferNode(n *nodeProto, batched bool) error {
 	}
 	one := g.call(n, false)
 	if err := one.evaluate(); err != nil {
+		if batched && fixed && !settled { // it may be right for the batch of the file
+			return &mixing{n, err.Error()}
+		}
 		return err
 	}
 	if !batched || settled {
