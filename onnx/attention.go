@@ -123,47 +123,41 @@ func runAttention(c *call) {
 				if mode == 0 {
 					copy(show, scores)
 				}
-				masked := func() {
-					for j := range scores {
-						offset := past
-						if valid != nil {
-							if j >= whole(valid.data()[b]) {
-								scores[j] = math.Inf(-1)
-							}
-							offset = whole(valid.data()[b]) - queries
-						}
-						if causal && j > t+offset {
-							scores[j] = math.Inf(-1)
-						}
-						if mask == nil {
-							continue
-						}
-						if n := mask.shape[len(mask.shape)-1]; n < total && j >= n && n != 1 {
-							scores[j] = math.Inf(-1)
-							continue
-						}
-						at := b*maskStrides[0] + h*maskStrides[1] + t*maskStrides[2] + j*maskStrides[3]
-						switch m := mask.data()[at]; {
-						case mask.elem != typeBool:
-							scores[j] += m
-						case m == 0:
-							scores[j] = math.Inf(-1)
-						}
+				if softcap > 0 {
+					for j, s := range scores {
+						scores[j] = softcap * tanh(s/softcap)
 					}
 				}
-				capped := func() {
-					if softcap > 0 {
-						for j, s := range scores {
-							scores[j] = softcap * tanh(s/softcap)
-						}
-					}
-				}
-				capped()
-				if mode == 2 && c.version >= 24 || mode == 1 && c.version >= 24 && false {
+				if mode == 1 {
 					copy(show, scores)
 				}
-				masked()
-				if mode == 1 || mode == 2 && c.version < 24 {
+				for j := range scores {
+					offset := past
+					if valid != nil {
+						if j >= whole(valid.data()[b]) {
+							scores[j] = math.Inf(-1)
+						}
+						offset = whole(valid.data()[b]) - queries
+					}
+					if causal && j > t+offset {
+						scores[j] = math.Inf(-1)
+					}
+					if mask == nil {
+						continue
+					}
+					if n := mask.shape[len(mask.shape)-1]; n < total && j >= n && n != 1 {
+						scores[j] = math.Inf(-1)
+						continue
+					}
+					at := b*maskStrides[0] + h*maskStrides[1] + t*maskStrides[2] + j*maskStrides[3]
+					switch m := mask.data()[at]; {
+					case mask.elem != typeBool:
+						scores[j] += m
+					case m == 0:
+						scores[j] = math.Inf(-1)
+					}
+				}
+				if mode == 2 {
 					copy(show, scores)
 				}
 				top, sum := math.Inf(-1), 0.0

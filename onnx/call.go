@@ -41,6 +41,9 @@ func (c *call) evaluate() (err error) {
 		if y == nil && c.outputs[i] != "" {
 			c.fail("has an output %d %q that is not supported", i, c.outputs[i])
 		}
+		if y != nil && y.lost == "" && y.len() == 0 {
+			y.known, y.values, y.proto = true, []float64{}, nil
+		}
 		if y != nil && y.known && y.proto == nil && y.elem != typeDouble {
 			for j, v := range y.values {
 				y.values[j] = round(y.elem, v)

@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"math"
+	"slices"
 
 	"github.com/espalier-ml/espalier/internal/portable"
 )
@@ -303,6 +304,11 @@ func (c *call) operands() []*tensor {
 		for len(b.shape) < len(x[0].shape)-axis {
 			b.shape = append(b.shape[:len(b.shape):len(b.shape)], 1)
 		}
+		x[1] = &b
+	}
+	if c.op == "PRelu" && c.version < 7 && len(x) == 2 && len(x[0].shape) > 2 && slices.Equal(x[1].shape, x[0].shape[1:2]) { // of each channel
+		b := *x[1]
+		b.shape = append(slices.Clone(b.shape), slices.Repeat([]int{1}, len(x[0].shape)-2)...)
 		x[1] = &b
 	}
 	return x

@@ -10,19 +10,32 @@ import (
 	"github.com/espalier-ml/espalier/onnx"
 )
 
-func Example() {
-	x := nn.Input("features", 4)
-	trunk := nn.Dense(8, nn.ReLU, nn.Name("trunk")).On(x)
-	price, kind := nn.Dense(1, nn.Linear, nn.Name("price")).On(trunk), nn.Dense(3, nn.Softmax, nn.Name("kind")).On(trunk)
-	model, err := nn.NewModel([]*nn.Node{x}, []*nn.Node{price, kind})
+// A model with two outputs goes to whoever runs ONNX, here to this package.
+func ExampleWrite() {
+	model, err := twoHeads()
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-
 	var file bytes.Buffer
-	if err := onnx.Write(&file, model); err != nil { // or to a file
+	if err := onnx.Write(&file, model); err != nil {
 		fmt.Println(err)
+		return
+	}
+	again, err := onnx.Read(&file)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(again.InputNames(), again.OutputNames())
+	// Output: [features] [price kind]
+}
+
+func ExampleSave() {
+	model, err := twoHeads()
+	if err != nil {
+		fmt.Println(err)
+		return
 	}
 	folder, err := os.MkdirTemp("", "onnx")
 	if err != nil {
@@ -33,8 +46,23 @@ func Example() {
 	path := filepath.Join(folder, "model.onnx")
 	if err := onnx.Save(path, model); err != nil {
 		fmt.Println(err)
+		return
 	}
-	saved, err := os.ReadFile(path)
-	fmt.Println(bytes.Equal(saved, file.Bytes()), err)
+	again, err := onnx.Load(path)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	x := nn.Arrays{"features": nn.Floats{1, 2, 3, 4}}
+	before, _ := model.Predict(x)
+	after, err := again.Predict(x)
+	fmt.Println(before["price"].Data[0] == after["price"].Data[0], err)
 	// Output: true <nil>
+}
+
+func twoHeads() (*nn.Model, error) {
+	x := nn.Input("features", 4)
+	trunk := nn.Dense(8, nn.ReLU, nn.Name("trunk")).On(x)
+	price, kind := nn.Dense(1, nn.Linear, nn.Name("price")).On(trunk), nn.Dense(3, nn.Softmax, nn.Name("kind")).On(trunk)
+	return nn.NewModel([]*nn.Node{x}, []*nn.Node{price, kind})
 }

@@ -27,7 +27,9 @@ type graph struct {
 	versions map[string]int64
 	config   config
 	nodes    []*nodeProto // that an output needs
+	makers   map[string]*nodeProto
 	users    map[string][]*nodeProto
+	isOutput map[string]bool
 	values   map[string]*value
 	dropped  map[string]string // outputs that no row can hold, and why
 	budget   int
@@ -58,7 +60,7 @@ func newGraph(m *modelProto, fileSize int, c config) (*graph, error) {
 	if m.graph == nil {
 		return nil, errors.New("has no graph: it is no ONNX model")
 	}
-	g := &graph{graphProto: m.graph, versions: map[string]int64{}, config: c, users: map[string][]*nodeProto{}, dropped: map[string]string{}, most: 1<<19 + fileSize/2}
+	g := &graph{graphProto: m.graph, versions: map[string]int64{}, config: c, makers: map[string]*nodeProto{}, users: map[string][]*nodeProto{}, isOutput: map[string]bool{}, dropped: map[string]string{}, most: 1<<19 + fileSize/2}
 	for _, o := range m.opsets {
 		domain := o.domain
 		if domain == "ai.onnx" {
@@ -80,29 +82,34 @@ func newGraph(m *modelProto, fileSize int, c config) (*graph, error) {
 	return g, g.prune()
 }
 
-const newestOpset = 27
+const (
+	newestOpset = 27
+	maxNodes    = 16384 // as many as a model of package nn can have
+)
 
 // prune finds the nodes that an output needs, and reports all unknown operators of them.
 func (g *graph) prune() error {
-	makers := map[string]*nodeProto{}
 	for _, n := range g.graphProto.nodes {
 		for _, y := range n.outputs {
 			if y == "" {
 				continue
 			}
-			if makers[y] != nil {
+			if g.makers[y] != nil {
 				return fmt.Errorf("value %s is computed twice", brief.Quote(y))
 			}
-			makers[y] = n
+			g.makers[y] = n
 		}
 	}
 	needed := map[*nodeProto]bool{}
 	var names []string
 	for _, o := range g.outputs {
-		names = append(names, o.name)
+		if names = append(names, o.name); g.isOutput[o.name] {
+			return fmt.Errorf("output %s is there twice", brief.Quote(o.name))
+		}
+		g.isOutput[o.name] = true
 	}
 	for len(names) > 0 {
-		n := makers[names[len(names)-1]]
+		n := g.makers[names[len(names)-1]]
 		if names = names[:len(names)-1]; n != nil && !needed[n] {
 			needed[n] = true
 			names = append(names, n.inputs...)
@@ -120,6 +127,9 @@ func (g *graph) prune() error {
 		if _, ok := operators[n.key()]; !ok && !random[n.key()] {
 			unknown[n.key()] = append(unknown[n.key()], n.name)
 		}
+	}
+	if len(g.nodes) > maxNodes {
+		return fmt.Errorf("has %d nodes, at most %d are possible", len(g.nodes), maxNodes)
 	}
 	if len(unknown) == 0 {
 		return nil
@@ -308,7 +318,7 @@ func (g *graph) infer(constants map[string]*value, inputs []*valueProto, batched
 		g.values[x.name] = v
 	}
 	for _, n := range g.nodes {
-		if err := g.inferNode(n, batched); err != nil {
+		if err := g.inferNode(n, batched, symbol == fixedBatch); err != nil {
 			var m *mixing
 			if !errors.As(err, &m) {
 				err = fmt.Errorf("%s: %w", n.describe(), err)
@@ -351,7 +361,7 @@ func (g *graph) call(n *nodeProto, two bool) *call {
 	return c
 }
 
-func (g *graph) inferNode(n *nodeProto, batched bool) error {
+func (g *graph) inferNode(n *nodeProto, batched, fixed bool) error {
 	lost, settled := "", true
 	for _, x := range n.inputs {
 		v, ok := g.values[x]
@@ -377,6 +387,9 @@ func (g *graph) inferNode(n *nodeProto, batched bool) error {
 	}
 	one := g.call(n, false)
 	if err := one.evaluate(); err != nil {
+		if batched && fixed && !settled { // it may be right for the batch of the file
+			return &mixing{n, err.Error()}
+		}
 		return err
 	}
 	if !batched || settled {

@@ -16,6 +16,7 @@ type lowering struct {
 	inputs  []*nn.Node
 	layers  map[string]*nn.Layer // with weights, by what they are made of: nodes with the same weights share a layer
 	weights []weights
+	left    int             // bytes that weights may yet take
 	taken   map[string]bool // names of layers
 	done    map[*nodeProto]bool
 }
@@ -35,7 +36,7 @@ type site struct {
 
 // lower returns the model of a graph whose values are known.
 func (g *graph) lower(name string) (*nn.Model, error) {
-	l := &lowering{graph: g, layers: map[string]*nn.Layer{}, taken: map[string]bool{}, done: map[*nodeProto]bool{}}
+	l := &lowering{graph: g, layers: map[string]*nn.Layer{}, left: 8 * g.most, taken: map[string]bool{}, done: map[*nodeProto]bool{}}
 	isInput := map[string]bool{}
 	for _, x := range g.graphProto.inputs {
 		v := g.values[x.name]
@@ -58,6 +59,9 @@ func (g *graph) lower(name string) (*nn.Model, error) {
 		}
 		if err := l.lowerNode(n); err != nil {
 			return nil, fmt.Errorf("%s: %w", n.describe(), err)
+		}
+		if l.left < 0 {
+			return nil, fmt.Errorf("%s: the weights are larger than those of a file of this size should be", n.describe())
 		}
 	}
 	var outputs []*nn.Node
@@ -188,6 +192,9 @@ func (s *site) layer(n *nodeProto, constants []string, make func(name nn.NameOpt
 		return l
 	}
 	layer, values := make(s.l.name(n))
+	for _, v := range values {
+		s.l.left -= 4 * len(v)
+	}
 	s.l.layers[key] = layer
 	s.l.weights = append(s.l.weights, weights{layer, values})
 	return layer
@@ -216,7 +223,7 @@ func (l *lowering) lowerNode(n *nodeProto) error {
 	}
 	for i, y := range n.outputs {
 		v := l.values[y]
-		if v == nil || v.node != nil || v.last != nil || v.one.known || v.one.lost != "" || len(l.users[y]) == 0 && !l.isOutput(y) {
+		if v == nil || v.node != nil || v.last != nil || v.one.known || v.one.lost != "" || len(l.users[y]) == 0 && !l.isOutput[y] {
 			continue
 		}
 		node, err := l.operator(n, i, v)
@@ -226,10 +233,6 @@ func (l *lowering) lowerNode(n *nodeProto) error {
 		v.node = node
 	}
 	return nil
-}
-
-func (l *lowering) isOutput(name string) bool {
-	return slices.ContainsFunc(l.outputs, func(o *valueProto) bool { return o.name == name })
 }
 
 // operator returns output i of a node as a layer that computes the node itself.
@@ -257,12 +260,13 @@ func (l *lowering) operator(n *nodeProto, i int, v *value) (*nn.Node, error) {
 	if domain == "ai.onnx" {
 		domain = ""
 	}
-	m := &modelProto{irVersion: 8, graph: one, opsets: []opsetProto{{n.domain, l.versions[domain]}}}
+	file := (&modelProto{irVersion: 8, graph: one, opsets: []opsetProto{{n.domain, l.versions[domain]}}}).encode()
+	l.left -= len(file)
 	name := l.name(n)
 	if i > 0 {
 		name = ""
 	}
-	return nn.New(&operatorLayer{Graph: m.encode(), Output: i, Shape: l.sample(v)}, name).On(in...), nil
+	return nn.New(&operatorLayer{Graph: file, Output: i, Shape: l.sample(v)}, name).On(in...), nil
 }
 
 func fixed(shape []int) []dimProto {
@@ -373,7 +377,7 @@ func (s *site) dense(x *nn.Node, n *nodeProto, constants []string, units int, ke
 // bias returns the constant that the only user of the result adds to each vector along its last axis, and takes that node too.
 func (s *site) bias(units int) (bias []float32, name string) {
 	users := s.l.users[s.outputs[0]]
-	if len(users) != 1 || users[0].key() != "Add" || s.l.isOutput(s.outputs[0]) {
+	if len(users) != 1 || users[0].key() != "Add" || s.l.isOutput[s.outputs[0]] {
 		return nil, ""
 	}
 	add := s.l.call(users[0], false)
@@ -596,7 +600,7 @@ func lowerRecurrent(s *site) *nn.Node {
 	sequences, states := s.used(0), s.used(1)
 	backwards := k.directions[0]
 	if !k.usual || k.batch != 1 || !s.known(1) || !s.known(2) || s.has(3) && !s.known(3) || s.has(4) || !zero(5) || !zero(6) || s.has(7) || s.used(2) ||
-		sequences && states || sequences && backwards || k.steps*k.features*k.units == 0 || x.at < 0 {
+		sequences && (backwards || states && len(k.directions) > 1) || k.steps*k.features*k.units == 0 || x.at < 0 {
 		return nil
 	}
 	both := len(k.directions) == 2
@@ -657,12 +661,16 @@ func lowerRecurrent(s *site) *nn.Node {
 		v.node = view(n, s.l.sample(v))
 		return nil
 	}
+	if states { // the last one
+		v := s.l.values[s.outputs[1]]
+		v.node = view(nn.Cropping1D(k.steps-1, 0).On(n), s.l.sample(v))
+	}
 	return view(n, s.l.sample(s.y))
 }
 
 // used reports whether a node or an output needs output i.
 func (s *site) used(i int) bool {
-	return s.wants(i) && (len(s.l.users[s.outputs[i]]) > 0 || s.l.isOutput(s.outputs[i]))
+	return s.wants(i) && (len(s.l.users[s.outputs[i]]) > 0 || s.l.isOutput[s.outputs[i]])
 }
 
 func lowerSoftmax(s *site) *nn.Node {
@@ -781,7 +789,7 @@ func lowerArithmetic(s *site) *nn.Node {
 		features, from = features*shape[i], i
 	}
 	if features != len(constant) {
-		if features > 1<<16 {
+		if features > 1<<16 || 8*features > s.l.left {
 			return nil
 		}
 		full := make([]float32, features)
@@ -840,11 +848,11 @@ func lowerGather(s *site) *nn.Node {
 	}
 	v, n := s.value(1), s.inputs[1]
 	for !v.input {
-		i := slices.IndexFunc(s.l.nodes, func(m *nodeProto) bool { return slices.Contains(m.outputs, n) })
-		if i < 0 || !slices.Contains([]string{"Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity"}, s.l.nodes[i].key()) {
+		maker := s.l.makers[n]
+		if maker == nil || !slices.Contains([]string{"Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity"}, maker.key()) {
 			return nil
 		}
-		n = s.l.nodes[i].inputs[0]
+		n = maker.inputs[0]
 		if v = s.l.values[n]; v == nil {
 			return nil
 		}

@@ -167,7 +167,9 @@ func runLinearClassifier(c *call) {
 	if n := len(c.floats("coefficients")); classes == 2 && n == cols {
 		outputs = 1
 	}
-	c.linearOutputs(cols, outputs)
+	if c.linearOutputs(cols, outputs); classes < 2 {
+		c.fail("has %d classes, must have at least 2", classes)
+	}
 	n := max(2, outputs)
 	scores := c.result(1, typeFloat, []int{rows, n})
 	known := c.compute(scores, cols, x)

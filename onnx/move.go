@@ -348,6 +348,11 @@ func runGather(c *call) {
 	x, at, axis := c.arg(0), c.arg(1), c.oneAxis(0)
 	shape := slices.Concat(x.shape[:axis], at.shape, x.shape[axis+1:])
 	y := c.result(0, x.elem, shape)
+	if at.known {
+		for _, v := range at.data() {
+			c.index(v, x.shape[axis])
+		}
+	}
 	if !c.compute(y, 1, x, at) {
 		return
 	}

@@ -138,7 +138,10 @@ type decoder struct {
 	depth  int
 }
 
-const maxDepth = 16 // of graphs and types within others
+const (
+	maxDepth = 64 // of messages within others
+	growth   = 5  // how many times its last memory a list has taken that has grown element by element
+)
 
 var errBudget = errors.New("has more messages than a file of its size should have")
 
@@ -159,8 +162,8 @@ type wireValue struct {
 
 // fields calls f for each field of a message.
 func (d *decoder) fields(b []byte, f func(n protowire.Number, v wireValue) error) error {
-	if d.depth++; d.depth > 4*maxDepth {
-		return fmt.Errorf("is nested more than %d messages deep", 4*maxDepth)
+	if d.depth++; d.depth > maxDepth {
+		return fmt.Errorf("is nested more than %d messages deep", maxDepth)
 	}
 	defer func() { d.depth-- }()
 	for len(b) > 0 {
@@ -218,7 +221,7 @@ func (d *decoder) texts(to *[]string, n protowire.Number, v wireValue) error {
 		return err
 	}
 	*to = append(*to, s)
-	return d.charge(2 * 16)
+	return d.charge(growth * 16)
 }
 
 func (d *decoder) integer(to *int64, n protowire.Number, v wireValue) error {
@@ -236,14 +239,14 @@ func (d *decoder) blobs(to *[][]byte, n protowire.Number, v wireValue) error {
 	if err := v.want(protowire.BytesType, n); err != nil {
 		return err
 	}
-	return d.charge(2 * 24)
+	return d.charge(growth * 24)
 }
 
 // integers takes numbers that are packed or each on their own.
 func integers[T int64 | uint64](d *decoder, to *[]T, n protowire.Number, v wireValue) error {
 	if v.kind == protowire.VarintType {
 		*to = append(*to, T(v.n))
-		return d.charge(2 * 8)
+		return d.charge(growth * 8)
 	}
 	if err := v.want(protowire.BytesType, n); err != nil {
 		return err
@@ -273,7 +276,7 @@ func integers[T int64 | uint64](d *decoder, to *[]T, n protowire.Number, v wireV
 func (d *decoder) floats(to *[]float32, n protowire.Number, v wireValue) error {
 	if v.kind == protowire.Fixed32Type {
 		*to = append(*to, math.Float32frombits(uint32(v.n)))
-		return d.charge(2 * 4)
+		return d.charge(growth * 4)
 	}
 	if err := v.want(protowire.BytesType, n); err != nil {
 		return err
@@ -297,7 +300,7 @@ func (d *decoder) floats(to *[]float32, n protowire.Number, v wireValue) error {
 func (d *decoder) doubles(to *[]float64, n protowire.Number, v wireValue) error {
 	if v.kind == protowire.Fixed64Type {
 		*to = append(*to, math.Float64frombits(v.n))
-		return d.charge(2 * 8)
+		return d.charge(growth * 8)
 	}
 	if err := v.want(protowire.BytesType, n); err != nil {
 		return err
@@ -351,17 +354,17 @@ func decodeModel(b []byte) (*modelProto, error) {
 			return d.message(0, n, v, m.graph.decode)
 		case 8:
 			var o opsetProto
-			err := d.message(64, n, v, o.decode)
+			err := d.message(growth*24, n, v, o.decode)
 			m.opsets = append(m.opsets, o)
 			return err
 		case 14:
 			var e entryProto
-			err := d.message(64, n, v, e.decode)
+			err := d.message(growth*32, n, v, e.decode)
 			m.metadata = append(m.metadata, e)
 			return err
 		case 25:
 			name := ""
-			err := d.message(64, n, v, func(d *decoder, b []byte) error {
+			err := d.message(growth*16, n, v, func(d *decoder, b []byte) error {
 				return d.fields(b, func(n protowire.Number, v wireValue) error {
 					if n == 1 {
 						return d.text(&name, n, v)
@@ -409,19 +412,19 @@ func (g *graphProto) decode(d *decoder, b []byte) error {
 		value := func(to *[]*valueProto) error {
 			x := &valueProto{}
 			*to = append(*to, x)
-			return d.message(128, n, v, x.decode)
+			return d.message(128+growth*8, n, v, x.decode)
 		}
 		switch n {
 		case 1:
 			x := &nodeProto{}
 			g.nodes = append(g.nodes, x)
-			return d.message(160, n, v, x.decode)
+			return d.message(160+growth*8, n, v, x.decode)
 		case 2:
 			return d.text(&g.name, n, v)
 		case 5:
 			x := &tensorProto{}
 			g.initializers = append(g.initializers, x)
-			return d.message(288, n, v, x.decode)
+			return d.message(288+growth*8, n, v, x.decode)
 		case 10:
 			return d.text(&g.doc, n, v)
 		case 11:
@@ -451,7 +454,7 @@ func (x *nodeProto) decode(d *decoder, b []byte) error {
 		case 5:
 			a := &attributeProto{}
 			x.attributes = append(x.attributes, a)
-			return d.message(240, n, v, a.decode)
+			return d.message(240+growth*8, n, v, a.decode)
 		case 7:
 			return d.text(&x.domain, n, v)
 		}
@@ -596,7 +599,7 @@ func (t *typeProto) decodeTensor(d *decoder, b []byte) error {
 						return nil
 					}
 					t.dims = append(t.dims, dimProto{})
-					return d.message(64, n, v, t.dims[len(t.dims)-1].decode)
+					return d.message(growth*32, n, v, t.dims[len(t.dims)-1].decode)
 				})
 			})
 		}
