@@ -47,26 +47,26 @@ func (m *Model) record(r Recorder) error {
 		if values[n] != nil {
 			continue
 		}
-		r.Label(n.layer.name)
+		r.Label(m.paths[n.layer])
 		c.node, c.in, c.masks, c.params = n, c.in[:0], c.masks[:0], c.params[:0]
 		for _, in := range n.in {
 			c.in, c.masks = append(c.in, values[in]), append(c.masks, masks[in])
 		}
 		for _, p := range n.layer.params {
 			if params[p] == nil {
-				params[p] = r.Param(n.layer.name+"/"+p.name, p.value)
+				params[p] = r.Param(m.paths[n.layer]+"/"+p.name, p.value)
 			}
 			c.params = append(c.params, params[p])
 		}
 		c.Act = n.layer.activation()
 		values[n] = n.layer.kind.Forward(c)
 		masks[n] = c.resultMask()
-		if err := n.check(values[n], 1, r.Err()); err != nil {
+		if err := m.checkResult(n, values[n], 1, r.Err()); err != nil {
 			return err
 		}
 	}
 	for _, n := range m.outputs {
-		r.Output(n.layer.name, values[n])
+		r.Output(n.name(), values[n])
 	}
 	return r.Err()
 }

@@ -71,6 +71,7 @@ func exportCases(t testing.TB) []exportCase {
 		layerCase(t, "SpatialDropout1D", nn.SpatialDropout1D(0.3), nn.Shape{2, 3}),
 		layerCase(t, "GaussianNoise", nn.GaussianNoise(0.3), nn.Shape{3}),
 		layerCase(t, "GaussianDropout", nn.GaussianDropout(0.3), nn.Shape{3}),
+		layerCase(t, "ActivityRegularization", nn.ActivityRegularization(0.1, 0.1), nn.Shape{3}),
 		layerCase(t, "AlphaDropout", nn.AlphaDropout(0.3), nn.Shape{3}),
 		layerCase(t, "Embedding", nn.Embedding(5, 3), nn.Shape{2}),
 		layerCase(t, "Flatten", nn.Flatten(), nn.Shape{2, 3}),
@@ -283,7 +284,12 @@ func graphCases(t testing.TB) (all []exportCase) {
 	for op, shape := range map[string]nn.Shape{"gru": {3, 6}, "patches": {3, 4, 2}, "others": {2, 3}} {
 		all = append(all, layerCase(t, "direct/"+op, nn.New(&direct{op}), shape))
 	}
-	x := nn.Input("x", 3)
+	x := nn.Input("in", 3)
+	encoder := modelCase(t, "", []*nn.Node{x}, nn.Dense(4, nn.ReLU).On(x)).model
+	left, right := nn.Input("left", 3), nn.Input("right", 3)
+	all = append(all, modelCase(t, "a model called twice", []*nn.Node{left, right}, nn.Concatenate().On(encoder.On(left), encoder.On(right))))
+
+	x = nn.Input("x", 3)
 	h := nn.Dense(4, nn.ReLU, nn.Name("trunk")).On(x)
 	all = append(all, modelCase(t, "two names for one value", []*nn.Node{x},
 		nn.Identity(nn.Name("right")).On(h), nn.Identity(nn.Name("left")).On(h), h))
