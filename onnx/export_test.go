@@ -72,6 +72,7 @@ func exportCases(t testing.TB) []exportCase {
 		layerCase(t, "GaussianNoise", nn.GaussianNoise(0.3), nn.Shape{3}),
 		layerCase(t, "GaussianDropout", nn.GaussianDropout(0.3), nn.Shape{3}),
 		layerCase(t, "ActivityRegularization", nn.ActivityRegularization(0.1, 0.1), nn.Shape{3}),
+		layerCase(t, "AddLoss", nn.AddLoss(0.5), nn.Shape{3}, nn.Shape{1}),
 		layerCase(t, "AlphaDropout", nn.AlphaDropout(0.3), nn.Shape{3}),
 		layerCase(t, "Embedding", nn.Embedding(5, 3), nn.Shape{2}),
 		layerCase(t, "Flatten", nn.Flatten(), nn.Shape{2, 3}),
