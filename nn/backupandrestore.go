@@ -9,6 +9,8 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+
+	"github.com/espalier-ml/espalier/internal/newfile"
 )
 
 // BackupAndRestore is an option of Fit that keeps a backup of the training in a folder, as Keras' callback of that name does. If
@@ -105,10 +107,10 @@ func (f *fit) makeBackup(s backupState, history *History) error {
 		err = os.MkdirAll(b.Folder, 0o777)
 	}
 	if err == nil {
-		err = saveFile(b.model(s.Model), f.trainer.model.writeTo)
+		err = newfile.Write(b.model(s.Model), f.trainer.model.writeTo)
 	}
 	if err == nil {
-		err = saveFile(b.state(), func(w io.Writer) (int64, error) { return bytes.NewReader(text).WriteTo(w) })
+		err = newfile.Write(b.state(), func(w io.Writer) (int64, error) { return bytes.NewReader(text).WriteTo(w) })
 	}
 	if err != nil {
 		return fmt.Errorf("BackupAndRestore %q: %w", b.Folder, err)

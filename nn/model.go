@@ -234,10 +234,11 @@ func nameLayers(layers []*Layer) (automatic []*Layer, err error) {
 		if l.name == "" {
 			continue
 		}
-		for _, c := range []struct{ char, name string }{{"/", "slash"}, {"\x00", "NUL byte"}} {
-			if strings.Contains(l.name, c.char) {
-				errs = append(errs, fmt.Errorf("%s: a name cannot contain a %s", l.describe(), c.name))
-			}
+		switch {
+		case strings.Contains(l.name, "/") && len(l.params) > 0: // it would be in the names of its weights
+			errs = append(errs, fmt.Errorf("%s: the name of a layer with weights cannot contain a slash", l.describe()))
+		case strings.Contains(l.name, "\x00"):
+			errs = append(errs, fmt.Errorf("%s: a name cannot contain a NUL byte", l.describe()))
 		}
 		if other := taken[l.name]; other != nil {
 			err := fmt.Errorf("%s and %s have the same name", other.describe(), l.describe())

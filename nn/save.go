@@ -9,15 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"math/rand/v2"
-	"os"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"unicode/utf8"
 
 	"github.com/espalier-ml/espalier/internal/brief"
+	"github.com/espalier-ml/espalier/internal/newfile"
 	"github.com/espalier-ml/espalier/safetensors"
 )
 
@@ -91,93 +87,12 @@ func (m *Model) Save(path string, opts ...SaveOption) error {
 		o.applySave(&c)
 	}
 	if err == nil {
-		err = saveFile(path, func(w io.Writer) (int64, error) { return m.write(w, c) })
+		err = newfile.Write(path, func(w io.Writer) (int64, error) { return m.write(w, c) })
 	}
 	if err != nil {
 		return brief.Error(fmt.Errorf("nn: Save %q: %w", path, err))
 	}
 	return nil
-}
-
-// saveFile makes a file of what write writes, as Save says.
-func saveFile(path string, write func(io.Writer) (int64, error)) error {
-	path, err := follow(path)
-	if err != nil {
-		return err
-	}
-	mode := fs.FileMode(0o666)
-	old, err := os.Stat(path)
-	if err == nil {
-		if mode = old.Mode(); !mode.IsRegular() {
-			return fmt.Errorf("is not a regular file but %s", mode)
-		}
-	} else {
-		old = nil
-	}
-	folder, _ := filepath.Split(path) // unlike Dir it leaves folder/../ alone, which means something else where folder is a link
-	temporary := folder + fmt.Sprintf(".espalier-%016x.tmp", rand.Uint64())
-	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode.Perm())
-	if err != nil {
-		return err
-	}
-	if old != nil {
-		err = keep(f, old)
-	}
-	if err == nil {
-		_, err = write(f)
-	}
-	if err == nil {
-		err = syncFile(f)
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(temporary, path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(temporary))
-	}
-	return syncFolder(cmp.Or(folder, "."))
-}
-
-// syncFile is a variable so that a test can see that nothing is renamed before it is safe.
-var syncFile = (*os.File).Sync
-
-// keep gives f the owner and mode of an old file. The umask has taken bits from the mode, and a new owner may.
-func keep(f *os.File, old fs.FileInfo) error {
-	keepOwner(f, old)
-	now, err := f.Stat()
-	if err == nil && now.Mode().Perm() != old.Mode().Perm() { // some file systems know one mode and no change
-		err = f.Chmod(old.Mode().Perm())
-	}
-	return err
-}
-
-// follow returns what a path leads to if it is a symbolic link, even to what is not there yet.
-func follow(path string) (string, error) {
-	for range 40 { // as many as Linux follows
-		target, err := os.Readlink(path)
-		if err != nil { // no link
-			return path, nil
-		}
-		if !filepath.IsAbs(target) {
-			folder, _ := filepath.Split(path)
-			target = folder + target
-		}
-		path = target
-	}
-	return "", errors.New("too many symbolic links")
-}
-
-// syncFolder makes a rename last through a loss of power.
-func syncFolder(path string) error {
-	if runtime.GOOS == "windows" { // cannot sync folders
-		return nil
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(syncFile(f), f.Close())
 }
 
 // WriteTo writes what Save writes. The same model gives the same bytes. A model that no file can hold is an error before
