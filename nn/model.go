@@ -41,8 +41,9 @@ type Weight struct {
 	param *param
 }
 
-// trained reports whether an optimizer changes the weight.
-func (w *Weight) trained() bool { return !w.param.state && !w.layer.frozen }
+// Trainable reports whether training changes the weight by its gradient: not if it is a state, such as a moving average, or belongs
+// to a layer that is frozen, see [Layer.SetTrainable].
+func (w *Weight) Trainable() bool { return !w.param.state && !w.layer.frozen }
 
 // A ModelOption configures a model. If an option is given twice the last one counts.
 type ModelOption interface{ applyModel(*Model) }

@@ -1,0 +1,2 @@
+// Package keras reads and writes model files of Keras.
+package keras

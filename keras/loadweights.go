@@ -1,0 +1,73 @@
+package keras
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/espalier-ml/espalier/internal/brief"
+	"github.com/espalier-ml/espalier/nn"
+)
+
+// A WeightsOption configures LoadWeights.
+type WeightsOption interface{ applyWeights(*bool) }
+
+// A ByNameOption says that layers are found by their names.
+type ByNameOption struct{}
+
+// ByName takes the weights of those layers that have a name of the file's, and leaves the others as they are.
+func ByName() ByNameOption { return ByNameOption{} }
+
+func (ByNameOption) applyWeights(byName *bool) { *byName = true }
+
+// LoadWeights replaces the weights of a model.
+func LoadWeights(m *nn.Model, path string, opts ...WeightsOption) error {
+	f, err := os.Open(path)
+	if err == nil {
+		defer f.Close()
+		var info os.FileInfo
+		if info, err = f.Stat(); err == nil {
+			err = loadWeights(m, f, info.Size(), opts)
+		}
+	}
+	if err != nil {
+		return brief.Error(fmt.Errorf("keras: LoadWeights %q: %w", path, err))
+	}
+	return nil
+}
+
+func loadWeights(m *nn.Model, in io.ReaderAt, size int64, opts []WeightsOption) error {
+	byName := false
+	for i, o := range opts {
+		if o == nil {
+			return fmt.Errorf("option %d is nil", i)
+		}
+		o.applyWeights(&byName)
+	}
+	f, err := open(in, size)
+	if err != nil {
+		return err
+	}
+	pairs, err := f.match(treeOf(m), variablesOf(m))
+	if err != nil {
+		return err
+	}
+	values := map[string][]float32{}
+	for _, p := range pairs {
+		values[p.Name] = slices.Clone(p.Data)
+		if err := p.read(values[p.Name]); err != nil {
+			return err
+		}
+	}
+	return m.SetWeights(values)
+}
+
+// treeOf returns the layers of a model.
+func treeOf(m *nn.Model) *model {
+	t := &model{name: m.Name()}
+	for _, l := range m.Layers() {
+		t.layers = append(t.layers, &layer{name: l.Name(), path: fmt.Sprintf("layer %s", brief.Quote(l.Name())), class: l.Class()})
+	}
+	return t
+}
