@@ -174,11 +174,7 @@ func newObject[T any](name string, config []byte) (T, error) {
 		config = nil
 	}
 	if len(config) > 0 {
-		config, err := clearNulls(p.Elem(), config)
-		if err == nil {
-			err = decodeJSON(string(config), p.Interface())
-		}
-		if err != nil {
+		if err := readConfig(p.Elem(), config); err != nil {
 			return none, fmt.Errorf("config: %w", err)
 		}
 	}
@@ -210,36 +206,6 @@ func lookUp(vocabulary reflect.Type, name string) (class, bool) {
 		c = with
 	}
 	return c, ok
-}
-
-// clearNulls makes the fields zero that the configuration has as null: Keras' way to write that there is none of it, where a
-// default may be another. It returns the configuration of the others.
-func clearNulls(v reflect.Value, config []byte) ([]byte, error) {
-	if !bytes.Contains(config, []byte("null")) || v.Kind() != reflect.Struct {
-		return config, nil
-	}
-	if err := checkValues(string(config)); err != nil {
-		return nil, err
-	}
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(config, &fields); err != nil {
-		return nil, err
-	}
-	for _, f := range reflect.VisibleFields(v.Type()) {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if reflect.PointerTo(f.Type).Implements(reflect.TypeFor[json.Unmarshaler]()) {
-			continue // which knows what null is
-		}
-		if text, ok := fields[name]; ok && f.IsExported() && string(text) == "null" {
-			field, err := v.FieldByIndexErr(f.Index)
-			if err != nil { // in a nil pointer, and so zero already
-				continue
-			}
-			field.SetZero()
-			delete(fields, name)
-		}
-	}
-	return json.Marshal(fields)
 }
 
 func unknownClass(vocabulary reflect.Type, name string) error {
@@ -369,13 +335,10 @@ func (o *Object[T]) UnmarshalJSON(text []byte) (err error) {
 		o.Value, err = newObject[T](name, nil)
 		return err
 	}
-	var of struct {
-		Class  string          `json:"class_name"`
-		Config json.RawMessage `json:"config"`
-	}
+	var of envelope
 	if err := decodeJSON(string(text), &of); err != nil {
 		return err
 	}
-	o.Value, err = newObject[T](of.Class, of.Config)
+	o.Value, err = newObject[T](of.class(), of.Config)
 	return err
 }
