@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -186,6 +187,9 @@ func (r *reader) kind(path string, o object, arguments fields, depth int) nn.Kin
 	if err := checkDType(config["dtype"]); err != nil {
 		r.errorf(path, "%w", err)
 	}
+	for _, f := range layerFields {
+		delete(config, f)
+	}
 	failed := len(r.errs)
 	for name, v := range config {
 		within := object{}
@@ -200,6 +204,9 @@ func (r *reader) kind(path string, o object, arguments fields, depth int) nn.Kin
 			continue
 		}
 		v, err := simplify(v, 0)
+		if err == nil && strings.HasSuffix(name, "activation") {
+			v, err = r.activation(v)
+		}
 		if err != nil {
 			r.errorf(path, "%s %w", name, err)
 		}
@@ -218,6 +225,9 @@ func (r *reader) kind(path string, o object, arguments fields, depth int) nn.Kin
 	}
 	return k
 }
+
+// layerFields are in the configuration of each layer, and say nothing about its class.
+var layerFields = []string{"name", "trainable", "dtype", "batch_input_shape"}
 
 // decode reads a configuration. Fields that nn does not have are left out if they change nothing, else they are reported.
 func (r *reader) decode(path string, o object, config fields) (nn.Kind, error) {
@@ -245,15 +255,31 @@ func (r *reader) decode(path string, o object, config fields) (nn.Kind, error) {
 			r.classes = true
 			return nil, err
 		}
-		_, field, ok := strings.Cut(err.Error(), `json: unknown field "`)
-		field = strings.TrimSuffix(field, `"`)
+		field, problem := fieldError(err)
 		v, have := config[field]
-		if !ok || !have {
+		if !have {
 			return nil, err
 		}
 		if !harmless(field, v) {
-			r.errorf(path, "%s: config field %s is not known, it is %s", o.Class, brief.Quote(field), brief.Cut(string(v), brief.MaxQuoted))
+			r.errorf(path, "%s: config field %s is %s, %s", o.Class, brief.Quote(field), brief.Cut(string(v), brief.MaxQuoted), problem)
 		}
 		delete(config, field)
 	}
+}
+
+// A field that nn does not take is in one of two errors.
+var fieldErrors = []*regexp.Regexp{
+	regexp.MustCompile(`json: unknown field "([^"]*)"$`),
+	regexp.MustCompile(`field "([^"]*)" is .*, (must be .*)$`),
+}
+
+// fieldError returns the field that an error of a configuration is about, and what is wrong with it.
+func fieldError(err error) (field, problem string) {
+	if m := fieldErrors[0].FindStringSubmatch(err.Error()); m != nil {
+		return m[1], "which is not known"
+	}
+	if m := fieldErrors[1].FindStringSubmatch(err.Error()); m != nil {
+		return m[1], m[2]
+	}
+	return "", ""
 }

@@ -28,20 +28,17 @@ var refused = func() map[string]string {
 	return all
 }()
 
-// harmless reports a field that nn does not know and that changes no prediction with this value.
+// harmless reports a field that changes no prediction with this value, in addition to those that nn knows.
 func harmless(field string, value json.RawMessage) bool {
 	switch field {
-	case "name", "trainable", "dtype", "batch_input_shape", "batch_shape", "input_shape", "input_dtype", "input_length", "input_dim",
-		"seed", "implementation", "unroll", "autocast", "build_config":
+	case "batch_shape", "input_shape", "input_dtype", "input_length", "input_dim": // the graph has the shapes
 		return true
-	case "time_major", "stateful", "return_state", "sparse", "ragged", "optional", "renorm", "synchronized", "return_attention_scores":
-		return string(value) == "false" || isNull(value)
-	case "fused", "renorm_momentum": // how TensorFlow computes a batch normalization; renorm has been looked at
+	case "unroll", "fused", "build_config": // how it is computed
 		return true
-	case "data_format":
-		return string(value) == `"channels_last"`
+	case "return_attention_scores":
+		return string(value) == "false"
 	}
-	return isNull(value) || strings.HasSuffix(field, "_initializer") // what a loaded weight would have started with
+	return isNull(value)
 }
 
 // checkDType reports what a layer would compute with less than float32.

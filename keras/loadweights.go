@@ -67,7 +67,7 @@ func loadWeights(m *nn.Model, in io.ReaderAt, size int64, opts []WeightsOption) 
 func treeOf(m *nn.Model) *model {
 	t := &model{name: m.Name()}
 	for _, l := range m.Layers() {
-		t.layers = append(t.layers, &layer{name: l.Name(), path: fmt.Sprintf("layer %s", brief.Quote(l.Name())), class: l.Class()})
+		t.layers = append(t.layers, &layer{name: l.Name(), path: fmt.Sprintf("layer %s", brief.Quote(l.Name())), class: l.Class(), kind: l.Kind()})
 	}
 	return t
 }
