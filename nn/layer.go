@@ -113,23 +113,28 @@ func (l *Layer) Class() string { return className(l.kind) }
 func (l *Layer) Kind() Kind { return l.kind }
 
 // SetTrainable freezes (false) or thaws (true) the layer's weights in every model that has it, from the next training
-// step on. Layers start trainable.
-func (l *Layer) SetTrainable(trainable bool) { l.frozen = !trainable }
+// step on. Layers start trainable. Of a model that is called as a layer it does so with all layers.
+func (l *Layer) SetTrainable(trainable bool) {
+	l.frozen = !trainable
+	if s := l.submodel(); s != nil {
+		s.SetTrainable(trainable)
+	}
+}
 
-// Trainable reports whether training changes the layer's weights.
-func (l *Layer) Trainable() bool { return !l.frozen }
+// Trainable reports whether training changes the layer's weights, or those of any layer of a model.
+func (l *Layer) Trainable() bool {
+	if s := l.submodel(); s != nil {
+		return slices.ContainsFunc(s.layers, (*Layer).Trainable)
+	}
+	return !l.frozen
+}
 
-func (l *Layer) paramCount() int { return l.trainedCount() + l.stateCount() }
-
-// trainedCount is how many parameters an optimizer changes unless the layer is frozen, stateCount how many it never does.
-func (l *Layer) trainedCount() int { return l.count(false) }
-func (l *Layer) stateCount() int   { return l.count(true) }
-
-func (l *Layer) count(state bool) (n int) {
+func (l *Layer) paramCount() (n int) {
+	if s := l.submodel(); s != nil {
+		return s.CountParams()
+	}
 	for _, p := range l.params {
-		if p.state == state {
-			n += p.size()
-		}
+		n += p.size()
 	}
 	return n
 }

@@ -206,7 +206,7 @@ func (m *Model) penalties() (weights, nodes []penalized) {
 	}
 	for i, n := range m.nodes {
 		if r := n.layer.activityRegularizer(); r != nil {
-			nodes = append(nodes, penalized{i, &penaltyFunction{r, fmt.Sprintf("the result of layer %q", n.layer.name)}})
+			nodes = append(nodes, penalized{i, &penaltyFunction{r, fmt.Sprintf("the result of layer %q", m.paths[n.layer])}})
 		}
 	}
 	return weights, nodes

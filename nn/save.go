@@ -27,8 +27,8 @@ type architecture struct {
 	Seed    uint64            `json:"seed"`
 	Layers  list[layerConfig] `json:"layers"`  // in the order of their creation
 	Nodes   list[nodeConfig]  `json:"nodes"`   // in the order of their creation
-	Inputs  indices           `json:"inputs"`  // in Nodes
-	Outputs indices           `json:"outputs"` // in Nodes
+	Inputs  indices           `json:"inputs"`  // among the nodes
+	Outputs indices           `json:"outputs"` // among the nodes
 }
 
 type layerConfig struct {
@@ -38,10 +38,11 @@ type layerConfig struct {
 	Trainable bool            `json:"trainable"`
 }
 
-// nodeConfig is one call of a layer. A node can only be called on earlier ones, so there are no cycles.
+// nodeConfig is one call of a layer. A node can only be called on earlier ones, so there are no cycles. A call of a model is a
+// node for each of its outputs.
 type nodeConfig struct {
 	Layer string  `json:"layer"`
-	On    indices `json:"on,omitempty"` // in Nodes
+	On    indices `json:"on,omitempty"` // among the nodes before
 }
 
 // training is what Compile was given and how far training has come.
@@ -274,9 +275,6 @@ func (m *Model) architecture() (*architecture, error) {
 		return nil, errEmptyModel
 	}
 	a := &architecture{Name: m.name, Seed: m.seed}
-	if err := checkSize(len(m.nodes), 0); err != nil {
-		return nil, err
-	}
 	if err := m.checkNames(); err != nil {
 		return nil, err
 	}
@@ -287,18 +285,23 @@ func (m *Model) architecture() (*architecture, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", l.describe(), err)
 		}
-		a.Layers = append(a.Layers, layerConfig{l.Class(), l.name, config, !l.frozen})
+		a.Layers = append(a.Layers, layerConfig{l.Class(), l.name, config, l.Trainable()})
 	}
-	nodes := slices.Clone(m.nodes)
+	nodes := slices.Clone(m.tops)
 	slices.SortFunc(nodes, func(a, b *Node) int { return cmp.Compare(a.created, b.created) })
-	place := map[*Node]int{}
-	for i, n := range nodes {
-		place[n] = i
+	place, next := map[*Node]int{}, 0
+	for _, n := range nodes {
 		c := nodeConfig{Layer: n.layer.name}
 		for _, in := range n.in {
 			c.On = append(c.On, place[in])
 		}
 		a.Nodes = append(a.Nodes, c)
+		for _, n := range n.results() {
+			if _, ok := place[n]; !ok { // a model can give on what it was called on
+				place[n] = next
+			}
+			next++
+		}
 	}
 	for _, n := range m.inputs {
 		a.Inputs = append(a.Inputs, place[n])
@@ -317,19 +320,14 @@ func (m *Model) checkNames() error {
 	if len(m.name) > maxName {
 		return fmt.Errorf("the model's name %s has %d bytes, at most %d are possible", brief.Quote(m.name), len(m.name), maxName)
 	}
-	size := 0
 	var errs []error
-	for _, n := range m.nodes {
-		size += len(n.layer.name)
+	for _, l := range m.layers {
 		switch {
-		case !utf8.ValidString(n.layer.name):
-			errs = append(errs, fmt.Errorf("%s: the name is not valid UTF-8", n.layer.describe()))
-		case len(n.layer.name) > maxName:
-			errs = append(errs, fmt.Errorf("%s: the name has %d bytes, at most %d are possible", n.layer.describe(), len(n.layer.name), maxName))
+		case !utf8.ValidString(l.name):
+			errs = append(errs, fmt.Errorf("%s: the name is not valid UTF-8", l.describe()))
+		case len(l.name) > maxName:
+			errs = append(errs, fmt.Errorf("%s: the name has %d bytes, at most %d are possible", l.describe(), len(l.name), maxName))
 		}
-	}
-	if size > maxNames {
-		errs = append(errs, fmt.Errorf("the names of all nodes' layers have %d bytes, at most %d are possible", size, maxNames))
 	}
 	return errors.Join(errs...)
 }

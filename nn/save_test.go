@@ -247,7 +247,6 @@ func TestWriteToErrors(t *testing.T) {
 		"layer name":    {func(c *savedCase) { c.model.layers[0].name = "a\xff" }, `layer "a\xff" (InputLayer): the name is not valid UTF-8`},
 		"model name":    {func(c *savedCase) { c.model.name = "a\xff" }, `the model's name "a\xff" is not valid UTF-8`},
 		"learning rate": {func(c *savedCase) { c.model.trainer.optimizer.LearningRate().Value = math.NaN() }, "learning rate NaN must be finite"},
-		"nodes":         {func(c *savedCase) { c.model.nodes = make([]*Node, maxNodes+1) }, "the model has 16385 nodes, at most 16384 are possible"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := savedCases(t)["several outputs"]
