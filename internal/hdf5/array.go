@@ -16,7 +16,8 @@ type array struct {
 	Type  Type
 	Shape []int
 	f     *File
-	n     int // elements
+	n     int   // elements
+	err   error // that there is no way to the elements
 	owner func(error) error
 	// each calls visit with all elements, as runs that start with the element first. What was never written comes as
 	// the fill value before that.
@@ -106,6 +107,9 @@ func numbers[T float32 | float64 | int64](a *array, dst []T) ([]T, error) {
 
 // values returns the elements that convert puts into a part of dst from as many elements of the file.
 func values[T any](a *array, dst []T, convert func(dst []T, b []byte)) ([]T, error) {
+	if a.err != nil {
+		return nil, a.owner(a.err)
+	}
 	if cap(dst) < a.n {
 		dst = make([]T, a.n)
 	}
@@ -123,6 +127,9 @@ func values[T any](a *array, dst []T, convert func(dst []T, b []byte)) ([]T, err
 // Strings returns the elements. Elements that are not strings are an error, but where there are none: Keras writes an
 // empty list of names as numbers.
 func (a *array) Strings() ([]string, error) {
+	if a.err != nil {
+		return nil, a.owner(a.err)
+	}
 	if a.n == 0 {
 		return []string{}, nil
 	}
@@ -157,7 +164,7 @@ func (a *array) Strings() ([]string, error) {
 
 // Text returns the one string that there is. Another number of elements and another type are an error.
 func (a *array) Text() (string, error) {
-	if a.n != 1 {
+	if a.err == nil && a.n != 1 {
 		return "", a.owner(fmt.Errorf("it has %d elements, not one", a.n))
 	}
 	list, err := a.Strings()

@@ -7,7 +7,6 @@ type Attr struct {
 	array
 	object *object
 	name   string
-	err    error // of its content
 }
 
 // Name returns the attribute's name.
@@ -93,16 +92,15 @@ func (o *object) setAttribute(body []byte) error {
 	}
 	a := &Attr{object: o, name: name}
 	o.attributes[name] = a
-	a.array, a.err = newArray(f, datatype, dataspace)
+	var err error
+	a.array, err = newArray(f, datatype, dataspace)
 	a.owner = a.errorf
-	if n := a.bytes(); a.err == nil && n > uint64(len(c.b)) {
-		a.err = errShort
-	}
 	data := c.b
+	if n := a.bytes(); err == nil && n > uint64(len(data)) {
+		err = errShort
+	}
+	a.err = err // of those who want this attribute
 	a.each = func(visit func(first int, b []byte) error) error {
-		if a.err != nil {
-			return a.err
-		}
 		return visit(0, data[:a.bytes()])
 	}
 	return nil

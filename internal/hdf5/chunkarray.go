@@ -53,9 +53,10 @@ func (a *chunkArray) missing(n uint64) {
 	a.skip(n)
 }
 
-// pages takes n chunks in pages, each with a checksum. Those that the bits do not have were never written.
-func (a *chunkArray) pages(address, n, page uint64, written []byte) error {
-	for i := uint64(0); n > 0 && a.left > 0; i++ {
+// pages takes n chunks in pages, each with a checksum. Those that the bits from the given one on do not have were never
+// written.
+func (a *chunkArray) pages(address, n, page uint64, written []byte, bit uint64) error {
+	for i := bit; n > 0 && a.left > 0; i++ {
 		m := min(n, page)
 		size := m*uint64(a.entry) + 4
 		if i/8 >= uint64(len(written)) {
@@ -90,7 +91,7 @@ func (a *chunkArray) fixed(address uint64) error {
 		c := f.checked(block, prefix+bits+4)
 		c.is("FADB", 0)
 		c.skip(1 + f.offset)
-		return a.pages(block+prefix+bits+4, n, page, c.take(int(bits)))
+		return a.pages(block+prefix+bits+4, n, page, c.take(int(bits)), 0)
 	}
 	c = f.checked(block, prefix+n*uint64(a.entry)+4)
 	c.is("FADB", 0)
@@ -131,13 +132,13 @@ func (a *chunkArray) extensible(address uint64) error {
 	page := uint64(1) << pageBits
 	for s := 0; s < supers && a.left > 0; s++ {
 		blocks, n := uint64(1)<<(s/2), smallest<<((s+1)/2)
-		written := 0 // bytes that say which pages of a block were written
+		written := 0 // bytes per block that say which pages were written: as bits of all blocks, one after the other
 		if n > page {
 			written = int((n/page-1)/8 + 1)
 		}
 		if s < direct {
 			for range blocks {
-				if err := a.dataBlock(c.address(), n, page, nil); err != nil {
+				if err := a.dataBlock(c.address(), n, page, nil, 0); err != nil {
 					return err
 				}
 			}
@@ -166,7 +167,7 @@ func (a *chunkArray) extensible(address uint64) error {
 			if a.left == 0 {
 				break
 			}
-			if err := a.dataBlock(c.address(), n, page, bits[i*written:(i+1)*written]); err != nil {
+			if err := a.dataBlock(c.address(), n, page, bits, uint64(i)*(n/page)); err != nil {
 				return err
 			}
 			if c.err != nil {
@@ -177,7 +178,7 @@ func (a *chunkArray) extensible(address uint64) error {
 	return nil
 }
 
-func (a *chunkArray) dataBlock(address, n, page uint64, written []byte) error {
+func (a *chunkArray) dataBlock(address, n, page uint64, written []byte, bit uint64) error {
 	if a.left == 0 {
 		return nil
 	}
@@ -193,7 +194,7 @@ func (a *chunkArray) dataBlock(address, n, page uint64, written []byte) error {
 		if c.err != nil {
 			return c.err
 		}
-		return a.pages(address+prefix+4, n, page, written)
+		return a.pages(address+prefix+4, n, page, written, bit)
 	}
 	c := f.checked(address, prefix+product(n, uint64(a.entry))+4)
 	c.is("EADB", 0)

@@ -3,7 +3,6 @@ package hdf5
 import (
 	"errors"
 	"fmt"
-	"math"
 )
 
 // A Dataset is an array with a name.
@@ -64,43 +63,23 @@ func newDataset(o *object, messages []message) (*Dataset, error) {
 }
 
 func (d *Dataset) setLayout(c *cursor, dataspace []byte) error {
-	version := c.version("message", 1, 2, 3, 4)
-	if version >= 3 {
-		switch class := c.u8(); class {
-		case layoutCompact:
-			d.layout.compact = c.take(int(c.u16()))
-		case layoutContiguous:
-			d.layout.address, d.layout.size = c.address(), c.size()
-		case layoutChunked:
-			if version == 3 {
-				rank := int(c.u8())
-				d.layout.address = c.address()
-				return d.setChunks(c, rank, 4, dataspace)
-			}
+	version := c.version("message", 3, 4)
+	switch class := c.u8(); class {
+	case layoutCompact:
+		d.layout.compact = c.take(int(c.u16()))
+	case layoutContiguous:
+		d.layout.address, d.layout.size = c.address(), c.size()
+	case layoutChunked:
+		if version == 4 {
 			return d.setChunks4(c, dataspace)
-		case layoutVirtual:
-			c.errorf("a virtual dataset is not followed")
-		default:
-			c.errorf("class %d", class)
 		}
-	} else {
-		rank, class := int(c.u8()), c.u8()
-		c.skip(5)
-		if class != layoutCompact {
-			d.layout.address = c.address()
-		}
-		if class == layoutChunked {
-			return d.setChunks(c, rank, 4, dataspace)
-		}
-		c.skip(4 * rank)
-		switch class {
-		case layoutCompact:
-			d.layout.compact = c.take(int(c.u32()))
-		case layoutContiguous:
-			d.layout.size = d.bytes()
-		default:
-			c.errorf("class %d", class)
-		}
+		rank := int(c.u8())
+		d.layout.address = c.address()
+		return d.setChunks(c, rank, 4, dataspace)
+	case layoutVirtual:
+		c.errorf("a virtual dataset is not followed")
+	default:
+		c.errorf("class %d", class)
 	}
 	l := d.layout
 	switch n := d.bytes(); {
@@ -120,30 +99,27 @@ func (d *Dataset) setLayout(c *cursor, dataspace []byte) error {
 }
 
 func (d *Dataset) setFill(messages []message) error {
-	c := &cursor{f: d.file}
-	if c.b = find(messages, msgFill); c.b != nil {
-		version := c.version("message", 1, 2, 3)
-		flags := byte(0x20) // a value follows
-		if version == 3 {
-			flags = c.u8()
-		} else {
-			c.skip(2)
-			if defined := c.u8(); version == 2 && defined == 0 {
-				flags = 0
-			}
-		}
-		if flags&0x20 == 0 {
-			return c.err
-		}
-	} else if c.b = find(messages, msgOldFill); c.b == nil {
+	body := find(messages, msgFill)
+	if body == nil {
 		return nil
 	}
-	n := c.u32()
-	if n > math.MaxInt32 {
-		n = 0 // no value, for some writers
+	c := &cursor{f: d.file, b: body}
+	version := c.version("message", 1, 2, 3)
+	defined := true // a value follows
+	if version == 3 {
+		defined = c.u8()&0x20 != 0
+	} else {
+		c.skip(2)
+		defined = c.u8() != 0 || version == 1
 	}
-	d.fill = c.take(int(n))
-	if n != 0 && c.err == nil && int(n) != d.Type.stored {
+	if !defined {
+		return c.err
+	}
+	n := c.u32()
+	if n == 0 {
+		return c.err
+	}
+	if d.fill = c.take(int(n)); c.err == nil && int(n) != d.Type.stored {
 		c.errorf("%d bytes for an element of %d", n, d.Type.stored)
 	}
 	return c.err

@@ -27,7 +27,7 @@ type link struct {
 }
 
 // Names returns the names of what is in the group, in the order of creation where the file has that, else sorted.
-func (g *Group) Names() []string { return slices.Clone(g.names) }
+func (g *Group) Names() []string { return append([]string{}, g.names...) }
 
 // Group returns the group at a path from here: "a", "a/b". A path that does not exist is an error that wraps
 // fs.ErrNotExist, and that of a dataset is one too.

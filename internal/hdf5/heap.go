@@ -12,10 +12,11 @@ func (f *File) globalHeap(address uint64) (globalHeap, error) {
 	if h, ok := f.heaps[address]; ok {
 		return h, nil
 	}
-	c := f.at(address, 8+uint64(f.length))
+	start := uint64(8+f.length+7) &^ 7
+	c := f.at(address, start)
 	c.is("GCOL", 1)
 	c.skip(3)
-	size, start := c.size(), 8+uint64(f.length)
+	size := c.size()
 	if c.err == nil && size < start {
 		c.err = errShort
 	}
@@ -27,10 +28,11 @@ func (f *File) globalHeap(address uint64) (globalHeap, error) {
 	}
 	all := string(c.b)
 	h := globalHeap{}
-	for len(c.b) >= 8+f.length {
+	for uint64(len(c.b)) >= start {
 		index := uint32(c.u16())
 		c.skip(6)
 		n := c.size()
+		c.skip(-f.length & 7)
 		if index == 0 { // what is free
 			break
 		}
