@@ -10,18 +10,23 @@ import (
 	"github.com/espalier-ml/espalier/nn"
 )
 
-// build makes the model of nn.
-func (r *reader) build(m *model) (*nn.Model, error) {
+// build makes the model of nn. One that is called as a layer has the name of that, and inputs of the shapes that it is first called on.
+func (r *reader) build(m *model, name string, on []*nn.Node) (*nn.Model, error) {
 	m.numberCalls()
 	var inputs []*nn.Node
-	for _, in := range m.inputs {
+	for i, in := range m.inputs {
 		l := m.byName[in.layer]
 		if l == nil || !l.isIn {
 			return nil, fmt.Errorf("input %s is not an InputLayer of the model", brief.Quote(in.layer))
 		}
-		shape, err := r.shape(l)
-		if err != nil {
-			return nil, err
+		var shape []int
+		if on == nil {
+			var err error
+			if shape, err = r.shape(l); err != nil {
+				return nil, err
+			}
+		} else if i < len(on) {
+			shape = on[i].Shape()
 		}
 		l.nodes[0] = []*nn.Node{nn.Input(cleanName(l.name), shape...)}
 		inputs = append(inputs, l.nodes[0][0])
@@ -58,7 +63,17 @@ func (r *reader) build(m *model) (*nn.Model, error) {
 		seen[name] = true
 		outputs = append(outputs, n)
 	}
-	return nn.NewModel(inputs, outputs, nn.Name(m.name))
+	return nn.NewModel(inputs, outputs, nn.Name(name))
+}
+
+// freeze freezes the layers of models that are frozen as a whole.
+func (m *model) freeze(frozen bool) {
+	for _, l := range m.layers {
+		l.frees = l.frees && !frozen
+		if l.sub != nil {
+			l.sub.freeze(!l.frees || !l.sub.trainable)
+		}
+	}
 }
 
 // numberCalls finds out with what number the calls of each model begin: in Keras 2 the first one is that of the model itself.
@@ -161,12 +176,24 @@ func (r *reader) node(m *model, at ref, depth int) (*nn.Node, error) {
 
 // call calls a layer or a model.
 func (r *reader) call(l *layer, in []*nn.Node) ([]*nn.Node, error) {
-	if l.sub != nil {
-		return nil, fmt.Errorf("%s: a model as a layer", l.path)
+	if l.sub == nil {
+		if l.built == nil {
+			l.built = nn.New(l.kind, nn.Name(cleanName(l.name)))
+			l.built.SetTrainable(l.frees)
+		}
+		return []*nn.Node{l.built.On(in...)}, nil
 	}
-	if l.built == nil {
-		l.built = nn.New(l.kind, nn.Name(cleanName(l.name)))
-		l.built.SetTrainable(l.frees)
+	if l.inner == nil {
+		if len(in) != len(l.sub.inputs) {
+			return nil, fmt.Errorf("%s: is called on %d nodes, takes %d", l.path, len(in), len(l.sub.inputs))
+		}
+		var err error
+		if l.inner, err = r.build(l.sub, cleanName(l.name), in); err != nil {
+			return nil, fmt.Errorf("%s: %w", l.path, err)
+		}
 	}
-	return []*nn.Node{l.built.On(in...)}, nil
+	if r.nodes += len(l.inner.Nodes()); r.nodes > maxCalls {
+		return nil, fmt.Errorf("has more than %d calls of layers", maxCalls)
+	}
+	return l.inner.OutputsOn(in...), nil
 }

@@ -139,7 +139,8 @@ type reader struct {
 	version int // of Keras: 1, 2 or 3
 	options options
 	hint    func(layer string) int // how many features the weights of a layer want, 0 if that is not known
-	calls   int
+	calls   int                    // of layers in the file
+	nodes   int                    // that the calls of models make
 	errs    []error
 	classes bool // the error with all valid classes is among errs
 }
@@ -180,6 +181,9 @@ func (r *reader) kind(path string, o object, arguments fields, depth int) nn.Kin
 	}
 	for name, v := range arguments {
 		config[name] = v
+	}
+	if o.Class == groupQuery {
+		o.Class = groupedQuery
 	}
 	if r.version < 3 {
 		o.Class = r.upgrade(o.Class, config)

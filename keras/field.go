@@ -28,6 +28,9 @@ var refused = func() map[string]string {
 	return all
 }()
 
+// A class that Keras exports under another name than it has.
+const groupQuery, groupedQuery = "GroupQueryAttention", "GroupedQueryAttention"
+
 // harmless reports a field that changes no prediction with this value, in addition to those that nn knows.
 func harmless(field string, value json.RawMessage) bool {
 	switch field {

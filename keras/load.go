@@ -153,7 +153,8 @@ func (f *file) model(c options) (*nn.Model, *model, error) {
 	if len(r.errs) > 0 {
 		return nil, nil, errors.Join(r.errs...)
 	}
-	m, err := r.build(graph)
+	graph.freeze(!graph.trainable)
+	m, err := r.build(graph, graph.name, nil)
 	if err != nil {
 		return nil, nil, err
 	}

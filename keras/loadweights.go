@@ -67,7 +67,11 @@ func loadWeights(m *nn.Model, in io.ReaderAt, size int64, opts []WeightsOption) 
 func treeOf(m *nn.Model) *model {
 	t := &model{name: m.Name()}
 	for _, l := range m.Layers() {
-		t.layers = append(t.layers, &layer{name: l.Name(), path: fmt.Sprintf("layer %s", brief.Quote(l.Name())), class: l.Class(), kind: l.Kind()})
+		of := &layer{name: l.Name(), path: fmt.Sprintf("layer %s", brief.Quote(l.Name())), class: l.Class(), kind: l.Kind()}
+		if s, err := m.Submodel(l.Name()); err == nil {
+			of.sub = treeOf(s)
+		}
+		t.layers = append(t.layers, of)
 	}
 	return t
 }

@@ -69,7 +69,7 @@ func saveFile(path string, write func(io.Writer) error) error {
 }
 
 func writeZip(w io.Writer, m *nn.Model) error {
-	config, err := newWriter(false).model(m)
+	config, err := modelConfig(m)
 	if err != nil {
 		return err
 	}
@@ -199,7 +199,7 @@ func classOf(k nn.Kind) (string, json.RawMessage) {
 
 // writeHDF5 writes a whole model as .h5.
 func writeHDF5(w io.Writer, m *nn.Model) error {
-	config, err := newWriter(true).model(m)
+	config, err := modelConfig(m)
 	if err != nil {
 		return err
 	}

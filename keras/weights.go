@@ -234,7 +234,11 @@ func (m *model) flat(all []variable) []variable {
 	layers := byLayer(all)
 	var ordered []variable
 	for _, l := range m.layers {
-		for _, v := range layers[cleanName(l.name)] {
+		own := layers[cleanName(l.name)]
+		if l.sub != nil {
+			own = l.sub.flat(own)
+		}
+		for _, v := range own {
 			ordered = append(ordered, variable{cleanName(l.name) + "/" + v.name, v.Weight})
 		}
 	}
@@ -444,8 +448,11 @@ func snakeCase(class string) string {
 
 // group is what the group of the layer is named after.
 func (l *layer) group() string {
-	if l.class == "Model" {
+	switch l.class {
+	case "Model":
 		return "functional"
+	case groupQuery:
+		return snakeCase(groupedQuery)
 	}
 	_, class, ok := strings.Cut(l.class, ">")
 	if !ok {

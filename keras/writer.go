@@ -10,36 +10,25 @@ import (
 	"github.com/espalier-ml/espalier/nn"
 )
 
-// A writer turns models into configurations.
-type writer struct {
-	bare bool // without what says where a class is from, as in .h5 files
-}
-
-func newWriter(bare bool) *writer { return &writer{bare} }
-
-// object returns an object of Keras, or of the user if module is empty.
-func (w *writer) object(module, class string, config any) map[string]any {
-	o := map[string]any{"class_name": class, "config": config}
-	if !w.bare {
-		o["module"], o["registered_name"] = module, nil
-		if module == "" {
-			o["module"], o["registered_name"] = nil, class
-		}
+// newObject returns an object of Keras, or of the user if module is empty.
+func newObject(module, class string, config any) map[string]any {
+	if module == "" {
+		return map[string]any{"module": nil, "class_name": class, "config": config, "registered_name": class}
 	}
-	return o
+	return map[string]any{"module": module, "class_name": class, "config": config, "registered_name": nil}
 }
 
-// model returns the configuration of a model.
-func (w *writer) model(m *nn.Model) (map[string]any, error) {
+// modelConfig returns the configuration of a model.
+func modelConfig(m *nn.Model) (map[string]any, error) {
 	calls := map[*nn.Layer][]*nn.Node{}
 	index := map[*nn.Node]int{}
-	for _, n := range m.Nodes() {
+	for _, n := range m.Calls() {
 		index[n] = len(calls[n.Layer()])
 		calls[n.Layer()] = append(calls[n.Layer()], n)
 	}
 	var layers []any
 	for _, l := range m.Layers() {
-		o, err := w.layer(l, calls[l], index)
+		o, err := layerConfig(m, l, calls[l], index)
 		if err != nil {
 			return nil, fmt.Errorf("layer %s (%s): %w", brief.Quote(l.Name()), l.Class(), err)
 		}
@@ -52,18 +41,17 @@ func (w *writer) model(m *nn.Model) (map[string]any, error) {
 		}
 		return all
 	}
-	o := w.object("keras.src.models.functional", "Functional", map[string]any{
+	o := newObject("keras.src.models.functional", "Functional", map[string]any{
 		"name": m.Name(), "trainable": true, "layers": layers, "input_layers": ends(m.Inputs()), "output_layers": ends(m.Outputs()),
 	})
-	if !w.bare {
-		o["registered_name"] = "Functional"
-	}
+	o["registered_name"] = "Functional"
 	return o, nil
 }
 
 // history says which result of which call of a layer a node is.
 func history(n *nn.Node, index map[*nn.Node]int) []any {
-	return []any{n.Layer().Name(), index[n], 0}
+	call, result := n.Call()
+	return []any{call.Layer().Name(), index[call], result}
 }
 
 // batched returns a shape with the batch.
@@ -82,37 +70,43 @@ func tensor(n *nn.Node, index map[*nn.Node]int) any {
 	}}
 }
 
-// layer returns the configuration of a layer with its calls.
-func (w *writer) layer(l *nn.Layer, calls []*nn.Node, index map[*nn.Node]int) (map[string]any, error) {
+// layerConfig returns the configuration of a layer with its calls.
+func layerConfig(m *nn.Model, l *nn.Layer, calls []*nn.Node, index map[*nn.Node]int) (map[string]any, error) {
 	var o map[string]any
+	var err error
 	arguments := map[string]any{}
-	if l.Class() == "InputLayer" && isOurs(l.Kind()) {
-		o = w.object("keras.layers", "InputLayer", map[string]any{
+	if s, missing := m.Submodel(l.Name()); missing == nil {
+		if o, err = modelConfig(s); err != nil {
+			return nil, err
+		}
+	} else if l.Class() == "InputLayer" && isOurs(l.Kind()) {
+		o = newObject("keras.layers", "InputLayer", map[string]any{
 			"batch_shape": batched(calls[0].Shape()), "dtype": "float32", "sparse": false, "ragged": false, "name": l.Name(),
 		})
 	} else {
-		var err error
-		if o, err = w.kind(l.Kind(), arguments); err != nil {
+		if o, err = kindConfig(l.Kind(), arguments); err != nil {
 			return nil, err
 		}
 		config := o["config"].(fields)
 		config["name"], _ = json.Marshal(l.Name())
-		config["trainable"], _ = json.Marshal(l.Trainable())
+		if !l.Trainable() && l.Class() != "SpatialDropout1D" { // which does not take it
+			config["trainable"] = json.RawMessage("false")
+		}
 		config["dtype"] = json.RawMessage(`"float32"`)
 	}
 	o["name"] = l.Name()
 	nodes := []any{}
 	for _, n := range calls {
 		if in := n.Inputs(); len(in) > 0 {
-			nodes = append(nodes, w.call(l.Class(), in, arguments, index))
+			nodes = append(nodes, callConfig(l.Class(), in, arguments, index))
 		}
 	}
 	o["inbound_nodes"] = nodes
 	return o, nil
 }
 
-// call returns a call of a layer.
-func (w *writer) call(class string, in []*nn.Node, arguments map[string]any, index map[*nn.Node]int) any {
+// callConfig returns a call of a layer.
+func callConfig(class string, in []*nn.Node, arguments map[string]any, index map[*nn.Node]int) any {
 	var args []any
 	for _, n := range in {
 		args = append(args, tensor(n, index))
@@ -135,8 +129,8 @@ func (w *writer) call(class string, in []*nn.Node, arguments map[string]any, ind
 // merging are the layers that take a list, also of one.
 var merging = []string{"Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract", "Dot", "Attention", "AdditiveAttention"}
 
-// kind returns the configuration of a kind. Some of it are arguments of the layer's calls in Keras.
-func (w *writer) kind(k nn.Kind, arguments map[string]any) (map[string]any, error) {
+// kindConfig returns the configuration of a kind. Some of it are arguments of the layer's calls in Keras.
+func kindConfig(k nn.Kind, arguments map[string]any) (map[string]any, error) {
 	class, _ := classOf(k)
 	text, err := json.Marshal(k)
 	if err != nil {
@@ -149,6 +143,9 @@ func (w *writer) kind(k nn.Kind, arguments map[string]any) (map[string]any, erro
 	module := ""
 	if isOurs(k) {
 		module = "keras.layers"
+		if class == groupedQuery {
+			class = groupQuery
+		}
 		if causal, ok := config["use_causal_mask"]; ok {
 			if delete(config, "use_causal_mask"); string(causal) == "true" {
 				arguments["use_causal_mask"] = true
@@ -160,12 +157,12 @@ func (w *writer) kind(k nn.Kind, arguments map[string]any) (map[string]any, erro
 			}
 		}
 		for name, v := range config {
-			if config[name], err = w.field(name, v); err != nil {
+			if config[name], err = fieldConfig(name, v); err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
 		}
 	}
-	return w.object(module, class, config), nil
+	return newObject(module, class, config), nil
 }
 
 // modules are where Keras has the classes of fields, by the end of the field's name.
@@ -173,8 +170,8 @@ var modules = []struct{ end, module string }{
 	{"_initializer", "keras.initializers"}, {"_regularizer", "keras.regularizers"}, {"_constraint", "keras.constraints"}, {"activation", "keras.layers"},
 }
 
-// field returns a field's value as Keras has it.
-func (w *writer) field(name string, text json.RawMessage) (json.RawMessage, error) {
+// fieldConfig returns a field's value as Keras has it.
+func fieldConfig(name string, text json.RawMessage) (json.RawMessage, error) {
 	var o object
 	if json.Unmarshal(text, &o) != nil || o.Class == "" {
 		if strings.Contains(string(text), hardSigmoid2) {
@@ -187,7 +184,7 @@ func (w *writer) field(name string, text json.RawMessage) (json.RawMessage, erro
 		if err != nil {
 			return nil, err
 		}
-		within, err := w.kind(k, map[string]any{})
+		within, err := kindConfig(k, map[string]any{})
 		if err != nil {
 			return nil, err
 		}
@@ -208,7 +205,7 @@ func (w *writer) field(name string, text json.RawMessage) (json.RawMessage, erro
 				return nil, fmt.Errorf("Keras has no way to write the activation %s with parameters", brief.Quote(function))
 			}
 		}
-		return json.Marshal(w.object(m.module, o.Class, o.Config))
+		return json.Marshal(newObject(m.module, o.Class, o.Config))
 	}
 	return text, nil
 }

@@ -321,6 +321,10 @@ func (m *Model) Node(layer string) (*Node, error) {
 	return node.ends[0], nil
 }
 
+// Calls returns the calls between the inputs and the outputs as the model makes them, these included: each after those that it
+// depends on. Where [Model.Nodes] has what the layers of a model within compute, this has the call of that model.
+func (m *Model) Calls() []*Node { return slices.Clone(m.tops) }
+
 // Nodes returns all calls of layers between the inputs and the outputs, these included: each after those that it depends on.
 func (m *Model) Nodes() []*Node { return slices.Clone(m.nodes) }
 
