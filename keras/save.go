@@ -145,12 +145,15 @@ func writeLayers(file *hdf5.Node, prefix, name string, m *model, all []variable)
 			g.Dataset(fmt.Sprint(next[part]), v.Shape, v.Data)
 			next[part]++
 		}
-		if l.class == "Normalization" && len(own) == 2 { // how many rows it has been adapted to
-			file.Dataset(at+"/vars/2", []int{}, []int32{0})
+		if counts(l, own) {
+			file.Dataset(at+"/vars/2", nil, []int32{0})
 		}
 	}
 	return nil
 }
+
+// counts reports a layer that has a weight more in Keras: how many rows it has been adapted to.
+func counts(l *layer, own []variable) bool { return l.class == "Normalization" && len(own) == 2 }
 
 // partOf returns in which part of a layer a weight is, as a path with a slash at its end, "" for the layer itself.
 func partOf(k nn.Kind, weight string) string {
@@ -158,7 +161,7 @@ func partOf(k nn.Kind, weight string) string {
 	var within struct {
 		Layer object `json:"layer"`
 	}
-	name, rest, nested := strings.Cut(weight, "/")
+	name, _, nested := strings.Cut(weight, "/")
 	switch {
 	case class == "LSTM" || class == "GRU" || class == "SimpleRNN":
 		return "cell/"
@@ -168,10 +171,14 @@ func partOf(k nn.Kind, weight string) string {
 		if in, err := decodeKind(within.Layer); err == nil {
 			return "layer/" + partOf(in, weight)
 		}
-	case nested && name == "attention_output":
-		return "output_dense/"
-	case nested && rest != "":
-		return name + "_dense/"
+	case nested && class == "MultiHeadAttention" || class == groupedQuery:
+		if name == "attention_output" {
+			name = "output"
+		}
+		if name += "_dense/"; class == groupedQuery {
+			name = "_" + name // it has no public property
+		}
+		return name
 	}
 	return ""
 }
@@ -224,6 +231,10 @@ func writeHDF5(w io.Writer, m *nn.Model) error {
 			name := l.name + "/" + v.name
 			of = append(of, name)
 			g.Dataset(name, v.Shape, v.Data)
+		}
+		if counts(l, layers[l.name]) {
+			of = append(of, l.name+"/count")
+			g.Dataset(l.name+"/count", nil, []int32{0})
 		}
 		g.SetStringList("weight_names", of)
 	}

@@ -20,7 +20,6 @@ func layerModels(t *testing.T) map[string]*nn.Model {
 		require.NoError(t, err)
 		all[name] = m
 	}
-	named := func(name string) nn.LayerOption { return nn.Name(name) }
 
 	x := nn.Input("x", 6)
 	h := nn.Dense(8, nn.ReLU, nn.KernelRegularizer(nn.L2(0.01))).On(x)
@@ -43,14 +42,14 @@ func layerModels(t *testing.T) map[string]*nn.Model {
 	h = nn.AlphaDropout(0.1).On(h)
 	h = nn.Activation(nn.GELU).On(h)
 	h = nn.EinsumDense("ab,bc->ac", []int{5}, nn.Tanh, nn.BiasAxes("c")).On(h)
-	add("vectors", []*nn.Node{x}, nn.SoftmaxLayer(named("y")).On(h))
+	add("vectors", []*nn.Node{x}, nn.SoftmaxLayer(nn.Name("y")).On(h))
 
 	a, b := nn.Input("a", 4), nn.Input("b", 4)
-	shared := nn.Dense(4, nn.Tanh, named("shared"))
+	shared := nn.Dense(4, nn.Tanh, nn.Name("shared"))
 	p, q := shared.On(a), shared.On(b)
 	sum := nn.Add().On(p, q, a)
-	left := nn.Concatenate(named("left")).On(nn.Subtract().On(p, q), nn.Multiply().On(p, q), nn.Average().On(p, q), nn.Maximum().On(sum, q), nn.Minimum().On(p, q))
-	right := nn.Dot(1, 1, named("right")).On(p, q)
+	left := nn.Concatenate(nn.Name("left")).On(nn.Subtract().On(p, q), nn.Multiply().On(p, q), nn.Average().On(p, q), nn.Maximum().On(sum, q), nn.Minimum().On(p, q))
+	right := nn.Dot(1, 1, nn.Name("right")).On(p, q)
 	add("merging", []*nn.Node{b, a}, right, left)
 
 	s := nn.Input("s", 6, 4)
@@ -63,7 +62,7 @@ func layerModels(t *testing.T) map[string]*nn.Model {
 	h = nn.Bidirectional(nn.GRU(3, nn.ReturnSequences()), nn.MergeMode("sum")).On(h)
 	h = nn.TimeDistributed(nn.Dense(4, nn.ReLU)).On(h)
 	h = nn.SpatialDropout1D(0.1).On(h)
-	add("sequences", []*nn.Node{s}, nn.LSTM(3, named("y"), nn.CellActivation(nn.Sigmoid)).On(h))
+	add("sequences", []*nn.Node{s}, nn.LSTM(3, nn.Name("y"), nn.CellActivation(nn.Sigmoid)).On(h))
 
 	ids := nn.Input("ids", 6)
 	e := nn.Embedding(10, 4).On(ids)
@@ -76,8 +75,8 @@ func layerModels(t *testing.T) map[string]*nn.Model {
 	h = nn.SeparableConv1D(5, 2, nn.ReLU).On(nn.ZeroPadding1D(1, 1).On(h))
 	h = nn.Cropping1D(1, 0).On(nn.UpSampling1D(2).On(h))
 	h = nn.AveragePooling1D(2).On(nn.MaxPooling1D(2).On(h))
-	flat := nn.Flatten(named("flat")).On(nn.Permute([]int{2, 1}).On(h))
-	add("attention", []*nn.Node{ids}, flat, nn.GlobalAveragePooling1D(named("average")).On(e), nn.GlobalMaxPooling1D(named("largest")).On(e))
+	flat := nn.Flatten(nn.Name("flat")).On(nn.Permute([]int{2, 1}).On(h))
+	add("attention", []*nn.Node{ids}, flat, nn.GlobalAveragePooling1D(nn.Name("average")).On(e), nn.GlobalMaxPooling1D(nn.Name("largest")).On(e))
 
 	image := nn.Input("image", 8, 8, 3)
 	h = nn.Conv2D(4, [2]int{3, 3}, nn.SiLU, nn.Same, nn.DilationRate(2)).On(image)
@@ -85,8 +84,19 @@ func layerModels(t *testing.T) map[string]*nn.Model {
 	h = nn.SeparableConv2D(4, [2]int{2, 2}, nn.Linear).On(nn.ZeroPadding2D([2][2]int{{1, 0}, {0, 1}}).On(h))
 	h = nn.UpSampling2D([2]int{2, 2}).On(nn.Cropping2D([2][2]int{{1, 0}, {0, 0}}).On(h))
 	h = nn.AveragePooling2D([2]int{2, 2}).On(nn.MaxPooling2D([2]int{2, 2}, nn.Same).On(h))
-	add("images", []*nn.Node{image}, nn.GlobalAveragePooling2D(named("average")).On(h), nn.GlobalMaxPooling2D(named("largest")).On(h),
-		nn.Dense(3, nn.Softmax, named("label")).On(nn.Reshape([]int{-1}).On(nn.RepeatVector(2).On(nn.Flatten().On(h)))))
+	add("images", []*nn.Node{image}, nn.GlobalAveragePooling2D(nn.Name("average")).On(h), nn.GlobalMaxPooling2D(nn.Name("largest")).On(h),
+		nn.Dense(3, nn.Softmax, nn.Name("label")).On(nn.Reshape([]int{-1}).On(nn.RepeatVector(2).On(nn.Flatten().On(h)))))
+
+	in := nn.Input("in", 3)
+	h = nn.BatchNormalization().On(nn.Dense(4, nn.Tanh).On(in))
+	encoder, err := nn.NewModel([]*nn.Node{in}, []*nn.Node{h, nn.Dense(2, nn.Linear, nn.Name("side")).On(h)}, nn.Name("encoder"), nn.Seed(3))
+	require.NoError(t, err)
+	in = nn.Input("in", 3)
+	middle, err := nn.NewModel([]*nn.Node{in}, []*nn.Node{nn.Dense(3, nn.ReLU, nn.Name("after")).On(encoder.OutputsOn(nn.Dense(3, nn.Linear).On(in))[0])}, nn.Name("middle"))
+	require.NoError(t, err)
+	a, b = nn.Input("left", 3), nn.Input("right", 3)
+	u, v := middle.On(a), middle.On(b)
+	add("nested", []*nn.Node{a, b}, nn.Dense(2, nn.Softmax, nn.Name("label")).On(nn.Concatenate().On(u, v)), v)
 	return all
 }
 
@@ -156,8 +166,8 @@ func TestForKeras(t *testing.T) {
 		for _, in := range m.Inputs() {
 			inputs = append(inputs, map[string]any{"shape": in.Shape(), "values": data[in.Layer().Name()]})
 		}
-		for _, out := range m.Outputs() {
-			outputs = append(outputs, map[string]any{"shape": out.Shape(), "values": y[out.Layer().Name()].Data})
+		for i, out := range m.Outputs() {
+			outputs = append(outputs, map[string]any{"shape": out.Shape(), "values": y[m.OutputNames()[i]].Data})
 		}
 		values["inputs"], values["outputs"] = inputs, outputs
 		text, err := json.Marshal(values)
