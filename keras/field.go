@@ -67,9 +67,9 @@ func checkDType(text json.RawMessage) error {
 
 var errStrings = errors.New("is for strings, which are prepared before the model: save the model that begins behind it")
 
-// isOurs reports a kind that package nn has.
-func isOurs(k nn.Kind) bool {
-	t := reflect.TypeOf(k)
+// isOurs reports a value of a class that package nn has.
+func isOurs(v any) bool {
+	t := reflect.TypeOf(v)
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}

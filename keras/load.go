@@ -118,6 +118,9 @@ func read(in io.ReaderAt, size int64, opts []LoadOption) (*nn.Model, error) {
 	if err := f.assign(m, graph); err != nil {
 		return nil, err
 	}
+	if f.compile(m) == nil && versionOf(f.version, f.config) == 3 {
+		_ = f.optimizerState(m) // one that does not fit is left out, as Keras does
+	}
 	return m, nil
 }
 
@@ -144,6 +147,9 @@ func (f *file) model(c options) (*nn.Model, *model, error) {
 	}
 	if f.version == "" {
 		f.version = e.Version
+	}
+	if f.training == nil {
+		f.training = e.Compile
 	}
 	r := &reader{version: versionOf(f.version, f.config), options: c, hint: f.hint}
 	if !e.isModel() {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/espalier-ml/espalier/internal/brief"
@@ -73,8 +74,12 @@ func writeZip(w io.Writer, m *nn.Model) error {
 	if err != nil {
 		return err
 	}
-	if c := compileConfig(m); c != nil {
-		config["compile_config"] = c
+	compiled, err := compileConfig(m)
+	if err != nil {
+		return err
+	}
+	if compiled != nil {
+		config["compile_config"] = compiled
 	}
 	var weights bytes.Buffer
 	if err := writeWeights(&weights, m); err != nil {
@@ -110,10 +115,9 @@ func writeWeights(w io.Writer, m *nn.Model) error {
 	if err := writeLayers(file, "", m.Name(), treeOf(m), variablesOf(m)); err != nil {
 		return err
 	}
-	if values := optimizerVariables(m); values != nil {
-		g := file.Group("optimizer/vars")
-		for i, v := range values {
-			g.Dataset(fmt.Sprint(i), v.shape, v.values)
+	if _, ok := m.Compiled(); ok {
+		if _, err := writeOptimizer(file.Group("optimizer/vars"), m, strconv.Itoa); err != nil {
+			return err
 		}
 	}
 	return file.Write(w)
@@ -240,21 +244,29 @@ func writeHDF5(w io.Writer, m *nn.Model) error {
 	}
 	weights.SetStringList("layer_names", names)
 	weights.Group("top_level_model_weights").SetStringList("weight_names", nil)
-	if c := compileConfig(m); c != nil {
-		optimizer := c["optimizer"].(fields)
+	compiled, err := compileConfig(m)
+	if err != nil {
+		return err
+	}
+	if compiled != nil {
+		optimizer := compiled["optimizer"].(map[string]any)
 		training, err := json.Marshal(map[string]any{
-			"loss": c["loss"], "metrics": c["metrics"], "weighted_metrics": c["weighted_metrics"], "loss_weights": c["loss_weights"],
+			"loss": compiled["loss"], "loss_weights": compiled["loss_weights"], "metrics": compiled["metrics"], "weighted_metrics": compiled["weighted_metrics"],
 			"optimizer_config": map[string]any{"class_name": optimizer["class_name"], "config": optimizer["config"]},
 		})
 		if err != nil {
 			return err
 		}
 		file.SetText("training_config", string(training))
+		variable := func(i int) string { return fmt.Sprint("variable_", i) }
 		g := file.Group("optimizer_weights")
+		n, err := writeOptimizer(g, m, variable)
+		if err != nil {
+			return err
+		}
 		var of []string
-		for i, v := range optimizerVariables(m) {
-			of = append(of, fmt.Sprintf("variable_%d", i))
-			g.Dataset(of[i], v.shape, v.values)
+		for i := range n {
+			of = append(of, variable(i))
 		}
 		g.SetStringList("weight_names", of)
 	}

@@ -157,7 +157,11 @@ func TestForKeras(t *testing.T) {
 	if folder == "" {
 		t.Skip("ESPALIER_KERAS is not set")
 	}
-	for name, m := range layerModels(t) {
+	all := layerModels(t)
+	for name, optimizer := range optimizers() {
+		all["compiled with "+name] = compiled(t, optimizer)
+	}
+	for name, m := range all {
 		data := inputsOf(m, 3)
 		y, err := m.Predict(data)
 		require.NoError(t, err)
