@@ -168,7 +168,7 @@ func (g *globalAverage[A]) Forward(c *Call) *ops.Tensor {
 	x := c.MaskRows(c.Vectors(0), c.Reshape(mask, mask.Rows*steps, 1))
 	mean := c.AveragePool(c.Reshape(x, mask.Rows, steps*w.Channels), w)
 	w.Channels = 1
-	counted := c.AveragePool(mask, w) // the share of the steps
+	counted := c.AveragePool(mask, w)                                                              // the share of the steps
 	inverse := c.Unary(c.Multiply(counted, counted), kernels.Unary{Kind: kernels.RSqrt, A: 1e-30}) // finite where none counts
 	return c.Samples(c.Multiply(mean, c.Repeat(inverse, w.Out[0]*c.Shape().Last())))
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"time"
 
@@ -106,7 +105,7 @@ func graph(m *nn.Model) []byte {
 		total[n.Layer()]++
 	}
 	var b []byte
-	names, inputs := map[*nn.Node]string{}, m.Inputs()
+	names := map[*nn.Node]string{}
 	for _, n := range m.Nodes() {
 		l := n.Layer()
 		name := l.Name()
@@ -117,10 +116,8 @@ func graph(m *nn.Model) []byte {
 		names[n] = name
 		node := appendText(nil, 1, name)
 		node = appendText(node, 2, l.Class())
-		if !slices.Contains(inputs, n) {
-			for _, in := range n.Inputs() {
-				node = appendText(node, 3, names[in])
-			}
+		for _, in := range n.Inputs() {
+			node = appendText(node, 3, names[in])
 		}
 		shapes := appendBytes(nil, 7, tensorShape(append([]int{-1}, n.Shape()...)))                    // of a ListValue
 		attribute := appendBytes(appendText(nil, 1, "_output_shapes"), 2, appendBytes(nil, 1, shapes)) // an entry of a map

@@ -36,7 +36,7 @@ func (l Logger) Callback() nn.Callback {
 		Begin:    func(nn.Progress) error { return s.named(s.begin()) },
 		EpochEnd: func(p nn.Progress) error { return s.named(s.epochEnd(p)) },
 		Save:     func(nn.Progress) ([]byte, error) { return json.Marshal(s.progress) },
-		Load:     func(_ nn.Progress, b []byte) error { return s.named(json.Unmarshal(b, &s.progress)) },
+		Load:     func(_ nn.Progress, b []byte) error { return s.named(s.load(b)) },
 	}
 	if l.UpdateFreq > 0 { // Fit computes the logs of a batch for those who want them
 		c.BatchEnd = func(p nn.Progress) error { return s.named(s.batchEnd(p)) }
@@ -71,6 +71,13 @@ func (s *state) begin() error {
 		return fmt.Errorf("UpdateFreq is %d and HistogramFreq is %d, must not be negative", s.UpdateFreq, s.HistogramFreq)
 	}
 	return nil
+}
+
+func (s *state) load(b []byte) error {
+	if err := json.Unmarshal(b, &s.progress); err != nil {
+		return err
+	}
+	return errors.Join(s.Train.check(), s.Validation.check())
 }
 
 func (s *state) batchEnd(p nn.Progress) error {

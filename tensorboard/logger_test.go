@@ -157,7 +157,8 @@ func TestLogger(t *testing.T) {
 	requireBoard(t, want, read(t, folder))
 }
 
-// ESPALIER_TENSORBOARD names a Python that has the package tensorboard: its own reader must find the same.
+// ESPALIER_TENSORBOARD names a Python that has the package tensorboard, for instance by PYTHONPATH from its sources with the
+// .proto files compiled. What it shows in a browser must be the same.
 func TestTensorBoardReads(t *testing.T) {
 	python := os.Getenv("ESPALIER_TENSORBOARD")
 	if python == "" {
@@ -240,6 +241,16 @@ func TestErrors(t *testing.T) {
 		_, err := m.Fit(context.Background(), data, nn.Callbacks(l.Callback()))
 		require.EqualError(t, err, fmt.Sprintf("nn: Fit: tensorboard: Logger %q: %s", l.Dir, want))
 	}
+
+	// A backup cannot name another file.
+	load := tensorboard.Logger{Dir: folder}.Callback().Load
+	for _, state := range []string{
+		`{"Train":{"Name":"../events.out.tfevents.1"}}`, `{"Validation":{"Name":"events.out.tfevents.1/../../x"}}`,
+		`{"Train":{"Name":".."}}`, `{"Train":{"Name":"file"}}`, `{"Train":{"Size":-1}}`,
+	} {
+		require.ErrorContains(t, load(nn.Progress{}, []byte(state)), "the backup names a file", state)
+	}
+	require.Error(t, load(nn.Progress{}, []byte("{")))
 
 	// A file that was shortened is not filled up with zeros.
 	_, err := m.Fit(context.Background(), data, nn.Epochs(2), nn.Callbacks(tensorboard.Logger{Dir: folder}.Callback(),

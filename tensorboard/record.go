@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -33,6 +34,18 @@ func checksum(data []byte) uint32 {
 type eventFile struct {
 	Name string // in its folder; "" before the first record
 	Size int64  // of what has been written
+}
+
+// prefix begins the name of a file, by which TensorBoard knows it. Time, host, process and number follow, as in TensorFlow's: it
+// reads the files of a folder in the order of their names.
+const prefix = "events.out.tfevents."
+
+// check says whether f, of a backup, can be a file of this package in its folder.
+func (f eventFile) check() error {
+	if f.Name != "" && (filepath.Base(f.Name) != f.Name || !strings.HasPrefix(f.Name, prefix)) || f.Size < 0 {
+		return fmt.Errorf("the backup names a file %q of %d bytes", f.Name, f.Size)
+	}
+	return nil
 }
 
 var filesMade atomic.Int64 // by this process: two of a second have different names
@@ -62,8 +75,7 @@ func (f *eventFile) append(folder string, records []byte) (err error) {
 	return nil
 }
 
-// create makes an empty file with a name as TensorFlow gives it: TensorBoard reads what has "tfevents" in its name, in the order
-// of names.
+// create makes an empty file.
 func (f *eventFile) create(folder string) error {
 	if err := os.MkdirAll(folder, 0o777); err != nil {
 		return err
@@ -72,7 +84,7 @@ func (f *eventFile) create(folder string) error {
 	if err != nil {
 		host = "localhost"
 	}
-	name := fmt.Sprintf("events.out.tfevents.%010d.%s.%d.%d.v2", time.Now().Unix(), host, os.Getpid(), filesMade.Add(1))
+	name := fmt.Sprintf("%s%010d.%s.%d.%d.v2", prefix, time.Now().Unix(), host, os.Getpid(), filesMade.Add(1))
 	w, err := os.OpenFile(filepath.Join(folder, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return err

@@ -6,7 +6,6 @@ from tensorboard import context
 from tensorboard.backend.event_processing import data_provider
 from tensorboard.backend.event_processing import plugin_event_multiplexer
 from tensorboard.compat.proto import graph_pb2
-from tensorboard.data import provider
 
 multiplexer = plugin_event_multiplexer.EventMultiplexer(
     size_guidance={}, tensor_size_guidance={"scalars": 0, "histograms": 0}
@@ -24,27 +23,20 @@ def by_run(found, convert):
     }
 
 
+def nodes(datum):
+    graph = graph_pb2.GraphDef.FromString(data.read_blob(ctx, blob_key=datum.values[0].blob_key))
+    return [[node.name, node.op, *node.input] for node in graph.node]
+
+
 ctx = context.RequestContext()
-graphs = {}
-for run in multiplexer.Runs():
-    try:
-        text = multiplexer.Graph(run)
-    except ValueError:
-        continue
-    graphs[run] = [[n.name, n.op, *n.input] for n in text.node]
-blobs = data.read_blob_sequences(ctx, plugin_name="graphs", **where)
-for run, tags in blobs.items():
-    for values in tags.values():
-        for datum in values:
-            graph = graph_pb2.GraphDef.FromString(data.read_blob(ctx, blob_key=datum.values[0].blob_key))
-            assert [[n.name, n.op, *n.input] for n in graph.node] == graphs[run]
+graphs = data.read_blob_sequences(ctx, plugin_name="graphs", **where)
 json.dump(
     {
         "scalars": by_run(data.read_scalars(ctx, plugin_name="scalars", **where), lambda d: d.value),
         "histograms": by_run(
             data.read_tensors(ctx, plugin_name="histograms", **where), lambda d: d.numpy.tolist()
         ),
-        "graphs": graphs,
+        "graphs": {run: nodes(values[0]) for run, tags in graphs.items() for values in tags.values()},
     },
     sys.stdout,
 )
