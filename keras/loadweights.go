@@ -1,6 +1,7 @@
 package keras
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,12 +17,15 @@ type WeightsOption interface{ applyWeights(*bool) }
 // A ByNameOption says that layers are found by their names.
 type ByNameOption struct{}
 
-// ByName takes the weights of those layers that have a name of the file's, and leaves the others as they are.
+// ByName takes the weights of those layers that have a name of the file's, and leaves the others as they are. In files of
+// TF-Keras named .keras, layers have no names.
 func ByName() ByNameOption { return ByNameOption{} }
 
 func (ByNameOption) applyWeights(byName *bool) { *byName = true }
 
-// LoadWeights replaces the weights of a model.
+// LoadWeights replaces the weights of a model by those of a .h5, .weights.h5 or .keras file, whatever else that has. As in Keras,
+// layers are found by their order: the first layer of a class has the weights of the first one of that class in the file, or in a
+// .h5 file those of the first layer with weights. After an error the weights are as they were. The state of the optimizer stays.
 func LoadWeights(m *nn.Model, path string, opts ...WeightsOption) error {
 	f, err := os.Open(path)
 	if err == nil {
@@ -49,9 +53,12 @@ func loadWeights(m *nn.Model, in io.ReaderAt, size int64, opts []WeightsOption) 
 	if err != nil {
 		return err
 	}
-	pairs, err := f.match(treeOf(m), variablesOf(m))
+	pairs, err := f.match(treeOf(m), variablesOf(m), byName)
 	if err != nil {
 		return err
+	}
+	if len(pairs) == 0 {
+		return errors.New("has no weights for the model")
 	}
 	values := map[string][]float32{}
 	for _, p := range pairs {

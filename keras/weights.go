@@ -48,12 +48,12 @@ type pair struct {
 	from []*hdf5.Dataset
 }
 
-// match finds the datasets of all weights.
-func (f *file) match(graph *model, all []variable) ([]pair, error) {
+// match finds the datasets of all weights, or of those of the layers that have a name of the file's.
+func (f *file) match(graph *model, all []variable, byName bool) ([]pair, error) {
 	if f.byLayer {
-		return f.matchLayers(graph, all)
+		return f.matchLayers(graph, all, byName)
 	}
-	tree := &tree{groups: map[string]*variables{}}
+	tree := &tree{groups: map[string]*variables{}, byName: byName}
 	if err := tree.walk("", f.weights, 0); err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (f *file) match(graph *model, all []variable) ([]pair, error) {
 
 // assign fills a new model.
 func (f *file) assign(m *nn.Model, graph *model) error {
-	pairs, err := f.match(graph, variablesOf(m))
+	pairs, err := f.match(graph, variablesOf(m), false)
 	if err != nil {
 		return err
 	}
@@ -145,7 +145,7 @@ func pairs1(path string, all []variable, from []*hdf5.Dataset) ([]pair, error) {
 }
 
 // matchLayers finds weights in the layout of .h5 files: layers by name if all are there, else in their order.
-func (f *file) matchLayers(graph *model, all []variable) ([]pair, error) {
+func (f *file) matchLayers(graph *model, all []variable, byName bool) ([]pair, error) {
 	names, _, err := f.weights.StringList("layer_names")
 	if err != nil {
 		return nil, err
@@ -168,12 +168,13 @@ func (f *file) matchLayers(graph *model, all []variable) ([]pair, error) {
 	var own []*layer
 	named := true
 	for _, l := range graph.layers {
-		if len(layers[cleanName(l.name)]) > 0 {
-			own = append(own, l)
-			named = named && stored[l.name] != nil
+		if len(layers[cleanName(l.name)]) == 0 || byName && stored[l.name] == nil {
+			continue
 		}
+		own = append(own, l)
+		named = named && stored[l.name] != nil
 	}
-	if len(own) != len(filled) {
+	if len(own) != len(filled) && !byName {
 		return nil, fmt.Errorf("the model has %d layers with weights, the file has %d: %s", len(own), len(filled), brief.QuoteAll(filled))
 	}
 	var matched []pair
@@ -261,6 +262,7 @@ func (f *file) hint(layer string) int {
 type tree struct {
 	groups map[string]*variables
 	order  []string // of the paths
+	byName bool
 }
 
 // variables are the weights of one object in Keras 3's layout.
@@ -329,6 +331,9 @@ func (t *tree) model(prefix string, m *model, all []variable) ([]pair, error) {
 		container = prefix + "_layer_checkpoint_dependencies/"
 		groups = t.children(container)
 	}
+	if t.byName {
+		return t.named(container, groups, m, layers)
+	}
 	ofClass := map[string][]*layer{}
 	for _, l := range m.layers {
 		ofClass[l.group()] = append(ofClass[l.group()], l)
@@ -351,6 +356,30 @@ func (t *tree) model(prefix string, m *model, all []variable) ([]pair, error) {
 			}
 			matched = append(matched, p...)
 		}
+	}
+	return matched, nil
+}
+
+// named finds the weights of those layers that have a name of the container's.
+func (t *tree) named(container string, groups map[string][]string, m *model, layers map[string][]variable) ([]pair, error) {
+	places := map[string]string{}
+	for _, names := range groups {
+		for _, name := range names {
+			if v := t.groups[container+name]; v != nil && v.name != "" {
+				places[v.name] = container + name
+			}
+		}
+	}
+	var matched []pair
+	for _, l := range m.layers {
+		if places[l.name] == "" {
+			continue
+		}
+		p, err := t.layer(places[l.name], l, layers[cleanName(l.name)])
+		if err != nil {
+			return nil, err
+		}
+		matched = append(matched, p...)
 	}
 	return matched, nil
 }

@@ -175,7 +175,7 @@ func TestForged(t *testing.T) {
 		old, new string
 		want     []string
 	}{
-		"class":          {`\"Concatenate\"`, `\"Concat\"`, []string{`layer "concatenate": unknown class "Concat": valid are ["Activation" "Add"`}},
+		"class":          {`\"Concatenate\"`, `\"Concat\"`, []string{`layer "concatenate": unknown class "Concat": valid are ["Activation" "ActivityRegularization"`}},
 		"activation":     {`\"relu\"`, `\"swich\"`, []string{`layer "shared": config: unknown activation "swich": valid are ["celu" "elu" "exponential" "gelu" "glu"`}},
 		"loss":           {`\"loss\":\"mse\"`, `\"loss\":\"nope\"`, []string{`unknown loss "nope": valid are ["BPR" "BinaryCrossentropy"`, `nn.Register("nope", ...)`}},
 		"metric":         {`[\"mae\"`, `[\"rmse\"`, []string{`unknown metric "rmse": valid are ["AUC" "Accuracy"`}},
@@ -210,7 +210,7 @@ func TestForged(t *testing.T) {
 		"architecture more":   {`{\"name\":\"functional\"`, `{\"x\":1,\"name\":\"functional\"`, []string{`architecture: json: unknown field "x"`}},
 		"architecture none":   {`"architecture":"`, `"architecture":"null`, []string{`has no inputs`}},
 		"layer more":          {`{\"class_name\":\"Dense\"`, `{\"x\":1,\"class_name\":\"Dense\"`, []string{`architecture: json: unknown field "x"`}},
-		"layer null":          {firstLayer, `\"layers\":[null,`, []string{`layer "": unknown class ""`}},
+		"layer null":          {firstLayer, `\"layers\":[null,`, []string{`layer "": has no name`}},
 		"layers no list":      {firstLayer, `\"layers\":{},\"x\":[`, []string{`architecture: `}},
 		"config more":         {`\"units\":2`, `\"units\":2,\"no_bias\":true`, []string{`layer "shared": config: json: unknown field "no_bias"`}},
 		"config default":      {`\"units\":2`, `\"units\":2,\"use_bias\":true`, []string{"header does not fit its architecture at byte"}},

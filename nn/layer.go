@@ -129,6 +129,28 @@ func (l *Layer) Trainable() bool {
 	return !l.frozen
 }
 
+// Weights returns the layer's parameters under its name, in the order in which Keras has them; those of a model behind the names
+// of its layers. They have values once the layer is part of a model.
+func (l *Layer) Weights() []*Weight {
+	var all []*Weight
+	if s := l.submodel(); s != nil {
+		for _, w := range s.weights {
+			within := *w
+			within.Name = l.name + "/" + w.Name
+			all = append(all, &within)
+		}
+	}
+	for _, p := range l.params {
+		all = append(all, l.weight(l.name, p))
+	}
+	return all
+}
+
+// weight returns a parameter of the layer, whose path this is.
+func (l *Layer) weight(path string, p *param) *Weight {
+	return &Weight{Name: path + "/" + p.name, Shape: slices.Clone(p.shape), Matrix: p.value, layer: l, param: p}
+}
+
 func (l *Layer) paramCount() (n int) {
 	if s := l.submodel(); s != nil {
 		return s.CountParams()

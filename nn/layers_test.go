@@ -123,7 +123,7 @@ var layerCases = slices.Concat(normCases, mergeCases, noiseCases, rectifyCases, 
 	},
 	permuteCase, dotCase, dotOfVectorsCase, dotCosineCase, einsumDenseCase, einsumDenseKeptCase, einsumDenseMovedCase,
 	attentionCase, attentionConcatCase, additiveAttentionCase, unscaledAttentionCase,
-	multiHeadCase, multiHeadCausalCase, groupedQueryCase, identityCase, submodelCase,
+	multiHeadCase, multiHeadCausalCase, groupedQueryCase, identityCase, submodelCase, addLossCase, activityRegularizationCase,
 })
 
 func activationCase(a ActivationKind, f func(float64) float64) layerCase {

@@ -301,15 +301,15 @@ func (a *architecture) model(depth int) (*Model, error) {
 }
 
 func (c *layerConfig) layer(depth int) (*Layer, error) {
+	if c.Name == "" {
+		return nil, errors.New("has no name")
+	}
 	if c.Class == className(&functional{}) {
 		return c.submodel(depth + 1)
 	}
 	kind, err := newObject[Kind](c.Class, c.Config)
 	if err != nil {
 		return nil, err
-	}
-	if c.Name == "" {
-		return nil, errors.New("has no name")
 	}
 	l := New(kind, Name(c.Name))
 	l.frozen = !c.Trainable

@@ -292,6 +292,10 @@ func (m *Model) Layer(path string) (*Layer, error) {
 	return nil, fmt.Errorf("nn: model %s has no layer %s: it has %s", brief.Quote(m.name), brief.Quote(path), brief.QuoteAll(all))
 }
 
+// Path returns the name of a layer of the model, or of one within a model that is called, behind the names of the models that it is
+// in, as Weights have it: encoder/dense. It is empty for other layers.
+func (m *Model) Path(l *Layer) string { return m.paths[l] }
+
 // Node returns the node of the layer of that name, for another model that goes on from there: one with a head more, one that
 // ends where this one goes on, or one that shows what is inside. Models share the weights of the nodes that they share. A layer
 // that the model calls several times has no node of its name.
@@ -325,7 +329,8 @@ func (m *Model) Node(layer string) (*Node, error) {
 // depends on. Where [Model.Nodes] has what the layers of a model within compute, this has the call of that model.
 func (m *Model) Calls() []*Node { return slices.Clone(m.tops) }
 
-// Nodes returns all calls of layers between the inputs and the outputs, these included: each after those that it depends on.
+// Nodes returns all calls of layers between the inputs and the outputs, these included: each after those that it depends on. Of a
+// model that is called there are the calls of its layers: see [Model.Path].
 func (m *Model) Nodes() []*Node { return slices.Clone(m.nodes) }
 
 // Inputs returns the nodes of the inputs in the order given to NewModel.
@@ -350,6 +355,15 @@ func (m *Model) CountParams() int {
 		n += w.param.size()
 	}
 	return n
+}
+
+// GetWeights returns copies of all parameters by name, values in row order, as SetWeights takes them.
+func (m *Model) GetWeights() map[string][]float32 {
+	all := make(map[string][]float32, len(m.weights))
+	for _, w := range m.weights {
+		all[w.Name] = slices.Clone(w.Data)
+	}
+	return all
 }
 
 // SetWeights replaces the named parameters, values in row order. Names and lengths are checked, and values must be

@@ -139,12 +139,14 @@ func (n *Node) origin() *Node {
 	return n
 }
 
-// named returns the node that n is another name for.
+// named returns the node that n is another name for, or that n only adds to the loss of.
 func (n *Node) named() *Node {
 	for {
-		if _, ok := n.layer.kind.(*identity); !ok {
+		switch n.layer.kind.(type) {
+		case *identity, *addLoss, *activityRegularization:
+			n = n.in[0]
+		default:
 			return n
 		}
-		n = n.in[0]
 	}
 }

@@ -159,7 +159,7 @@ func (m *Model) enter(prefix string, layers []*Layer) (errs []error) {
 		}
 		m.allLayers = append(m.allLayers, l)
 		for _, p := range l.params {
-			m.weights = append(m.weights, &Weight{Name: path + "/" + p.name, Shape: p.shape, layer: l, param: p})
+			m.weights = append(m.weights, l.weight(path, p))
 		}
 	}
 	return errs

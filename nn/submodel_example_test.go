@@ -29,6 +29,9 @@ func ExampleModel_On() {
 		log.Fatal(err)
 	}
 	fmt.Println(m.Weights()[0].Name)
+	for _, n := range m.Nodes() {
+		fmt.Print(m.Path(n.Layer()), " ")
+	}
 	// Output:
 	// Model: "siamese"
 	// ┏━━━━━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━━━━━┓
@@ -56,6 +59,7 @@ func ExampleModel_On() {
 	//  Trainable params: 79 (316.00 B)
 	//  Non-trainable params: 0 (0.00 B)
 	// encoder/dense/kernel
+	// left encoder/dense encoder/dense_1 right encoder/dense encoder/dense_1 multiply same
 }
 
 // A model of several outputs has a node for each. A file has the models within a model, and gives them back.

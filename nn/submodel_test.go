@@ -163,20 +163,12 @@ func pairData(rows int) Data {
 	return d
 }
 
-func weightsByName(m *Model) map[string][]float32 {
-	all := map[string][]float32{}
-	for _, w := range m.weights {
-		all[w.Name] = slices.Clone(w.Data)
-	}
-	return all
-}
-
 // A model of models trains, predicts and serves with the bits of the same layers without the models.
 func TestSubmodelIsItsLayers(t *testing.T) {
 	nested, flat := pair(t)
 	require.Len(t, nested.layers, 11)
 	data := pairData(20)
-	require.Equal(t, weightsByName(flat), weightsByName(nested))
+	require.Equal(t, flat.GetWeights(), nested.GetWeights())
 	var logs [2]*History
 	for i, m := range []*Model{nested, flat} {
 		var err error
@@ -184,7 +176,7 @@ func TestSubmodelIsItsLayers(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.Equal(t, logs[1].Logs, logs[0].Logs)
-	require.Equal(t, weightsByName(flat), weightsByName(nested))
+	require.Equal(t, flat.GetWeights(), nested.GetWeights())
 
 	want, err := flat.Predict(data.Inputs)
 	require.NoError(t, err)
@@ -246,11 +238,13 @@ func TestSubmodelTraining(t *testing.T) {
 	require.True(t, l.Trainable())
 	l.SetTrainable(false)
 	require.False(t, l.Trainable())
-	before := weightsByName(nested)
-	alone := weightsByName(right)
+	before := nested.GetWeights()
+	alone := right.GetWeights()
+	require.Equal(t, "right/embedding/embeddings", l.Weights()[0].Name)
+	require.Len(t, l.Weights(), len(right.Weights()))
 	_, err = nested.TrainOnBatch(data)
 	require.NoError(t, err)
-	for name, values := range weightsByName(nested) {
+	for name, values := range nested.GetWeights() {
 		if strings.HasPrefix(name, "right/") {
 			require.Equal(t, before[name], values, name)
 		} else if !strings.Contains(name, "bias") {
@@ -265,7 +259,7 @@ func TestSubmodelTraining(t *testing.T) {
 	right.SetTrainable(true)
 	_, err = nested.TrainOnBatch(data)
 	require.NoError(t, err)
-	require.NotEqual(t, alone, weightsByName(right))
+	require.NotEqual(t, alone, right.GetWeights())
 }
 
 // Two layers of one name in different models draw different numbers.
@@ -413,6 +407,7 @@ func TestSubmodelLimits(t *testing.T) {
 	b := savedBytes(t, m)
 	_, err = parse(b)
 	require.NoError(t, err)
+	require.Equal(t, extent{3 + 2, 2 + 1, len("x"+"flatten"+"m/flatten") + len("xflatten"), 2}, must(nest(2, 1)).extent)
 	_, err = nest(maxDepth, 3)
 	require.ErrorContains(t, err, "nodes, at most 16384 are possible")
 
@@ -432,11 +427,11 @@ func TestSubmodelLimits(t *testing.T) {
 	}
 }
 
-func must(b []byte, err error) []byte {
+func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
 	}
-	return b
+	return v
 }
 
 // Files whose models within do not fit are errors.
