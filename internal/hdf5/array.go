@@ -2,9 +2,11 @@ package hdf5
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math"
 	"strings"
+	"unsafe"
 )
 
 // maxRank is how many dimensions HDF5 has.
@@ -70,13 +72,8 @@ func (a *array) Len() int { return a.n }
 // Float32s returns the elements, each the float32 that is nearest to it, in dst if that has room for them, else in new
 // memory. Elements that are not numbers are an error.
 func (a *array) Float32s(dst []float32) ([]float32, error) {
-	if a.Type.Class == Float && a.Type.Size == 4 && a.Type.order == little {
-		// models are made of this type
-		return values(a, dst, func(dst []float32, b []byte) {
-			for i := range dst {
-				dst[i] = math.Float32frombits(little.Uint32(b[4*i:]))
-			}
-		})
+	if a.Type.Class == Float && a.Type.Size == 4 && a.Type.order == little && nativeLittle { // as in most models
+		return values(a, dst, func(dst []float32, b []byte) { copy(memory(dst), b) })
 	}
 	return numbers(a, dst)
 }
@@ -90,6 +87,14 @@ func (a *array) Int64s() ([]int64, error) {
 		return nil, a.owner(fmt.Errorf("its type %s has no integers", a.Type))
 	}
 	return numbers[int64](a, nil)
+}
+
+// nativeLittle says whether this machine has numbers in memory as a little-endian file has them.
+var nativeLittle = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
+
+// memory returns the bytes that numbers have in memory.
+func memory[T float32 | int32 | int64 | uint32](v []T) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), len(v)*binary.Size(T(0)))
 }
 
 func numbers[T float32 | float64 | int64](a *array, dst []T) ([]T, error) {

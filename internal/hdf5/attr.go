@@ -9,9 +9,6 @@ type Attr struct {
 	name   string
 }
 
-// Name returns the attribute's name.
-func (a *Attr) Name() string { return a.name }
-
 // setAttributes sets the attributes that are in a header and in the heap that it points to.
 func (o *object) setAttributes(messages []message) error {
 	o.attributes = map[string]*Attr{}

@@ -1,9 +1,6 @@
 package hdf5
 
-import (
-	"fmt"
-	"math/bits"
-)
+import "fmt"
 
 // btree1 calls visit with the children of the leaves of a version 1 B-tree, and with the key before each child.
 // Kind 0 is a tree of a group's names, 1 one of a dataset's chunks.
@@ -146,6 +143,3 @@ func (t *tree2) node(address uint64, level, n int) error {
 	}
 	return fmt.Errorf("B-tree: %w", c.err)
 }
-
-// logOf returns the logarithm of a power of two, false for another number.
-func logOf(n uint64) (int, bool) { return bits.TrailingZeros64(n), bits.OnesCount64(n) == 1 }

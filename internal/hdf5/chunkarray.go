@@ -2,6 +2,7 @@ package hdf5
 
 import (
 	"fmt"
+	"math/bits"
 )
 
 // A chunkArray reads an index of chunks that is a fixed or an extensible array.
@@ -87,11 +88,11 @@ func (a *chunkArray) fixed(address uint64) error {
 	}
 	prefix := uint64(6 + f.offset)
 	if page := uint64(1) << pageBits; n > page {
-		bits := ((n-1)/page)/8 + 1
-		c := f.checked(block, prefix+bits+4)
+		written := ((n-1)/page)/8 + 1 // bytes
+		c := f.checked(block, prefix+written+4)
 		c.is("FADB", 0)
 		c.skip(1 + f.offset)
-		return a.pages(block+prefix+bits+4, n, page, c.take(int(bits)), 0)
+		return a.pages(block+prefix+written+4, n, page, c.take(int(written)), 0)
 	}
 	c = f.checked(block, prefix+n*uint64(a.entry)+4)
 	c.is("FADB", 0)
@@ -162,12 +163,12 @@ func (a *chunkArray) extensible(address uint64) error {
 		c := f.checked(super, prefix+uint64(a.offset)+size+4)
 		c.is("EASB", 0)
 		c.skip(1 + f.offset + a.offset)
-		bits := c.take(int(blocks) * written)
+		all := c.take(int(blocks) * written)
 		for i := range int(blocks) {
 			if a.left == 0 {
 				break
 			}
-			if err := a.dataBlock(c.address(), n, page, bits, uint64(i)*(n/page)); err != nil {
+			if err := a.dataBlock(c.address(), n, page, all, uint64(i)*(n/page)); err != nil {
 				return err
 			}
 			if c.err != nil {
@@ -201,3 +202,6 @@ func (a *chunkArray) dataBlock(address, n, page uint64, written []byte, bit uint
 	c.skip(1 + f.offset + a.offset)
 	return a.entries(c, n)
 }
+
+// logOf returns the logarithm of a power of two, false for another number.
+func logOf(n uint64) (int, bool) { return bits.TrailingZeros64(n), bits.OnesCount64(n) == 1 }

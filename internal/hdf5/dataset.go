@@ -42,6 +42,11 @@ func newDataset(o *object, messages []message) (*Dataset, error) {
 	if d.array, err = newArray(f, datatype, dataspace); err != nil {
 		return nil, err
 	}
+	if a := o.Attr("dtype"); a != nil && d.Type.name == "opaque" && d.Type.Size == 2 {
+		if s, err := a.Text(); err == nil && s == "bfloat16" { // which HDF5 does not know, so Keras says it in an attribute
+			d.Type.Class, d.Type.brain, d.Type.name = Float, true, s
+		}
+	}
 	d.owner = func(err error) error { return o.errorf("%w", err) }
 	d.each = d.runs
 	if err := d.setLayout(&cursor{f: f, b: find(messages, msgLayout)}, dataspace); err != nil {

@@ -9,7 +9,7 @@
 // A file is never trusted. Nothing outside of it is opened: soft and external links, external storage, virtual datasets
 // and an object with a second hard link are errors that name the path. No size is believed before the file is known to
 // have as many bytes, structures together can't be read more than about twice, and values together have at most
-// [File]'s bound; so overlapping structures, cycles and bombs end soon. Nothing that a file holds panics.
+// the bound of a [File]; so overlapping structures, cycles and bombs end soon. Nothing that a file holds panics.
 package hdf5
 
 import (

@@ -19,6 +19,7 @@ type Node struct {
 	root     *Node
 	err      error // of the root
 	path     string
+	depth    int
 	children map[string]*Node // of a group
 	attrs    []newAttr
 	kind     datatype // of a dataset
@@ -87,7 +88,10 @@ func (n *Node) Group(path string) *Node {
 }
 
 func (n *Node) add(name string) *Node {
-	child := &Node{root: n.root, path: strings.TrimSuffix(n.path, "/") + "/" + name}
+	child := &Node{root: n.root, path: strings.TrimSuffix(n.path, "/") + "/" + name, depth: n.depth + 1}
+	if child.depth > maxDepth {
+		child.errorf("it is within more than %d groups", maxDepth)
+	}
 	if name == "" || name == "." || len(name) > maxName || strings.Contains(name, "\x00") {
 		child.errorf("a name must have 1 to %d bytes, none of them zero, and not be a dot", maxName)
 	}
@@ -153,12 +157,10 @@ func (n *Node) SetStringList(name string, list []string) {
 		return
 	}
 	for i := range parts {
-		size := len(list) / parts
-		if i < len(list)%parts {
-			size++
-		}
-		n.set(newAttr{name: fmt.Sprint(name, i), list: slices.Clone(list[:size])})
-		list = list[size:]
+		// The first ones have one string more if there is a remainder.
+		each, more := len(list)/parts, len(list)%parts
+		part := list[i*each+min(i, more) : (i+1)*each+min(i+1, more)]
+		n.set(newAttr{name: fmt.Sprint(name, i), list: slices.Clone(part)})
 	}
 }
 
@@ -201,6 +203,9 @@ func (n *Node) Write(w io.Writer) error {
 	p.place(n)
 	p.texts()
 	root := p.header(n)
+	if p.leaf > math.MaxInt16 {
+		p.err = fmt.Errorf("hdf5: a group has more than %d members", 2*treeSize*math.MaxInt16)
+	}
 	if p.err != nil {
 		return p.err
 	}
@@ -255,17 +260,26 @@ func (p *printer) values(out *bufio.Writer, n *Node) {
 	if n.children != nil {
 		return
 	}
-	if v, ok := n.values.([]float32); ok { // models are made of these
-		for _, x := range v {
-			b := little.AppendUint32(out.AvailableBuffer(), math.Float32bits(x))
-			if _, err := out.Write(b); err != nil {
-				return
-			}
-		}
-	} else if err := binary.Write(out, little, n.values); err != nil {
-		return
+	switch v := n.values.(type) {
+	case []float32:
+		writeNumbers(out, v)
+	case []int32:
+		writeNumbers(out, v)
+	case []int64:
+		writeNumbers(out, v)
+	case []uint32:
+		writeNumbers(out, v)
 	}
 	out.Write(make([]byte, -binary.Size(n.values)&7))
+}
+
+// writeNumbers writes numbers as little-endian.
+func writeNumbers[T float32 | int32 | int64 | uint32](out *bufio.Writer, v []T) {
+	if nativeLittle {
+		out.Write(memory(v))
+	} else {
+		_ = binary.Write(out, little, v) // the error stays in out
+	}
 }
 
 // here returns the address of what comes next, after bytes that make it a multiple of 8.

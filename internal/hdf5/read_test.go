@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -15,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -29,20 +29,29 @@ type expected struct {
 	Names []string
 }
 
+// archive returns the files of testdata, without their endings.
 func archive(t testing.TB) map[string][]byte {
-	z, err := zip.OpenReader("testdata/files.zip")
+	files, err := unzip()
 	require.NoError(t, err)
+	return files
+}
+
+var unzip = sync.OnceValues(func() (map[string][]byte, error) {
+	z, err := zip.OpenReader("testdata/files.zip")
+	if err != nil {
+		return nil, err
+	}
 	defer z.Close()
 	files := map[string][]byte{}
 	for _, entry := range z.File {
-		r, err := entry.Open()
-		require.NoError(t, err)
-		b, err := io.ReadAll(r)
-		require.NoError(t, err)
+		b, err := fs.ReadFile(z, entry.Name)
+		if err != nil {
+			return nil, err
+		}
 		files[strings.TrimSuffix(entry.Name, ".h5")] = b
 	}
-	return files
-}
+	return files, nil
+})
 
 func decode(t *testing.T, b []byte, v any) {
 	d := json.NewDecoder(bytes.NewReader(b))

@@ -27,6 +27,7 @@ type Type struct {
 	stored   int // bytes of an element in the file
 	order    binary.ByteOrder
 	variable bool
+	brain    bool // a float of 2 bytes is the first half of a float32: bfloat16
 	padding  byte // of a fixed string: 0 ends with a zero, 1 is filled up with zeros, 2 with spaces
 }
 
@@ -109,6 +110,8 @@ func number[T float32 | float64 | int64](t Type) func([]byte) T {
 		return func(b []byte) T { return T(o.Uint32(b)) }
 	case t.Class == Uint:
 		return func(b []byte) T { return T(o.Uint64(b)) }
+	case t.brain:
+		return func(b []byte) T { return T(math.Float32frombits(uint32(o.Uint16(b)) << 16)) }
 	case t.Class == Float && t.Size == 2:
 		return func(b []byte) T { return T(half.Float32(o.Uint16(b))) }
 	case t.Class == Float && t.Size == 4:

@@ -1,8 +1,9 @@
 """Writes the files of files.zip with h5py, and expected.json with what h5py reads from them.
 
-    python3 make.py files.zip        writes the archive
-    python3 make.py describe FILE    prints what is in a file: path -> {"type", "shape", "runs": [[value, how often], ...],
-                                     "attrs": {name: the same}}. A group has only attributes, and "names" of its members
+    node make.mjs FOLDER_OF_NODE_MODULES h5wasm.h5
+    python3 make.py files.zip h5wasm.h5    writes the archive, with files that others wrote
+    python3 make.py describe FILE          prints what is in a file: path -> {"type", "shape", "runs": [[value, how often], ...],
+                                           "attrs": {name: the same}}. A group has only attributes, and "names" of its members
 """
 import ctypes
 import json
@@ -55,7 +56,10 @@ def expected(path):
 
     def visit(name, o):
         if isinstance(o, h5py.Dataset):
-            tree[name] = describe(o[()]) | {"attrs": attributes(o)}
+            data = o[()]
+            if o.attrs.get("dtype") == "bfloat16":
+                data = (np.asarray(data).view("u2").astype("u4") << 16).view("f4")
+            tree[name] = describe(data) | {"attrs": attributes(o)}
         elif isinstance(o, h5py.Group):
             tree[name] = {"attrs": attributes(o), "names": list(o)}
 
@@ -75,6 +79,8 @@ def types(f):
     f["types/bool"] = np.array([True, False, True])
     for t in "<f2 >f2 <f4 >f4 <f8 >f8".split():
         f[f"types/{t}"] = np.array([0, -0.0, 1 / 3, -65504, 6e-8, 6.1e-5, np.inf, -np.inf, np.nan, 2.5], t)
+    f["types/bfloat16"] = np.array([0, 0x3f80, 0xc000, 0x7f80, 0x0001, 0x3eab], "u2").view("V2")
+    f["types/bfloat16"].attrs["dtype"] = "bfloat16"
     f["types/scalar"] = np.float32(1.5)
     f["types/empty"] = h5py.Empty("f4")
     f["types/none"] = np.zeros((0, 4), "f4")
@@ -154,7 +160,7 @@ def indexes(f):
     d[2500:2520] = 2
     d[4999] = 4
     d = f.create_dataset("extensible array", (140000,), "i1", chunks=(1,), maxshape=(None,), fillvalue=3)
-    for i in [0, 3, 4, 10, 30, 400, 5000, 131070, 131080, 135200, 139999]:
+    for i in [0, 3, 4, 10, 30, 400, 5000, 131070, 131080, 135200, 136190, 139999]:
         d[i] = i % 100
     d = f.create_dataset("extensible rows", (40, 60), "i2", chunks=(1, 50), maxshape=(100, None), fillvalue=3, compression="gzip")
     d[3:7] = 5
@@ -174,6 +180,12 @@ def members(f):
     g = f["1 members"]
     g["n" * 300] = 1
     f["a/b/c/d"] = [1, 2]
+
+
+def long_names(f):
+    """So many that the blocks of the first table of a fractal heap do not hold them."""
+    for i in range(160):
+        f[f"{'n' * 3900}{i}"] = i
 
 
 def shared(f):
@@ -248,6 +260,7 @@ def main():
         make("v108", everything, libver=("v108", "v108")),
         make("latest", newest, libver="latest"),
         make("latest_members", members, libver="latest"),
+        make("long_names", long_names, libver="latest"),
         make("indexes", indexes, libver="latest"),
         make("indexes_tree1", lambda f: (indexes(f), f.__delitem__("extensible array")), libver="earliest"),
         make("shared", shared, libver="earliest"),
@@ -257,6 +270,7 @@ def main():
         old(),
         old(sizes=4),
     ]
+    paths += sys.argv[2:]
     want = {os.path.basename(p): expected(p) for p in paths}
     paths += [make("refused", refused, libver="earliest"), make("refused_latest", refused, libver="latest")]
     with zipfile.ZipFile(sys.argv[1], "w", zipfile.ZIP_DEFLATED, compresslevel=9) as z:
