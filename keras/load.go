@@ -44,7 +44,7 @@ func newOptions(opts []LoadOption) (options, error) {
 	return c, nil
 }
 
-// Load returns the model of a file.
+// Load returns the model of a .keras or .h5 file; see the package for what is read.
 func Load(path string, opts ...LoadOption) (*nn.Model, error) {
 	f, err := os.Open(path)
 	return load(path, f, err, opts)
@@ -90,7 +90,7 @@ func loadFile(f fs.File, opts []LoadOption) (*nn.Model, error) {
 	return read(bytes.NewReader(text), int64(len(text)), opts)
 }
 
-// Read is Load from a reader of size bytes.
+// Read is Load from a reader of size bytes, such as a bytes.Reader.
 func Read(r io.ReaderAt, size int64, opts ...LoadOption) (*nn.Model, error) {
 	m, err := read(r, size, opts)
 	if err != nil {
@@ -124,7 +124,8 @@ func read(in io.ReaderAt, size int64, opts []LoadOption) (*nn.Model, error) {
 	return m, nil
 }
 
-// FromJSON returns the model, with weights to start from, of what Keras' model.to_json() returns.
+// FromJSON returns the model of a configuration, what Keras' model.to_json() returns, with weights as at the start of training.
+// [LoadWeights] has those of a file.
 func FromJSON(text []byte, opts ...LoadOption) (*nn.Model, error) {
 	c, err := newOptions(opts)
 	if err == nil {

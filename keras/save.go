@@ -20,8 +20,10 @@ import (
 // kerasVersion is the version of Keras whose format is written.
 const kerasVersion = "3.10.0"
 
-// Save writes a model for Keras 3, in the format of the path's ending: .keras, .h5, or .weights.h5 for the weights alone. The file
-// is complete or not there at all.
+// Save writes a model for Keras 3, in the format of the path's ending: .keras, .h5, or .weights.h5 for the weights alone. It has what
+// the model is compiled with if Keras has all of it, and the state of the optimizers Adam, AdamW, Adamax, Lamb, Lion, SGD, RMSprop,
+// Adagrad, Adadelta and Ftrl, unless they average weights or accumulate gradients. A layer of your own is written under the name
+// that it is registered under. The file is complete or not there at all.
 func Save(m *nn.Model, path string) error {
 	var write func(w io.Writer, m *nn.Model) error
 	switch {
