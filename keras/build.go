@@ -63,7 +63,18 @@ func (r *reader) build(m *model, name string, on []*nn.Node) (*nn.Model, error) 
 		seen[name] = true
 		outputs = append(outputs, n)
 	}
-	return nn.NewModel(inputs, outputs, nn.Name(name))
+	return nn.NewModel(inputs, outputs, nn.Name(name), nn.MaxBytes(r.maxBytes))
+}
+
+// within returns how many parameters the models within have.
+func (m *model) within() int {
+	n := 0
+	for _, l := range m.layers {
+		if l.inner != nil {
+			n += l.inner.CountParams()
+		}
+	}
+	return n
 }
 
 // freeze freezes the layers of models that are frozen as a whole.
@@ -190,6 +201,9 @@ func (r *reader) call(l *layer, in []*nn.Node) ([]*nn.Node, error) {
 		var err error
 		if l.inner, err = r.build(l.sub, cleanName(l.name), in); err != nil {
 			return nil, fmt.Errorf("%s: %w", l.path, err)
+		}
+		if r.bytes += 4 * int64(l.inner.CountParams()-l.sub.within()); r.bytes > r.maxBytes {
+			return nil, fmt.Errorf("%s: the weights take more than %d bytes", l.path, r.maxBytes)
 		}
 	}
 	if r.nodes += len(l.inner.Nodes()); r.nodes > maxCalls {

@@ -136,13 +136,15 @@ var errTooDeep = fmt.Errorf("has more than %d levels", maxDepth)
 // A reader turns the configuration of a model into layers. It gathers everything that it doesn't know, so that one error has
 // all of it.
 type reader struct {
-	version int // of Keras: 1, 2 or 3
-	options options
-	hint    func(layer string) int // how many features the weights of a layer want, 0 if that is not known
-	calls   int                    // of layers in the file
-	nodes   int                    // that the calls of models make
-	errs    []error
-	classes bool // the error with all valid classes is among errs
+	version  int // of Keras: 1, 2 or 3
+	options  options
+	hint     func(layer string) int // how many features the weights of a layer want, 0 if that is not known
+	calls    int                    // of layers in the file
+	nodes    int                    // that the calls of models make
+	errs     []error
+	bytes    int64 // of the weights of models within models
+	maxBytes int64 // of all weights: a file has not many more than its size
+	classes  bool  // the error with all valid classes is among errs
 }
 
 func (r *reader) errorf(path, format string, args ...any) {

@@ -109,6 +109,9 @@ func TestRefused(t *testing.T) {
 	for range 80 {
 		nested = `{"module":"keras","class_name":"Sequential","config":{"name":"s","layers":[` + nested + `]}}`
 	}
+	var weights bytes.Buffer
+	models := layerModels(t)
+	require.NoError(t, writeWeights(&weights, models["vectors"]))
 	dense := `{"class_name":"Dense","name":"d","config":{"name":"d","units":2},"inbound_nodes":[[["d",0,0,{}]]]}`
 	for _, c := range []struct {
 		name string
@@ -122,13 +125,14 @@ func TestRefused(t *testing.T) {
 		{"no weights", zipped(map[string]string{"config.json": sequential()}), "has no model.weights.h5"},
 		{"a path out of the folder", zipped(map[string]string{"../config.json": sequential()}), "has no config.json"},
 		{"a bomb", zipped(map[string]string{"config.json": strings.Repeat(" ", 20<<20), "model.weights.h5": ""}), "at most"},
-		{"weights that are a bomb", zipped(map[string]string{"config.json": sequential(), "model.weights.h5": strings.Repeat("\x00", 40<<20)}), "model.weights.h5: has 41943040 bytes"},
+		{"weights that are a bomb", zipped(map[string]string{"config.json": sequential(), "model.weights.h5": strings.Repeat("\x00", 10<<20)}), "model.weights.h5: has 10485760 bytes"},
+		{"a configuration that is a bomb", zipped(map[string]string{"config.json": sequential(`{"class_name":"Dense","module":"keras.layers","config":{"name":"d","units":100000000}}`), "model.weights.h5": string(weights.Bytes())}), "more than"},
 		{"weights that are none", zipped(map[string]string{"config.json": sequential(), "model.weights.h5": "x"}), "hdf5"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := Read(bytes.NewReader(c.file), int64(len(c.file)))
 			require.ErrorContains(t, err, c.want)
-			require.ErrorContains(t, LoadWeights(layerModels(t)["merging"], write(t, c.file)), "keras: LoadWeights")
+			require.ErrorContains(t, LoadWeights(models["merging"], write(t, c.file)), "keras: LoadWeights")
 		})
 	}
 	for _, c := range []struct{ name, text, want string }{

@@ -19,6 +19,7 @@ type file struct {
 	config   []byte // JSON
 	version  string // of Keras
 	training []byte // JSON: how an HDF5 file says how the model is compiled
+	size     int64  // of the HDF5 file
 	root     *hdf5.Group
 	weights  *hdf5.Group
 	byLayer  bool // weights has a group for each layer with a list of its weights, as Keras writes .h5 files
@@ -40,7 +41,7 @@ func open(in io.ReaderAt, size int64) (*file, error) {
 	if err != nil {
 		return nil, fmt.Errorf("is neither a zip file (.keras) nor HDF5 (.h5): %w", err)
 	}
-	return openHDF5(h.Root())
+	return openHDF5(h.Root(), size)
 }
 
 const maxFiles = 1024 // in a zip file
@@ -98,7 +99,7 @@ func openZip(in io.ReaderAt, size int64) (*file, error) {
 	if err != nil {
 		return nil, fmt.Errorf("model.weights.h5: %w", err)
 	}
-	f.weights = h.Root()
+	f.size, f.weights = int64(len(text)), h.Root()
 	_, f.byLayer, err = f.weights.StringList("layer_names")
 	return f, err
 }
@@ -122,8 +123,8 @@ func unzip(f *zip.File, limit int64) ([]byte, error) {
 }
 
 // openHDF5 reads a whole model as .h5, or weights alone.
-func openHDF5(root *hdf5.Group) (*file, error) {
-	f := &file{root: root, weights: root}
+func openHDF5(root *hdf5.Group, size int64) (*file, error) {
+	f := &file{size: size, root: root, weights: root}
 	for name, to := range map[string]*[]byte{"model_config": &f.config, "training_config": &f.training} {
 		text, err := optionalText(root, name)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 
 	"github.com/espalier-ml/espalier/internal/brief"
@@ -152,7 +153,10 @@ func (f *file) model(c options) (*nn.Model, *model, error) {
 	if f.training == nil {
 		f.training = e.Compile
 	}
-	r := &reader{version: versionOf(f.version, f.config), options: c, hint: f.hint}
+	r := &reader{version: versionOf(f.version, f.config), options: c, hint: f.hint, maxBytes: math.MaxInt64}
+	if f.weights != nil {
+		r.maxBytes = 2*f.size + 1<<20
+	}
 	if !e.isModel() {
 		return nil, nil, fmt.Errorf("is a model of class %s, whose graph is in Python code and not in the file: rebuild it as a Functional model and save that", brief.Quote(e.name()))
 	}

@@ -36,6 +36,8 @@ type Model struct {
 
 	allLayers []*Layer          // those within models that are called stand for these
 	paths     map[*Layer]string // the names of all layers, behind those of the models that they are in: "encoder/dense"
+
+	maxBytes int64 // of the weights of a new model; 0: any number
 }
 
 // A Weight is one parameter of a model. Its Matrix is the parameter itself: writing to it changes the model.
@@ -86,6 +88,9 @@ func NewModel(inputs, outputs []*Node, opts ...ModelOption) (*Model, error) {
 	if err := m.connect(); err != nil {
 		return nil, brief.Error(fmt.Errorf("nn: model %s: %w", brief.Quote(m.name), err))
 	}
+	if err := m.checkBytes(); err != nil {
+		return nil, fmt.Errorf("nn: model %s: %w", brief.Quote(m.name), err)
+	}
 	if slices.ContainsFunc(m.weights, func(w *Weight) bool { return w.param.value.Data != nil }) { // another model has it
 		for _, w := range m.weights {
 			if w.param.value.Data == nil {
@@ -101,6 +106,18 @@ func NewModel(inputs, outputs []*Node, opts ...ModelOption) (*Model, error) {
 		w.param.start(m.seed, w.Name)
 	}
 	return m, nil
+}
+
+// checkBytes reports weights that take more memory than [MaxBytes] allows.
+func (m *Model) checkBytes() error {
+	size := int64(0)
+	for _, w := range m.weights {
+		size += 4 * int64(w.param.size())
+		if m.maxBytes > 0 && size > m.maxBytes {
+			return fmt.Errorf("its weights take more than the %d bytes that MaxBytes allows", m.maxBytes)
+		}
+	}
+	return nil
 }
 
 // gather moves the values of the weights into one slice.
