@@ -80,9 +80,9 @@ func (m *model) within() int {
 // freeze freezes the layers of models that are frozen as a whole.
 func (m *model) freeze(frozen bool) {
 	for _, l := range m.layers {
-		l.frees = l.frees && !frozen
+		l.trainable = l.trainable && !frozen
 		if l.sub != nil {
-			l.sub.freeze(!l.frees || !l.sub.trainable)
+			l.sub.freeze(!l.trainable || !l.sub.trainable)
 		}
 	}
 }
@@ -190,7 +190,7 @@ func (r *reader) call(l *layer, in []*nn.Node) ([]*nn.Node, error) {
 	if l.sub == nil {
 		if l.built == nil {
 			l.built = nn.New(l.kind, nn.Name(cleanName(l.name)))
-			l.built.SetTrainable(l.frees)
+			l.built.SetTrainable(l.trainable)
 		}
 		return []*nn.Node{l.built.On(in...)}, nil
 	}

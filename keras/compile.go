@@ -145,7 +145,9 @@ func readObject[T any](text json.RawMessage) (T, error) {
 			if string(of.Config["reduction"]) == `"auto"` {
 				delete(of.Config, "reduction")
 			}
-			text, err = json.Marshal(of)
+			if text, err = json.Marshal(of); of.Class == "MeanMetricWrapper" { // of Keras 2, for a metric that was given by its name
+				text = of.Config["name"]
+			}
 		}
 	}
 	if err == nil {

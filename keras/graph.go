@@ -35,7 +35,7 @@ type layer struct {
 	shape []int // of an input, -1: any size; nil: not known
 	calls []call
 	first int // the index of the first of calls
-	frees bool
+	trainable bool
 
 	built *nn.Layer
 	inner *nn.Model
@@ -136,7 +136,7 @@ func (r *reader) layer(m *model, e entry, sequential bool, depth int) *layer {
 	if name == "" {
 		name = fmt.Sprintf("%s_%d", strings.ToLower(e.Class), len(m.layers))
 	}
-	l := &layer{name: name, class: e.Class, nodes: map[int][]*nn.Node{}, frees: c.Trainable == nil || *c.Trainable}
+	l := &layer{name: name, class: e.Class, nodes: map[int][]*nn.Node{}, trainable: c.Trainable == nil || *c.Trainable}
 	l.path = fmt.Sprintf("layer %s", brief.Quote(strings.TrimPrefix(m.path+"/"+name, "/")))
 	arguments := fields{}
 	if !sequential && !isNull(e.Inbound) {
@@ -286,9 +286,9 @@ func (r *reader) inbound(l *layer, e entry) (calls []call, arguments fields) {
 		var err error
 		given := fields{}
 		if bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
-			c, err = readNode3(e.Class, text, given)
+			c, err = readNode3(text, given)
 		} else {
-			c, err = readNode2(e.Class, text, given)
+			c, err = readNode2(text, given)
 		}
 		if err != nil {
 			r.errorf(l.path, "call %d: %w", i, err)
@@ -335,7 +335,7 @@ func argument(given fields, name string, v json.RawMessage) error {
 }
 
 // readNode3 reads a call as Keras 3 writes it: arguments in which tensors are objects.
-func readNode3(class string, text json.RawMessage, given fields) (call, error) {
+func readNode3(text json.RawMessage, given fields) (call, error) {
 	var n struct {
 		Args   []json.RawMessage          `json:"args"`
 		Kwargs map[string]json.RawMessage `json:"kwargs"`
@@ -437,7 +437,7 @@ func tensors(text json.RawMessage, depth int) ([]ref, error) {
 }
 
 // readNode2 reads a call as Keras 1 and 2 write it: [[layer, call, result, arguments], ...].
-func readNode2(class string, text json.RawMessage, given fields) (call, error) {
+func readNode2(text json.RawMessage, given fields) (call, error) {
 	var list []json.RawMessage
 	var one ref
 	if one.read(text) {
