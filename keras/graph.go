@@ -26,15 +26,15 @@ type model struct {
 
 // A layer is one of a model: a layer of nn, an input, or a model.
 type layer struct {
-	name  string
-	path  string
-	class string
-	kind  nn.Kind
-	sub   *model
-	isIn  bool
-	shape []int // of an input, -1: any size; nil: not known
-	calls []call
-	first int // the index of the first of calls
+	name      string
+	path      string
+	class     string
+	kind      nn.Kind
+	sub       *model
+	isIn      bool
+	shape     []int // of an input, -1: any size; nil: not known
+	calls     []call
+	first     int // the index of the first of calls
 	trainable bool
 
 	built *nn.Layer
