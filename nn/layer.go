@@ -109,6 +109,9 @@ func (l *Layer) Name() string { return l.name }
 // Class returns Keras' name of the layer's class, such as "Dense".
 func (l *Layer) Class() string { return className(l.kind) }
 
+// Kind returns what the layer is of: its class with the configuration, which belongs to the layer.
+func (l *Layer) Kind() Kind { return l.kind }
+
 // SetTrainable freezes (false) or thaws (true) the layer's weights in every model that has it, from the next training
 // step on. Layers start trainable. Of a model that is called as a layer it does so with all layers.
 func (l *Layer) SetTrainable(trainable bool) {

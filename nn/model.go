@@ -39,6 +39,8 @@ type Model struct {
 
 	allLayers []*Layer          // those within models that are called stand for these
 	paths     map[*Layer]string // the names of all layers, behind those of the models that they are in: "encoder/dense"
+
+	maxBytes int64 // of the weights of a new model; 0: any number
 }
 
 // A Weight is one parameter of a model. Its Matrix is the parameter itself: writing to it changes the model.
@@ -50,8 +52,9 @@ type Weight struct {
 	param *param
 }
 
-// trained reports whether an optimizer changes the weight.
-func (w *Weight) trained() bool { return !w.param.state && !w.layer.frozen }
+// Trainable reports whether training changes the weight by its gradient: not if it is a state, such as a moving average, or belongs
+// to a layer that is frozen, see [Layer.SetTrainable].
+func (w *Weight) Trainable() bool { return !w.param.state && !w.layer.frozen }
 
 // A ModelOption configures a model. If an option is given twice the last one counts.
 type ModelOption interface{ applyModel(*Model) }
@@ -88,6 +91,9 @@ func NewModel(inputs, outputs []*Node, opts ...ModelOption) (*Model, error) {
 	if err := m.connect(); err != nil {
 		return nil, brief.Error(fmt.Errorf("nn: model %s: %w", brief.Quote(m.name), err))
 	}
+	if err := m.checkBytes(); err != nil {
+		return nil, fmt.Errorf("nn: model %s: %w", brief.Quote(m.name), err)
+	}
 	if slices.ContainsFunc(m.weights, func(w *Weight) bool { return w.param.value.Data != nil }) { // another model has it
 		for _, w := range m.weights {
 			if w.param.value.Data == nil {
@@ -103,6 +109,18 @@ func NewModel(inputs, outputs []*Node, opts ...ModelOption) (*Model, error) {
 		w.param.start(m.seed, w.Name)
 	}
 	return m, nil
+}
+
+// checkBytes reports weights that take more memory than [MaxBytes] allows.
+func (m *Model) checkBytes() error {
+	size := int64(0)
+	for _, w := range m.weights {
+		size += 4 * int64(w.param.size())
+		if m.maxBytes > 0 && size > m.maxBytes {
+			return fmt.Errorf("its weights take more than the %d bytes that MaxBytes allows", m.maxBytes)
+		}
+	}
+	return nil
 }
 
 // gather moves the values of the weights into one slice.
@@ -327,6 +345,10 @@ func (m *Model) Node(layer string) (*Node, error) {
 	}
 	return node.ends[0], nil
 }
+
+// Calls returns the calls between the inputs and the outputs as the model makes them, these included: each after those that it
+// depends on. Where [Model.Nodes] has what the layers of a model within compute, this has the call of that model.
+func (m *Model) Calls() []*Node { return slices.Clone(m.tops) }
 
 // Nodes returns all calls of layers between the inputs and the outputs, these included: each after those that it depends on. Of a
 // model that is called there are the calls of its layers: see [Model.Path].

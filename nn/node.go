@@ -93,6 +93,12 @@ func (n *Node) build(in []Shape) {
 // Layer returns the layer that was called, nil for a Node that no call has made.
 func (n *Node) Layer() *Layer { return n.layer }
 
+// Call returns the call that n is a result of, and which result it is: n itself and 0, unless it is one of the results of a model
+// that was called as a layer.
+func (n *Node) Call() (call *Node, result int) {
+	return n.top(), max(0, slices.Index(n.top().ends, n))
+}
+
 // Inputs returns the nodes that the layer was called on, none for a node made by [Input].
 func (n *Node) Inputs() []*Node { return slices.Clone(n.in) }
 

@@ -45,9 +45,10 @@ type MaxBytesOption int64
 
 func (o MaxBytesOption) applyPlan(c *planConfig) { c.maxBytes = max(1, int64(o)) }
 func (o MaxBytesOption) applyLoad(c *loading)    { c.maxBytes = max(1, int64(o)) }
+func (o MaxBytesOption) applyModel(m *Model)     { m.maxBytes = max(1, int64(o)) }
 
-// MaxBytes limits memory: that of a plan's weights and one session together, or that of the weights and the optimizer's
-// state of a model that is read. What would need more is an error that says how much, before the memory is taken.
+// MaxBytes limits memory: that of a plan's weights and one session together, that of the weights and the optimizer's
+// state of a model that is read, or that of the weights of a new one. What would need more is an error that says how much, before the memory is taken.
 //
 // A small file can ask for a plan of any size, so a plan has a limit without the option too: twice the bytes of the
 // model's weights, and 1 GiB for what a session computes with. A model by itself is never much larger than its file.

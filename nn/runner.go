@@ -81,7 +81,7 @@ func (r *runner) run(inputs []kernels.Matrix, training bool, seed uint64) {
 	r.tape.Reset()
 	r.err = nil
 	for i, w := range r.model.weights {
-		if training && w.trained() {
+		if training && w.Trainable() {
 			r.params[i] = r.tape.ParamInto(w.Matrix, r.gradients[i])
 		} else {
 			r.params[i] = r.tape.Const(w.Matrix)

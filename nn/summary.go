@@ -72,7 +72,7 @@ func (s *summary) print(m *Model) (string, error) {
 		}
 	}
 	for _, w := range m.weights {
-		if w.trained() {
+		if w.Trainable() {
 			trained += w.param.size()
 		} else {
 			frozen += w.param.size()
