@@ -1,0 +1,2 @@
+// Package onnx reads models that others have trained and stored as ONNX.
+package onnx
