@@ -282,6 +282,9 @@ func (m *Model) Node(layer string) (*Node, error) {
 	return node, nil
 }
 
+// Nodes returns all calls of layers between the inputs and the outputs, these included: each after those that it depends on.
+func (m *Model) Nodes() []*Node { return slices.Clone(m.nodes) }
+
 // Inputs returns the nodes of the inputs in the order given to NewModel.
 func (m *Model) Inputs() []*Node { return slices.Clone(m.inputs) }
 

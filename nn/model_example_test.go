@@ -113,3 +113,24 @@ func ExampleEmbedding() {
 	// 3 1
 	// nn: Predict: input "airports": layer "airport" (Embedding): row 0, column 1 is 300, valid are whole numbers from 0 to 299
 }
+
+// The graph of a model: the calls of its layers and what each was called on.
+func ExampleModel_Nodes() {
+	x := nn.Input("x", 3)
+	h := nn.Dense(3, nn.ReLU, nn.Name("hidden")).On(x)
+	m, err := nn.NewModel([]*nn.Node{x}, []*nn.Node{nn.Add(nn.Name("sum")).On(x, h)})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, n := range m.Nodes() {
+		fmt.Print(n.Layer().Class(), " ", n.Shape())
+		for _, in := range n.Inputs() {
+			fmt.Print(" ", in.Layer().Name())
+		}
+		fmt.Println()
+	}
+	// Output:
+	// InputLayer (3)
+	// Dense (3) x
+	// Add (3) x hidden
+}

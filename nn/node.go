@@ -72,6 +72,12 @@ func (n *Node) build(in []Shape) {
 	}
 }
 
+// Layer returns the layer that was called, nil for a Node that no call has made.
+func (n *Node) Layer() *Layer { return n.layer }
+
+// Inputs returns the nodes that the layer was called on, none for a node made by [Input].
+func (n *Node) Inputs() []*Node { return slices.Clone(n.in) }
+
 // Shape returns the node's shape without the batch axis, nil if it could not be determined.
 func (n *Node) Shape() Shape { return slices.Clone(n.shape) }
 
