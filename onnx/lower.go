@@ -213,7 +213,7 @@ func (l *lowering) lowerNode(n *nodeProto) error {
 	c := l.call(n, false)
 	c.budget = nil
 	s := &site{call: c, l: l, y: l.values[n.outputs[0]]}
-	if f := lowerings[n.key()]; f != nil && s.y != nil && isFloat(c.arg(0).elem) {
+	if f := lowerings[n.key()]; f != nil && (s.y != nil || cellGates[n.key()] > 0) && isFloat(c.arg(0).elem) {
 		if node := f(s); node != nil {
 			s.y.node = node
 		}
@@ -780,27 +780,18 @@ func lowerArithmetic(s *site) *nn.Node {
 	if sign < 0 {
 		n = nn.Rescaling(-1, 0).On(n)
 	}
-	// The smallest part of a row after which the constant repeats itself.
+	// A row is scaled or shifted by parts, which begin at the first axis that the constant has.
 	shape := s.y.one.shape
-	own := make([]int, len(shape))
-	copy(own[len(shape)-len(c.shape):], c.shape)
-	features, from := 1, len(shape)
-	for i := len(shape) - 1; i >= 0 && features < len(constant); i-- {
-		features, from = features*shape[i], i
-	}
+	own := slices.Concat(slices.Repeat([]int{1}, max(0, len(shape)-len(c.shape))), c.shape)
+	own = own[len(own)-len(shape):]
+	from := slices.IndexFunc(own, func(d int) bool { return d > 1 })
+	features := product(shape[from:])
 	if features != len(constant) {
 		if features > 1<<16 || 8*features > s.l.left {
 			return nil
 		}
 		full := make([]float32, features)
-		walk(shape[from:], spread(own[from:], shape[from:]), func(i, at int) {
-			if at < len(constant) {
-				full[i] = constant[at]
-			}
-		})
-		if product(c.shape) != product(own[from:]) {
-			return nil
-		}
+		walk(shape[from:], spread(own[from:], shape[from:]), func(i, at int) { full[i] = constant[at] })
 		constant = full
 	}
 	key := []string{s.inputs[0], s.inputs[1], fmt.Sprint(features)}
