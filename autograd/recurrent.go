@@ -49,10 +49,10 @@ func (t *Tape) Recurrent(x, u, b, mask *Tensor, r ops.Recurrence) *Tensor {
 	}
 	s.First(e.Bias)
 	for i := range r.Steps {
-		if i > 0 {
-			t.check(t.table.Gemm(&t.scratch, s.At(&s.Sums, i, n), s.Before(&s.Y, i), u.Matrix, e))
+		if s.Move(i); i > 0 {
+			t.check(t.table.Gemm(&t.scratch, s.Now.Sums, s.Now.Before, u.Matrix, e))
 		}
-		t.check(s.Step(t.table, i))
+		t.check(s.Step(t.table))
 	}
 	return record(t, y, recurrentOp{t.of(x), t.of(u), t.of(b), y, s})
 }

@@ -130,8 +130,8 @@ type functions struct {
 	maximum func(n int, y *float32, a *float32, b *float32)
 	// part[j] = left[j] where !(y[j] > x[j]), else 0; left[j] = 0 there
 	firstMaximum func(n int, part *float32, left *float32, x *float32, y *float32)
-	// z, r, c = gates[i] and so with x and sums; c[j] = tanh(r[j]*sums.c[j] + x.c[j]); y[i,j] = fma(z[j], before[i,j]-c[j], c[j])
+	// z, r = sigmoid(x+sums); c = tanh(r*sums + x); gates[i] = z, r, c; y[i,j] = fma(z, before[i,j]-c, c)
 	gru func(rows, cols, part int, y *float32, yRow int, gates *float32, gatesRow int, x *float32, xRow int, sums *float32, sumsRow int, before *float32, beforeRow int)
-	// i, f, g, o = gates[i]; cell[i,j] = fma(f[j], before[i,j], i[j]*g[j]); y[i,j] = o[j] * tanh(cell[i,j])
-	lstm func(rows, cols, part int, y *float32, yRow int, cell *float32, cellRow int, gates *float32, gatesRow int, before *float32, beforeRow int)
+	// i, f, o = sigmoid(x+sums); g = tanh(x+sums); gates[i] = i, f, g, o; cell[i,j] = fma(f, before[i,j], i*g); y[i,j] = o * tanh(cell[i,j])
+	lstm func(rows, cols, part int, y *float32, yRow int, cell *float32, cellRow int, gates *float32, gatesRow int, x *float32, xRow int, sums *float32, sumsRow int, before *float32, beforeRow int)
 }

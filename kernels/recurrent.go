@@ -23,7 +23,6 @@ func (t *Table) GRU(y, gates, x, sums, before Matrix) error {
 		}
 		return nil
 	}
-	v.gates(&gates, &x, &sums, 0, 2*units, Sigmoid)
 	for i, rows := range y.blocks(mathCall) {
 		for j, cols := range parts(units, mathCall) {
 			v.gru(rows, cols, 4*units, y.at(i, j), 4*y.Stride, gates.at(i, j), 4*gates.Stride, x.at(i, j), 4*x.Stride,
@@ -94,27 +93,13 @@ func (t *Table) LSTM(y, cell, gates, x, sums, before Matrix) error {
 		}
 		return nil
 	}
-	v.gates(&gates, &x, &sums, 0, 2*units, Sigmoid)
-	v.gates(&gates, &x, &sums, 2*units, units, Tanh)
-	v.gates(&gates, &x, &sums, 3*units, units, Sigmoid)
 	for i, rows := range y.blocks(mathCall) {
 		for j, cols := range parts(units, mathCall) {
-			v.lstm(rows, cols, 4*units, y.at(i, j), 4*y.Stride, cell.at(i, j), 4*cell.Stride, gates.at(i, j), 4*gates.Stride, before.at(i, j), 4*before.Stride)
+			v.lstm(rows, cols, 4*units, y.at(i, j), 4*y.Stride, cell.at(i, j), 4*cell.Stride, gates.at(i, j), 4*gates.Stride,
+				x.at(i, j), 4*x.Stride, sums.at(i, j), 4*sums.Stride, before.at(i, j), 4*before.Stride)
 		}
 	}
 	return nil
-}
-
-// gates computes act(x + sums) for n columns from the given one on.
-func (v *level) gates(gates, x, sums *Matrix, from, n int, act Activation) {
-	for i := range filled(gates) {
-		for j, cols := range parts(n, mathCall) {
-			v.functions.activate[act](1, cols, gates.at(i, from+j), 0, x.at(i, from+j), 0, sums.at(i, from+j))
-		}
-		if i&15 == 15 {
-			safePoint()
-		}
-	}
 }
 
 func lstmGeneric(y, cell, gates, x, sums, before []float32) {

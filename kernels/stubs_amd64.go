@@ -551,15 +551,15 @@ func maximumAVX2(n int, y *float32, a *float32, b *float32)
 //go:noescape
 func firstMaximumAVX2(n int, part *float32, left *float32, x *float32, y *float32)
 
-// gruAVX2: z, r, c = gates[i] and so with x and sums; c[j] = tanh(r[j]*sums.c[j] + x.c[j]); y[i,j] = fma(z[j], before[i,j]-c[j], c[j])
+// gruAVX2: z, r = sigmoid(x+sums); c = tanh(r*sums + x); gates[i] = z, r, c; y[i,j] = fma(z, before[i,j]-c, c)
 //
 //go:noescape
 func gruAVX2(rows, cols, part int, y *float32, yRow int, gates *float32, gatesRow int, x *float32, xRow int, sums *float32, sumsRow int, before *float32, beforeRow int)
 
-// lstmAVX2: i, f, g, o = gates[i]; cell[i,j] = fma(f[j], before[i,j], i[j]*g[j]); y[i,j] = o[j] * tanh(cell[i,j])
+// lstmAVX2: i, f, o = sigmoid(x+sums); g = tanh(x+sums); gates[i] = i, f, g, o; cell[i,j] = fma(f, before[i,j], i*g); y[i,j] = o * tanh(cell[i,j])
 //
 //go:noescape
-func lstmAVX2(rows, cols, part int, y *float32, yRow int, cell *float32, cellRow int, gates *float32, gatesRow int, before *float32, beforeRow int)
+func lstmAVX2(rows, cols, part int, y *float32, yRow int, cell *float32, cellRow int, gates *float32, gatesRow int, x *float32, xRow int, sums *float32, sumsRow int, before *float32, beforeRow int)
 
 //go:noescape
 func gemm1x32AVX512(call *tileCall)
@@ -975,12 +975,12 @@ func maximumAVX512(n int, y *float32, a *float32, b *float32)
 //go:noescape
 func firstMaximumAVX512(n int, part *float32, left *float32, x *float32, y *float32)
 
-// gruAVX512: z, r, c = gates[i] and so with x and sums; c[j] = tanh(r[j]*sums.c[j] + x.c[j]); y[i,j] = fma(z[j], before[i,j]-c[j], c[j])
+// gruAVX512: z, r = sigmoid(x+sums); c = tanh(r*sums + x); gates[i] = z, r, c; y[i,j] = fma(z, before[i,j]-c, c)
 //
 //go:noescape
 func gruAVX512(rows, cols, part int, y *float32, yRow int, gates *float32, gatesRow int, x *float32, xRow int, sums *float32, sumsRow int, before *float32, beforeRow int)
 
-// lstmAVX512: i, f, g, o = gates[i]; cell[i,j] = fma(f[j], before[i,j], i[j]*g[j]); y[i,j] = o[j] * tanh(cell[i,j])
+// lstmAVX512: i, f, o = sigmoid(x+sums); g = tanh(x+sums); gates[i] = i, f, g, o; cell[i,j] = fma(f, before[i,j], i*g); y[i,j] = o * tanh(cell[i,j])
 //
 //go:noescape
-func lstmAVX512(rows, cols, part int, y *float32, yRow int, cell *float32, cellRow int, gates *float32, gatesRow int, before *float32, beforeRow int)
+func lstmAVX512(rows, cols, part int, y *float32, yRow int, cell *float32, cellRow int, gates *float32, gatesRow int, x *float32, xRow int, sums *float32, sumsRow int, before *float32, beforeRow int)

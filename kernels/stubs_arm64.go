@@ -462,12 +462,12 @@ func maximumNEON(n int, y *float32, a *float32, b *float32)
 //go:noescape
 func firstMaximumNEON(n int, part *float32, left *float32, x *float32, y *float32)
 
-// gruNEON: z, r, c = gates[i] and so with x and sums; c[j] = tanh(r[j]*sums.c[j] + x.c[j]); y[i,j] = fma(z[j], before[i,j]-c[j], c[j])
+// gruNEON: z, r = sigmoid(x+sums); c = tanh(r*sums + x); gates[i] = z, r, c; y[i,j] = fma(z, before[i,j]-c, c)
 //
 //go:noescape
 func gruNEON(rows, cols, part int, y *float32, yRow int, gates *float32, gatesRow int, x *float32, xRow int, sums *float32, sumsRow int, before *float32, beforeRow int)
 
-// lstmNEON: i, f, g, o = gates[i]; cell[i,j] = fma(f[j], before[i,j], i[j]*g[j]); y[i,j] = o[j] * tanh(cell[i,j])
+// lstmNEON: i, f, o = sigmoid(x+sums); g = tanh(x+sums); gates[i] = i, f, g, o; cell[i,j] = fma(f, before[i,j], i*g); y[i,j] = o * tanh(cell[i,j])
 //
 //go:noescape
-func lstmNEON(rows, cols, part int, y *float32, yRow int, cell *float32, cellRow int, gates *float32, gatesRow int, before *float32, beforeRow int)
+func lstmNEON(rows, cols, part int, y *float32, yRow int, cell *float32, cellRow int, gates *float32, gatesRow int, x *float32, xRow int, sums *float32, sumsRow int, before *float32, beforeRow int)

@@ -164,6 +164,8 @@ func (f *fit) readBackup() (*backupState, error) {
 // restore makes the weights and the training of m those of a model that differs in nothing else.
 func (m *Model) restore(saved *Model) error {
 	t, from := m.trainer, saved.trainer
+	frozen := saved.frozen()
+	saved.setFrozen(m.frozen()) // which may differ
 	same, err := m.sameTraining(saved)
 	if err != nil {
 		return err
@@ -177,28 +179,34 @@ func (m *Model) restore(saved *Model) error {
 			copy(values, from.slots[i][j])
 		}
 	}
-	frozen := map[string]bool{}
-	for _, l := range saved.layers {
-		frozen[l.name] = l.frozen
-	}
-	for _, l := range m.layers {
-		l.frozen = frozen[l.name]
-	}
+	m.setFrozen(frozen)
 	t.iterations, t.optimizer = from.iterations, copyOf(t.optimizer)
 	*t.optimizer.LearningRate() = *from.optimizer.LearningRate()
 	return nil
 }
 
-// sameTraining reports whether two models differ only in their numbers, in what is frozen and in the learning rate.
+// frozen returns which layers are frozen, by path.
+func (m *Model) frozen() map[string]bool {
+	all := map[string]bool{}
+	for l, path := range m.paths {
+		all[path] = l.frozen
+	}
+	return all
+}
+
+func (m *Model) setFrozen(all map[string]bool) {
+	for l, path := range m.paths {
+		l.frozen = all[path]
+	}
+}
+
+// sameTraining reports whether two models differ only in their numbers and in the learning rate.
 func (m *Model) sameTraining(other *Model) (bool, error) {
 	var texts [2][]byte
 	for i, o := range []*Model{m, other} {
 		a, err := o.architecture()
 		if err != nil {
 			return false, err
-		}
-		for i := range a.Layers {
-			a.Layers[i].Trainable = true
 		}
 		t := o.trainer.training()
 		t.Iterations = 0

@@ -138,7 +138,7 @@ func (m *Model) heads(c compilation) ([]*head, error) {
 	var heads []*head
 	var errs []error
 	for _, n := range m.outputs {
-		name := n.layer.name
+		name := n.name()
 		h := &head{name: name, node: n, loss: c.losses[name], weight: 1}
 		for _, metric := range c.metrics[name] {
 			h.measures = append(h.measures, measure{metric: metric})

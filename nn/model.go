@@ -18,23 +18,32 @@ import (
 // A Model is a graph of layers from inputs to outputs.
 type Model struct {
 	name    string
+	layer   *Layer // that m is in other models
 	seed    uint64
 	inputs  []*Node
 	outputs []*Node
 	layers  []*Layer // in Keras' order: by distance from the outputs, farthest first
-	nodes   []*Node  // each after those it depends on
+	tops    []*Node  // their nodes, each after those it depends on; of a model that is called the calls
+	nodes   []*Node  // what is computed, in the same order: of a model that is called what the calls have made
+	extent  extent
 	weights []*Weight
 	values  []float32 // of all weights, see block; nil if another model has had some of them before
 	trainer *trainer  // nil before Compile
 	busy    atomic.Bool
 
+	metadata map[string]string
+	selfTest *selfTest // of the file that is being read
+
 	inputNodes, outputNodes map[string]*Node  // by their layers' names
 	lookups                 map[*Node][]*Node // by input: the nodes that look up its values
+
+	allLayers []*Layer          // those within models that are called stand for these
+	paths     map[*Layer]string // the names of all layers, behind those of the models that they are in: "encoder/dense"
 }
 
 // A Weight is one parameter of a model. Its Matrix is the parameter itself: writing to it changes the model.
 type Weight struct {
-	Name  string // layer and parameter: "dense/kernel"
+	Name  string // path of the layer and parameter: "dense/kernel", "encoder/dense/kernel"
 	Shape Shape  // as Keras has it: a bias is [units], its Matrix 1 x units
 	kernels.Matrix
 	layer *Layer
@@ -62,12 +71,16 @@ func (o SeedOption) applyModel(m *Model) { m.seed = uint64(o) }
 // A layer without a name gets an automatic one from the first model that has it and keeps that. Layers that two models have
 // named alike cannot meet in a third one: give those that are to be joined a [Name].
 func NewModel(inputs, outputs []*Node, opts ...ModelOption) (*Model, error) {
-	m := &Model{name: "functional", inputs: slices.Clone(inputs), outputs: slices.Clone(outputs)}
+	m := &Model{inputs: slices.Clone(inputs), outputs: slices.Clone(outputs)}
 	for i, o := range opts {
 		if o == nil {
 			return nil, fmt.Errorf("nn: NewModel: %w", errNilOption(i))
 		}
 		o.applyModel(m)
+	}
+	m.asLayer(m.name)
+	if m.name == "" {
+		m.name = snakeCase(m.layer.Class())
 	}
 	if err := kernels.Err(); err != nil {
 		return nil, err
@@ -122,9 +135,11 @@ func (m *Model) connect() error {
 	if err := g.tooLarge(); err != nil {
 		return err
 	}
-	m.layers, m.nodes = g.layers(), g.nodes
+	m.layers, m.tops, m.nodes = g.layers(), g.nodes, computed(g.nodes)
 	automatic, err := nameLayers(m.layers)
-	errs := []error{err, m.checkNames()}
+	m.paths = map[*Layer]string{}
+	errs := append(m.enter("", m.layers), err)
+	errs = append(errs, m.measure(), m.checkNames())
 	first := map[*Layer]int{}
 	for i, n := range m.inputs {
 		if !isSource(n) {
@@ -137,24 +152,25 @@ func (m *Model) connect() error {
 	}
 	clear(first)
 	for i, n := range m.outputs {
-		if j, ok := first[n.layer]; ok {
-			errs = append(errs, fmt.Errorf("outputs %d and %d both come from %s, so they share a name", j, i, n.layer.describe()))
+		l := n.top().layer
+		if j, ok := first[l]; ok {
+			errs = append(errs, fmt.Errorf("outputs %d and %d both come from %s, so they share a name: give them others by Identity", j, i, l.describe()))
 			continue
 		}
-		first[n.layer] = i
+		first[l] = i
 	}
 	missing := 0
 	for _, n := range m.nodes {
 		if n.err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", n.layer.describe(), n.err))
+			errs = append(errs, fmt.Errorf("%s: %w", m.describe(n.layer), n.err))
 		}
 		if missing < brief.MaxListed && isSource(n) && !g.isInput[n] {
-			depend := dependents(m.nodes, n)
+			depend := dependents(m.tops, n)
 			for _, o := range m.outputs {
-				if depend[o] && missing < brief.MaxListed {
+				if depend[o.top()] && missing < brief.MaxListed {
 					missing++
 					errs = append(errs, fmt.Errorf("output %s depends on input %s, which is not among the model's inputs %s",
-						brief.Quote(o.layer.name), brief.Quote(n.layer.name), brief.QuoteAll(names(m.inputs))))
+						brief.Quote(o.name()), brief.Quote(n.layer.name), brief.QuoteAll(names(m.inputs))))
 				}
 			}
 		}
@@ -167,19 +183,33 @@ func (m *Model) connect() error {
 	}
 	m.inputNodes, m.outputNodes = nodesByName(m.inputs), nodesByName(m.outputs)
 	m.lookups = lookups(m.nodes)
-	for _, l := range m.layers {
-		for _, p := range l.params {
-			m.weights = append(m.weights, &Weight{Name: l.name + "/" + p.name, Shape: slices.Clone(p.shape), layer: l, param: p})
+	for _, l := range automatic {
+		if s := l.submodel(); s != nil {
+			s.name = l.name
 		}
 	}
 	return nil
+}
+
+// measure finds out how large the model is, and reports one that is too large.
+func (m *Model) measure() error {
+	e := extent{nodes: len(m.nodes), depth: 1}
+	for _, n := range m.nodes {
+		e.edges += len(n.in)
+		e.names += len(m.paths[n.layer])
+	}
+	for _, s := range m.submodels() {
+		e = e.within(s.extent)
+	}
+	m.extent = e
+	return e.check()
 }
 
 // nodesByName returns the nodes by their layers' names.
 func nodesByName(nodes []*Node) map[string]*Node {
 	all := make(map[string]*Node, len(nodes))
 	for _, n := range nodes {
-		all[n.layer.name] = n
+		all[n.name()] = n
 	}
 	return all
 }
@@ -188,7 +218,7 @@ func nodesByName(nodes []*Node) map[string]*Node {
 func names(nodes []*Node) []string {
 	s := make([]string, len(nodes))
 	for i, n := range nodes {
-		s[i] = n.layer.name
+		s[i] = n.name()
 	}
 	return s
 }
@@ -247,20 +277,27 @@ func snakeCase(class string) string {
 // Name returns the model's name.
 func (m *Model) Name() string { return m.name }
 
-// Layers returns the layers in the order of Summary.
+// Layers returns the layers in the order of Summary. A model that is called as a layer is one, of class Functional.
 func (m *Model) Layers() []*Layer { return slices.Clone(m.layers) }
 
-// Layer returns the layer of the given name.
-func (m *Model) Layer(name string) (*Layer, error) {
+// Layer returns the layer of the given name, or, by a path such as encoder/dense, one within a model that is called.
+func (m *Model) Layer(path string) (*Layer, error) {
+	name, rest, nested := strings.Cut(path, "/")
 	all := make([]string, len(m.layers))
 	for i, l := range m.layers {
-		if l.name == name {
+		if s := l.submodel(); l.name == name && nested && s != nil {
+			return s.Layer(rest)
+		} else if l.name == name && !nested {
 			return l, nil
 		}
 		all[i] = l.name
 	}
-	return nil, fmt.Errorf("nn: model %s has no layer %s: it has %s", brief.Quote(m.name), brief.Quote(name), brief.QuoteAll(all))
+	return nil, fmt.Errorf("nn: model %s has no layer %s: it has %s", brief.Quote(m.name), brief.Quote(path), brief.QuoteAll(all))
 }
+
+// Path returns the name of a layer of the model, or of one within a model that is called, behind the names of the models that it is
+// in, as Weights have it: encoder/dense. It is empty for other layers.
+func (m *Model) Path(l *Layer) string { return m.paths[l] }
 
 // Node returns the node of the layer of that name, for another model that goes on from there: one with a head more, one that
 // ends where this one goes on, or one that shows what is inside. Models share the weights of the nodes that they share. A layer
@@ -271,7 +308,7 @@ func (m *Model) Node(layer string) (*Node, error) {
 		return nil, err
 	}
 	var node *Node
-	for _, n := range m.nodes {
+	for _, n := range m.tops {
 		if n.layer != l {
 			continue
 		}
@@ -280,8 +317,20 @@ func (m *Model) Node(layer string) (*Node, error) {
 		}
 		node = n
 	}
-	return node, nil
+	switch {
+	case node == nil:
+		return nil, fmt.Errorf("nn: model %s: %s is within a model: take the node of that, see Submodel", brief.Quote(m.name), brief.Quote(layer))
+	case l.submodel() == nil:
+		return node, nil
+	case len(node.ends) > 1:
+		return nil, fmt.Errorf("nn: model %s: %s has %d results: none of the nodes has its name", brief.Quote(m.name), l.describe(), len(node.ends))
+	}
+	return node.ends[0], nil
 }
+
+// Nodes returns all calls of layers between the inputs and the outputs, these included: each after those that it depends on. Of a
+// model that is called there are the calls of its layers: see [Model.Path].
+func (m *Model) Nodes() []*Node { return slices.Clone(m.nodes) }
 
 // Inputs returns the nodes of the inputs in the order given to NewModel.
 func (m *Model) Inputs() []*Node { return slices.Clone(m.inputs) }
@@ -301,10 +350,19 @@ func (m *Model) Weights() []*Weight { return slices.Clone(m.weights) }
 // CountParams returns the number of parameters, those of frozen layers included.
 func (m *Model) CountParams() int {
 	n := 0
-	for _, l := range m.layers {
-		n += l.paramCount()
+	for _, w := range m.weights {
+		n += w.param.size()
 	}
 	return n
+}
+
+// GetWeights returns copies of all parameters by name, values in row order, as SetWeights takes them.
+func (m *Model) GetWeights() map[string][]float32 {
+	all := make(map[string][]float32, len(m.weights))
+	for _, w := range m.weights {
+		all[w.Name] = slices.Clone(w.Data)
+	}
+	return all
 }
 
 // SetWeights replaces the named parameters, values in row order. Names and lengths are checked, and values must be

@@ -106,7 +106,7 @@ func (m *Model) record() (*plan.Recorder, error) {
 		if values[n] != nil {
 			continue
 		}
-		r.Label(n.layer.name)
+		r.Label(m.paths[n.layer])
 		c.node, c.in, c.masks, c.params = n, c.in[:0], c.masks[:0], c.params[:0]
 		for _, in := range n.in {
 			c.in, c.masks = append(c.in, values[in]), append(c.masks, masks[in])
@@ -120,12 +120,12 @@ func (m *Model) record() (*plan.Recorder, error) {
 		c.Act = n.layer.activation()
 		values[n] = n.layer.kind.Forward(c)
 		masks[n] = c.resultMask()
-		if err := n.check(values[n], 1, r.Err()); err != nil {
+		if err := m.checkResult(n, values[n], 1, r.Err()); err != nil {
 			return nil, err
 		}
 	}
 	for _, n := range m.outputs {
-		r.Output(n.layer.name, values[n])
+		r.Output(n.name(), values[n])
 	}
 	return r, nil
 }

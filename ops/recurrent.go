@@ -65,6 +65,14 @@ type RecurrentSteps struct {
 	// Sums, the product and the bias, and Gates are those of all steps, or of one at a time if they have the columns of one.
 	Sums, Gates kernels.Matrix
 	Start       kernels.Matrix // zeros: the state before the first step
+	Now         RecurrentStep  // see Move
+	now         int
+}
+
+// A RecurrentStep has the columns of all matrices for one step.
+type RecurrentStep struct {
+	Y, X, Sums, Gates, Cells kernels.Matrix
+	Before, CellsBefore      kernels.Matrix // the state and the cells before
 }
 
 // Time returns the number, in the input, of the step that is computed as the i-th.
@@ -102,31 +110,55 @@ func (s *RecurrentSteps) First(bias []float32) {
 	}
 }
 
-// Step computes the i-th step from its sums.
-func (s *RecurrentSteps) Step(t *kernels.Table, i int) error {
+// Move sets Now to the i-th step. It comes before the product, and fills views field by field: a view that is read as soon as
+// it is made costs more than a step of few units.
+func (s *RecurrentSteps) Move(i int) {
 	units := s.Start.Cols
 	n := s.Cell.Gates() * units
-	y, x, sums, before := s.At(&s.Y, i, units), s.At(&s.X, i, n), s.At(&s.Sums, i, n), s.Before(&s.Y, i)
+	move := func(to, m *kernels.Matrix, i, width int) {
+		to.Data, to.Rows, to.Cols, to.Stride = m.Data, m.Rows, width, m.Stride
+		if m.Cols != width && m.Rows > 0 {
+			to.Data = m.Data[s.Time(i)*width:]
+		}
+	}
+	now := &s.Now
+	move(&now.Y, &s.Y, i, units)
+	move(&now.X, &s.X, i, n)
+	move(&now.Sums, &s.Sums, i, n)
+	move(&now.Gates, &s.Gates, i, n)
+	before, cells := &s.Y, &s.Cells
+	if s.now = i; i == 0 {
+		before, cells, i = &s.Start, &s.Start, 1
+	}
+	move(&now.Before, before, i-1, units)
+	if s.Cell == LSTM {
+		move(&now.Cells, &s.Cells, s.now, units)
+		move(&now.CellsBefore, cells, i-1, units)
+	}
+}
+
+// Step computes the step that Move has set from its sums.
+func (s *RecurrentSteps) Step(t *kernels.Table) error {
+	now := &s.Now
 	var err error
 	switch s.Cell {
 	case SimpleRNN:
-		err = cmp.Or(t.Add(y, x, sums), t.Activate(y, y, nil, s.Act))
+		err = cmp.Or(t.Add(now.Y, now.X, now.Sums), t.Activate(now.Y, now.Y, nil, s.Act))
 	case GRU:
-		err = t.GRU(y, s.At(&s.Gates, i, n), x, sums, before)
+		err = t.GRU(now.Y, now.Gates, now.X, now.Sums, now.Before)
 	case LSTM:
-		err = t.LSTM(y, s.At(&s.Cells, i, units), s.At(&s.Gates, i, n), x, sums, s.Before(&s.Cells, i))
+		err = t.LSTM(now.Y, now.Cells, now.Gates, now.X, now.Sums, now.CellsBefore)
 	}
 	if s.Mask.Data == nil || err != nil {
 		return err
 	}
-	for row := range y.Rows {
-		if !s.Masked(row, i) {
+	for row := range now.Y.Rows {
+		if !s.Masked(row, s.now) {
 			continue
 		}
-		copy(y.Row(row), before.Row(row))
+		copy(now.Y.Row(row), now.Before.Row(row))
 		if s.Cell == LSTM {
-			cell, before := s.At(&s.Cells, i, units), s.Before(&s.Cells, i)
-			copy(cell.Row(row), before.Row(row))
+			copy(now.Cells.Row(row), now.CellsBefore.Row(row))
 		}
 	}
 	return nil

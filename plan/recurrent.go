@@ -77,16 +77,15 @@ func (b *boundStep) recurrent(t *kernels.Table, o ops.Recurrence) error {
 	}
 	s.First(bias)
 	for i := range o.Steps {
-		if i > 0 {
-			before := s.Before(&s.Y, i)
-			if err := b.dense.Move(before.Data); err != nil {
+		if s.Move(i); i > 0 {
+			if err := b.dense.Move(s.Now.Before.Data); err != nil {
 				return err
 			}
-			if err := b.dense.Run(b.scratch, before.Rows); err != nil {
+			if err := b.dense.Run(b.scratch, s.Y.Rows); err != nil {
 				return err
 			}
 		}
-		if err := s.Step(t, i); err != nil {
+		if err := s.Step(t); err != nil {
 			return err
 		}
 	}
