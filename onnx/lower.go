@@ -35,7 +35,7 @@ type site struct {
 }
 
 // lower returns the model of a graph whose values are known.
-func (g *graph) lower(name string) (*nn.Model, error) {
+func (g *graph) lower(opts ...nn.ModelOption) (*nn.Model, error) {
 	l := &lowering{graph: g, layers: map[string]*nn.Layer{}, left: 8 * g.most, taken: map[string]bool{}, done: map[*nodeProto]bool{}}
 	isInput := map[string]bool{}
 	for _, x := range g.graphProto.inputs {
@@ -88,17 +88,12 @@ func (g *graph) lower(name string) (*nn.Model, error) {
 	if len(outputs) == 0 {
 		return nil, fmt.Errorf("has no output that a row of numbers can be: %s", strings.Join(reasons, ", "))
 	}
-	m, err := nn.NewModel(l.inputs, outputs, nn.Name(name))
+	m, err := nn.NewModel(l.inputs, outputs, opts...)
 	if err != nil {
 		return nil, err
 	}
-	byLayer := map[string][]*nn.Weight{}
-	for _, w := range m.Weights() {
-		layer := w.Name[:strings.IndexByte(w.Name, '/')]
-		byLayer[layer] = append(byLayer[layer], w)
-	}
 	for _, w := range l.weights {
-		for i, to := range byLayer[w.layer.Name()] {
+		for i, to := range w.layer.Weights() {
 			copy(to.Data, w.values[i])
 		}
 	}
@@ -476,7 +471,7 @@ func lowerConv(s *site) *nn.Node {
 	}
 	constants := append(slices.Clone(s.inputs[1:]), fmt.Sprint(v.size))
 	s.y.last = s.layer(s.nodeProto, constants, func(name nn.NameOption) (*nn.Layer, [][]float32) {
-		opts := []nn.LayerOption{name, nn.Strides(v.stride...), nn.DilationRate(v.dilation...), nn.Groups(groups)}
+		opts := []nn.LayerOption{name, nn.Strides(v.stride...), nn.DilationRate(v.dilation...), nn.Groups(groups), nn.KernelInitializer(nn.Zeros())}
 		// [filters, channels, elements] becomes [elements, channels, filters]
 		from, kernel := w.floats(), make([]float32, w.len())
 		for f := range filters {
@@ -606,7 +601,7 @@ func lowerRecurrent(s *site) *nn.Node {
 	both := len(k.directions) == 2
 	order := map[string][]int{"RNN": {0}, "GRU": {0, 1, 2}, "LSTM": {0, 2, 3, 1}}[s.op] // the gates of nn in those of ONNX
 	u, g := k.units, k.gates
-	var opts []nn.LayerOption
+	opts := []nn.LayerOption{nn.KernelInitializer(nn.Zeros()), nn.RecurrentInitializer(nn.Zeros())}
 	if sequences {
 		opts = append(opts, nn.ReturnSequences())
 	}
