@@ -286,3 +286,19 @@ func BenchmarkLoad(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkPlan is what a service does before its first answer: it reads a model of two tasks (11,659 weights) and makes a plan.
+func BenchmarkPlan(b *testing.B) {
+	x := nn.Input("x", 20)
+	h := nn.Dense(64, nn.ReLU).On(nn.Dense(128, nn.ReLU).On(x))
+	m, err := nn.NewModel([]*nn.Node{x}, []*nn.Node{nn.Dense(1, nn.Linear, nn.Name("value")).On(h), nn.Dense(10, nn.Softmax, nn.Name("label")).On(h)})
+	require.NoError(b, err)
+	var file bytes.Buffer
+	require.NoError(b, Write(&file, m))
+	for b.Loop() {
+		m, err := Read(bytes.NewReader(file.Bytes()))
+		require.NoError(b, err)
+		_, err = nn.NewPlan(m, 1)
+		require.NoError(b, err)
+	}
+}
