@@ -95,10 +95,15 @@ type affineNorm struct {
 	Scale   bool                `json:"scale"`
 	Beta    Object[Initializer] `json:"beta_initializer"`
 	Gamma   Object[Initializer] `json:"gamma_initializer"`
+
+	BetaRegularizer  Object[Regularizer] `json:"beta_regularizer"`
+	GammaRegularizer Object[Regularizer] `json:"gamma_regularizer"`
+	BetaConstraint   Object[Constraint]  `json:"beta_constraint"`
+	GammaConstraint  Object[Constraint]  `json:"gamma_constraint"`
 }
 
 func newAffineNorm() affineNorm {
-	return affineNorm{1e-3, true, true, Object[Initializer]{Zeros()}, Object[Initializer]{Ones()}}
+	return affineNorm{Epsilon: 1e-3, Center: true, Scale: true, Beta: Object[Initializer]{Zeros()}, Gamma: Object[Initializer]{Ones()}}
 }
 
 func (n *affineNorm) epsilon() *float64   { return &n.Epsilon }
@@ -110,10 +115,10 @@ func (n *affineNorm) build(b *Builder, shape Shape) {
 		b.Errorf("%w", err)
 	}
 	if n.Scale {
-		b.Param("gamma", shape, n.Gamma.Value)
+		b.weight("gamma", shape, n.Gamma, n.GammaRegularizer, n.GammaConstraint)
 	}
 	if n.Center {
-		b.Param("beta", shape, n.Beta.Value)
+		b.weight("beta", shape, n.Beta, n.BetaRegularizer, n.BetaConstraint)
 	}
 }
 

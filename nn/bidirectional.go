@@ -87,6 +87,9 @@ func (k *bidirectional) layers(b *Builder) (forward, backward recurrentKind) {
 			f.Backwards, o.Backwards, f.Sequences, o.Sequences)
 		return nil, nil
 	}
+	if forward.base().Activity.Value != nil || backward.base().Activity.Value != nil {
+		b.Errorf("activity_regularizer of a layer within is not supported")
+	}
 	forward, backward = forward.reversed().reversed(), backward.reversed().reversed() // copies
 	for _, r := range []recurrentKind{forward, backward} {
 		r.base().ZeroOutput = r.base().Sequences

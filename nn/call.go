@@ -26,6 +26,8 @@ type Call struct {
 
 	order, from, back, split []int    // of rearranged and GroupNormalization
 	unrolled                 unrolled // of a recurrent layer
+
+	custom bool // whether Custom has been called, by this kind or one within it
 }
 
 // Concatenate and Custom are those of [ops.Ops]. They keep the operands, so that a list of them is not allocated.
@@ -39,6 +41,9 @@ func (c *Call) Concatenate(x ...*ops.Tensor) *ops.Tensor {
 // Custom returns f(x...), a rows x cols tensor.
 func (c *Call) Custom(f ops.Function, rows, cols int, x ...*ops.Tensor) *ops.Tensor {
 	c.operands = append(c.operands[:0], x...)
+	for o := c; o != nil; o = o.outer {
+		o.custom = true
+	}
 	return c.Ops.Custom(f, rows, cols, c.operands...)
 }
 

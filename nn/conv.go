@@ -51,12 +51,12 @@ func (e *ending) dropBias() { e.UseBias = false }
 func (e *ending) Activation() ActivationFunction { return e.Function.Value }
 
 // build checks the activation and asks for the bias, the last parameter.
-func (e *ending) build(b *Builder, units int) {
+func (e *ending) build(b *Builder, units int, weights interface{ askBias(*Builder, Shape) }) {
 	if err := checkActivation(e.Function.Value); err != nil {
 		b.Errorf("%w", err)
 	}
 	if e.UseBias {
-		b.Param("bias", Shape{units}, Zeros())
+		weights.askBias(b, Shape{units})
 	}
 }
 
@@ -73,10 +73,11 @@ type conv[A spatial] struct {
 	moving[A]
 	Groups int `json:"groups"`
 	ending
+	kernelAndBias
 }
 
 func newConv[A spatial](filters int, size A, act ActivationFunction) conv[A] {
-	return conv[A]{filters, newMoving(size), 1, newEnding(act)}
+	return conv[A]{filters, newMoving(size), 1, newEnding(act), usualKernel()}
 }
 
 func (k *conv[A]) setGroups(n int) { k.Groups = n }
@@ -88,7 +89,7 @@ func init() {
 
 // Conv1D computes act(x·kernel + bias) over windows of kernelSize steps: an input (steps, features) gives (steps, filters). The
 // kernel is [kernelSize, features, filters], Glorot uniform at first, the bias [filters] and zero. See [Strides],
-// [PaddingOption], [DilationRate], [Groups] and [NoBias].
+// [PaddingOption], [DilationRate], [Groups], [NoBias] and [WeightOption].
 func Conv1D(filters, kernelSize int, act ActivationFunction, opts ...LayerOption) *Layer {
 	k := newConv(filters, [1]int{kernelSize}, act)
 	return New(&k, opts...)
@@ -96,7 +97,8 @@ func Conv1D(filters, kernelSize int, act ActivationFunction, opts ...LayerOption
 
 // Conv2D computes act(x·kernel + bias) over windows of kernelSize, rows and columns, of an image: an input (height, width,
 // channels) gives (height, width, filters). The kernel is [rows, columns, channels, filters], Glorot uniform at first, the bias
-// [filters] and zero. See [Strides], [PaddingOption], [DilationRate], [Groups] and [NoBias].
+// [filters] and zero. See [Strides], [PaddingOption], [DilationRate], [Groups], [NoBias] and
+// [WeightOption].
 func Conv2D(filters int, kernelSize [2]int, act ActivationFunction, opts ...LayerOption) *Layer {
 	k := newConv(filters, kernelSize, act)
 	return New(&k, opts...)
@@ -124,8 +126,8 @@ func (k *conv[A]) Build(b *Builder, in []Shape) Shape {
 		b.Errorf("has %d filters and %d channels for %d groups: all must be at least 1, filters and channels multiples of the groups", k.Filters, w.Channels, k.Groups)
 		return nil
 	}
-	b.Param("kernel", k.kernel(w.Channels/k.Groups, k.Filters), GlorotUniform())
-	k.build(b, k.Filters)
+	k.askKernel(b, k.kernel(w.Channels/k.Groups, k.Filters))
+	k.build(b, k.Filters, k)
 	return placesShape(k.rank(), w, k.Filters)
 }
 

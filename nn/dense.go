@@ -45,9 +45,9 @@ func (d *dense) Build(b *Builder, in []Shape) Shape {
 	if d.Units < 1 {
 		b.Errorf("has %d units, needs at least 1", d.Units)
 	}
-	d.kernel(b, Shape{x.Last(), d.Units})
+	d.askKernel(b, Shape{x.Last(), d.Units})
 	if d.UseBias {
-		d.bias(b, Shape{d.Units})
+		d.askBias(b, Shape{d.Units})
 	}
 	return b.activated(d.Function.Value, append(slices.Clone(x[:len(x)-1]), d.Units))
 }

@@ -40,14 +40,43 @@ func (d *depth) convolve(c *Call, kernel, bias *ops.Tensor, w kernels.Window, ac
 	return c.Depthwise(x, c.Reshape(kernel, w.Size[0]*w.Size[1], w.Channels), bias, w, act)
 }
 
+// depthwiseAndBias is what a configuration says of the weights of a layer that has a depthwise kernel, and perhaps a bias, and of
+// its result.
+type depthwiseAndBias struct {
+	DepthwiseInitializer Object[Initializer] `json:"depthwise_initializer"`
+	BiasInitializer      Object[Initializer] `json:"bias_initializer"`
+	DepthwiseRegularizer Object[Regularizer] `json:"depthwise_regularizer"`
+	BiasRegularizer      Object[Regularizer] `json:"bias_regularizer"`
+	Activity             Object[Regularizer] `json:"activity_regularizer"`
+	DepthwiseConstraint  Object[Constraint]  `json:"depthwise_constraint"`
+	BiasConstraint       Object[Constraint]  `json:"bias_constraint"`
+}
+
+// usualDepthwise is the default of Keras.
+func usualDepthwise() depthwiseAndBias {
+	return depthwiseAndBias{DepthwiseInitializer: Object[Initializer]{GlorotUniform()}, BiasInitializer: Object[Initializer]{Zeros()}}
+}
+
+func (d *depthwiseAndBias) askDepthwise(b *Builder, name string, shape Shape) {
+	b.weight(name, shape, d.DepthwiseInitializer, d.DepthwiseRegularizer, d.DepthwiseConstraint)
+}
+
+func (d *depthwiseAndBias) askBias(b *Builder, shape Shape) {
+	b.weight("bias", shape, d.BiasInitializer, d.BiasRegularizer, d.BiasConstraint)
+}
+
+// ActivityRegularizer implements [ActivityRegularized].
+func (d *depthwiseAndBias) ActivityRegularizer() Regularizer { return d.Activity.Value }
+
 type depthwiseConv[A spatial] struct {
 	moving[A]
 	depth
 	ending
+	depthwiseAndBias
 }
 
 func newDepthwiseConv[A spatial](size A, act ActivationFunction) depthwiseConv[A] {
-	return depthwiseConv[A]{newMoving(size), depth{1}, newEnding(act)}
+	return depthwiseConv[A]{newMoving(size), depth{1}, newEnding(act), usualDepthwise()}
 }
 
 func init() {
@@ -79,8 +108,8 @@ func (k *depthwiseConv[A]) Build(b *Builder, in []Shape) Shape {
 	if err != nil || !k.check(b) {
 		return nil
 	}
-	b.Param("kernel", k.kernel(w.Channels, k.Multiplier), GlorotUniform())
-	k.build(b, w.Channels*k.Multiplier)
+	k.askDepthwise(b, "kernel", k.kernel(w.Channels, k.Multiplier))
+	k.build(b, w.Channels*k.Multiplier, k)
 	return placesShape(k.rank(), w, w.Channels*k.Multiplier)
 }
 
@@ -95,10 +124,15 @@ type separableConv[A spatial] struct {
 	moving[A]
 	depth
 	ending
+	depthwiseAndBias
+	PointwiseInitializer Object[Initializer] `json:"pointwise_initializer"`
+	PointwiseRegularizer Object[Regularizer] `json:"pointwise_regularizer"`
+	PointwiseConstraint  Object[Constraint]  `json:"pointwise_constraint"`
 }
 
 func newSeparableConv[A spatial](filters int, size A, act ActivationFunction) separableConv[A] {
-	return separableConv[A]{filters, newMoving(size), depth{1}, newEnding(act)}
+	return separableConv[A]{Filters: filters, moving: newMoving(size), depth: depth{1}, ending: newEnding(act),
+		depthwiseAndBias: usualDepthwise(), PointwiseInitializer: Object[Initializer]{GlorotUniform()}}
 }
 
 // SeparableConv1D is a [DepthwiseConv1D] without bias and activation, whose kernel is depthwise_kernel, and a dense layer of
@@ -128,10 +162,10 @@ func (k *separableConv[A]) Build(b *Builder, in []Shape) Shape {
 		b.Errorf("has %d filters, needs at least 1", k.Filters)
 		return nil
 	}
-	b.Param("depthwise_kernel", k.kernel(w.Channels, k.Multiplier), GlorotUniform())
+	k.askDepthwise(b, "depthwise_kernel", k.kernel(w.Channels, k.Multiplier))
 	point := newMoving(all[A](1).of)
-	b.Param("pointwise_kernel", point.kernel(w.Channels*k.Multiplier, k.Filters), GlorotUniform())
-	k.build(b, k.Filters)
+	b.weight("pointwise_kernel", point.kernel(w.Channels*k.Multiplier, k.Filters), k.PointwiseInitializer, k.PointwiseRegularizer, k.PointwiseConstraint)
+	k.build(b, k.Filters, k)
 	return placesShape(k.rank(), w, k.Filters)
 }
 

@@ -16,10 +16,11 @@ type einsumDense struct {
 	Output   sizes                      `json:"output_shape"`
 	Function Object[ActivationFunction] `json:"activation"`
 	BiasAxes string                     `json:"bias_axes"`
+	kernelAndBias
 }
 
 func init() {
-	Register("EinsumDense", einsumDense{Function: Object[ActivationFunction]{Linear}})
+	Register("EinsumDense", einsumDense{Function: Object[ActivationFunction]{Linear}, kernelAndBias: usualKernel()})
 }
 
 // EinsumDense computes act(x·kernel + bias) over axes that an equation names, as Keras' layer does: "abc,cd->abd" is [Dense] over
@@ -30,9 +31,9 @@ func init() {
 //
 // outputShape has the size of each axis that the result names, without the batch axis; 0 stands for that of the input. There is
 // no bias unless [BiasAxes] asks for one. Kernels start Glorot uniform, with the sizes of the axes that are summed over as
-// fan in and those of the others as fan out, biases zero.
+// fan in and those of the others as fan out, biases zero: see [WeightOption].
 func EinsumDense(equation string, outputShape []int, act ActivationFunction, opts ...LayerOption) *Layer {
-	return New(&einsumDense{equation, slices.Clone(outputShape), Object[ActivationFunction]{act}, ""}, opts...)
+	return New(&einsumDense{equation, slices.Clone(outputShape), Object[ActivationFunction]{act}, "", usualKernel()}, opts...)
 }
 
 // A BiasAxesOption gives an [EinsumDense] a bias.
@@ -70,21 +71,32 @@ func (e *einsumDense) Build(b *Builder, in []Shape) Shape {
 		return x
 	}
 	b.Keep(c)
-	b.Param("kernel", c.kernel, drawnAs{GlorotUniform(), c.depth, c.kept * c.own})
+	e.askKernelAs(b, "kernel", c.kernel, c.depth, c.kept*c.own)
 	if c.bias != nil {
-		b.Param("bias", c.bias, Zeros())
+		e.askBias(b, c.bias)
 	}
 	return y
 }
 
-// drawnAs initializes a parameter as a matrix of in rows and out columns.
-type drawnAs struct {
-	Initializer
-	in, out int
+// askKernelAs asks for a kernel that starts as a matrix of in rows and out columns.
+func (k *kernelAndBias) askKernelAs(b *Builder, name string, shape Shape, in, out int) {
+	start := k.KernelInitializer
+	if start.Value != nil {
+		start.Value = drawnAs{start.Value, Shape{in, out}}
+	}
+	b.weight(name, shape, start, k.KernelRegularizer, k.KernelConstraint)
 }
 
-func (f drawnAs) Fill(values []float32, _ Shape, random *rand.Rand) {
-	f.Initializer.Fill(values, Shape{f.in, f.out}, random)
+// drawnAs initializes a parameter as one of another shape.
+type drawnAs struct {
+	Initializer
+	shape Shape
+}
+
+func (d drawnAs) Check(Shape) error { return checkFits(d.Initializer, d.shape) }
+
+func (d drawnAs) Fill(values []float32, _ Shape, random *rand.Rand) {
+	d.Initializer.Fill(values, slices.Clone(d.shape), random)
 }
 
 // compile returns the equation for a shape, and the shape of the result.

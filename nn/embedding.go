@@ -55,9 +55,7 @@ func (e *embedding) Build(b *Builder, in []Shape) Shape {
 		b.Errorf("has output dimension %d, needs at least 1", e.OutputDim)
 	}
 	b.Indices(e.InputDim)
-	b.Param("embeddings", Shape{e.InputDim, e.OutputDim}, e.Initializer.Value)
-	b.Regularize(e.Regularizer.Value)
-	b.Constrain(e.Constraint.Value)
+	b.weight("embeddings", Shape{e.InputDim, e.OutputDim}, e.Initializer, e.Regularizer, e.Constraint)
 	return append(x, e.OutputDim)
 }
 

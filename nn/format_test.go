@@ -305,7 +305,7 @@ func TestClaimsCostNothing(t *testing.T) {
 	heads, err := huge.heads(compilation{losses: Losses{"dense": MSE()}})
 	require.NoError(t, err)
 	huge.trainer = newTrainer(huge, Adam(0.01), heads)
-	header, err := huge.header()
+	header, err := huge.header(nil, nil)
 	require.NoError(t, err)
 	claims["weights of 19 GB"] = append(header, "0123456789"...)
 	for name, b := range claims {
@@ -393,7 +393,7 @@ func FuzzArchitecture(f *testing.F) {
 		if err != nil {
 			return
 		}
-		b, err := m.header()
+		b, err := m.header(nil, nil)
 		require.NoError(t, err)
 		size := 0
 		for _, tensor := range m.tensors() {
@@ -419,7 +419,14 @@ func fuzzFile(t *testing.T, b []byte) {
 		require.Regexp(t, "^nn: Read: ", err.Error())
 		return
 	}
-	require.Equal(t, b, savedBytes(t, m))
+	if !bytes.Contains(b, []byte(`"self_test"`)) { // which could say less than it does where it is not exact
+		var again bytes.Buffer
+		_, err := m.write(&again, saving{untested: true, metadata: m.metadata})
+		require.NoError(t, err)
+		require.Equal(t, b, again.Bytes())
+	}
+	_, err = parse(savedBytes(t, m))
+	require.NoError(t, err)
 	require.NoError(t, m.Summary(io.Discard))
 	size := 0
 	for _, n := range m.nodes {

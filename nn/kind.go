@@ -108,11 +108,16 @@ func (b *Builder) check(name, word string, v any, shape Shape) {
 
 // fits reports what does not fit a shape.
 func (b *Builder) fits(name string, v any, shape Shape) {
-	if c, ok := v.(interface{ Check(Shape) error }); ok {
-		if err := c.Check(shape); err != nil {
-			b.Errorf("%s: %w", name, err)
-		}
+	if err := checkFits(v, shape); err != nil {
+		b.Errorf("%s: %w", name, err)
 	}
+}
+
+func checkFits(v any, shape Shape) error {
+	if c, ok := v.(interface{ Check(Shape) error }); ok {
+		return c.Check(shape)
+	}
+	return nil
 }
 
 // Indices says that the values of the only input must be whole numbers from 0 to n-1. The layer must then be called on an

@@ -227,8 +227,8 @@ func TestLayerCases(t *testing.T) {
 	for _, c := range layerCases {
 		with[c.make().Class()] = true
 	}
-	for name, class := range registry.byName[reflect.TypeFor[Kind]()] {
-		if class.defaults.Type().PkgPath() == reflect.TypeFor[Layer]().PkgPath() && !slices.Contains([]string{"Scaling", "ShowMask", "MaskedBy", "Restless", "Given"}, name) {
+	for name, class := range classes(reflect.TypeFor[Kind]()) {
+		if class.kind.PkgPath() == reflect.TypeFor[Layer]().PkgPath() && !slices.Contains([]string{"Scaling", "ShowMask", "MaskedBy", "Restless", "Given"}, name) {
 			require.True(t, with[name], "class %s has no case in layerCases", name)
 		}
 	}

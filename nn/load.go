@@ -27,6 +27,7 @@ type loading struct {
 	maxBytes int64 // of its values
 	serves   bool  // the state of the optimizer is not kept
 	prefix   string
+	untested bool
 }
 
 // A ForServingOption says that a model is only to serve.
@@ -90,7 +91,15 @@ func readWith(r io.Reader, opts []LoadOption) (*Model, error) {
 		}
 		o.applyLoad(&c)
 	}
-	return read(r, c)
+	m, err := read(r, c)
+	if err == nil && m.selfTest != nil && !c.untested {
+		err = m.selfTest.run(m)
+	}
+	if err != nil {
+		return nil, err
+	}
+	m.selfTest = nil
+	return m, nil
 }
 
 func read(r io.Reader, c loading) (*Model, error) {
@@ -223,7 +232,15 @@ func parseHeader(text []byte) (*Model, []byte, error) {
 			return nil, nil, fmt.Errorf("training: %w", err)
 		}
 	}
-	want, err := m.header()
+	if m.metadata, err = decodeMetadata(meta.Metadata); err != nil {
+		return nil, nil, err
+	}
+	if meta.SelfTest != "" {
+		if err := json.Unmarshal([]byte(meta.SelfTest), &m.selfTest); err != nil {
+			return nil, nil, fmt.Errorf("self-test: %w", err)
+		}
+	}
+	want, err := m.header(m.selfTest, m.metadata)
 	return m, want, err
 }
 

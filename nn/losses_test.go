@@ -337,10 +337,8 @@ func TestLossesSaved(t *testing.T) {
 			}))
 		})
 	}
-	registry.RLock()
-	defer registry.RUnlock()
-	for name, class := range registry.byName[reflect.TypeFor[Loss]()] {
-		if class.defaults.Type().PkgPath() == "github.com/espalier-ml/espalier/nn" && !class.isFunction() {
+	for name, class := range classes(reflect.TypeFor[Loss]()) {
+		if class.kind.PkgPath() == "github.com/espalier-ml/espalier/nn" && !class.isFunction() {
 			require.True(t, seen[class.name], "%s: no case", name)
 		}
 	}

@@ -102,6 +102,28 @@ func TestMaskPropagation(t *testing.T) {
 	}
 }
 
+// The mean of a sequence is that of the steps that count, 0 if there are none, in training too.
+func TestMaskedMean(t *testing.T) {
+	for _, opts := range [][]LayerOption{nil, {KeepDims()}} {
+		x := Input("x", 3, 2)
+		data := Arrays{"x": Floats{1, 2, -1, -1, -5, 3 /**/, -1, -1, -1, -1, -1, -1 /**/, 3, 1, 1, 1, 2, 4}}
+		masked := Dense(2, Linear, NoBias(), KernelInitializer(IdentityMatrix(1)), Name("d")).On(Masking(-1).On(x))
+		pooled := GlobalAveragePooling1D(opts...).On(masked)
+		mask, y := maskOf(t, pooled, []*Node{x}, data, 3)
+		require.NotContains(t, mask, float32(0))
+		require.InDeltaSlice(t, []float32{-2, 2.5, 0, 0, 2, 2}, y, 1e-6)
+
+		m, err := NewModel([]*Node{x}, []*Node{Flatten(Name("y")).On(pooled)})
+		require.NoError(t, err)
+		require.NoError(t, m.Compile(SGD(3), Losses{"y": MSE()}))
+		_, err = m.TrainOnBatch(Data{Inputs: data, Targets: Arrays{"y": Floats{0, 0, 0, 0, 0, 2}}})
+		require.NoError(t, err)
+		// The gradient of the kernel is the mean of 2·x·(y-target)/2 over three samples, with x the masked mean.
+		w := m.Weights()[0].Data
+		require.InDeltaSlice(t, []float32{1 - (4 + 0 + 4), 0 - (-5 + 0 + 0), 0 - (-5 + 0 + 4), 1 - (6.25 + 0 + 0)}, w, 1e-5)
+	}
+}
+
 func TestMaskErrors(t *testing.T) {
 	x := Input("x", 3)
 	_, err := NewModel([]*Node{x}, []*Node{Dense(2, ReLU, MaskZero(), Name("d")).On(x)})

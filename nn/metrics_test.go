@@ -124,8 +124,8 @@ func TestMetricClasses(t *testing.T) {
 	for _, c := range metricCases {
 		seen = append(seen, className(c.metric))
 	}
-	for name, c := range registry.byName[reflect.TypeFor[Metric]()] {
-		if c.defaults.Type().PkgPath() == reflect.TypeFor[head]().PkgPath() {
+	for name, c := range classes(reflect.TypeFor[Metric]()) {
+		if c.kind.PkgPath() == reflect.TypeFor[head]().PkgPath() {
 			require.Contains(t, seen, name)
 		}
 	}

@@ -28,6 +28,9 @@ type Model struct {
 	trainer *trainer  // nil before Compile
 	busy    atomic.Bool
 
+	metadata map[string]string
+	selfTest *selfTest // of the file that is being read
+
 	inputNodes, outputNodes map[string]*Node  // by their layers' names
 	lookups                 map[*Node][]*Node // by input: the nodes that look up its values
 }

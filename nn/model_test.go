@@ -368,7 +368,7 @@ func TestNewModelRefusesWhatCannotBeSaved(t *testing.T) {
 		m, err := NewModel(in, out)
 		require.NoError(t, err)
 		require.NoError(t, m.Compile(Adam(1), Losses{out[0].layer.name: MSE()}))
-		header, err := m.header()
+		header, err := m.header(nil, nil)
 		require.NoError(t, err)
 		require.Less(t, len(header), safetensors.MaxHeader/8)
 	})

@@ -16,9 +16,12 @@ type multiHeadAttention struct {
 	UseBias bool  `json:"use_bias"`
 	Output  sizes `json:"output_shape"` // nil: as the query has
 	Window  int   `json:"sliding_window"`
+	kernelAndBias
 }
 
-func init() { Register("MultiHeadAttention", multiHeadAttention{UseBias: true}) }
+func init() {
+	Register("MultiHeadAttention", multiHeadAttention{UseBias: true, kernelAndBias: usualKernel()})
+}
 
 // MultiHeadAttention lets each vector of a query look at all of a value in several ways at once (Vaswani et al. 2017,
 // arXiv:1706.03762). It is called on a query [queries, features], a value [keys, ...] and, if it is not the value itself, a key
@@ -29,12 +32,13 @@ func init() { Register("MultiHeadAttention", multiHeadAttention{UseBias: true}) 
 //
 // Weights are query/kernel [features, heads, keyDim], query/bias [heads, keyDim], the same of key and value, and
 // attention_output/kernel [heads, valueDim, features] and attention_output/bias [features]. Kernels start Glorot uniform,
-// biases zero. See [CausalMask], [SlidingWindow], [AttentionDropout] and [NoBias].
+// biases zero: see [WeightOption], which are for all four of them. See also [CausalMask], [SlidingWindow], [AttentionDropout]
+// and [NoBias].
 //
 // What the mask of the value or the key leaves out has no weight. For what that of the query leaves out all weights are equal,
 // and the result has the mask of the query, see [Masker].
 func MultiHeadAttention(heads, keyDim int, opts ...LayerOption) *Layer {
-	return New(&multiHeadAttention{Heads: heads, KeyDim: keyDim, UseBias: true}, opts...)
+	return New(&multiHeadAttention{Heads: heads, KeyDim: keyDim, UseBias: true, kernelAndBias: usualKernel()}, opts...)
 }
 
 // A ValueDimOption is the size of the vectors that a head makes of values.
@@ -79,10 +83,11 @@ type heads struct {
 	keyDim, valueDim int
 	bias             bool
 	window           int
+	weights          *kernelAndBias
 }
 
 func (m *multiHeadAttention) heads() heads {
-	h := heads{m.Heads, m.Heads, m.KeyDim, m.ValueDim, m.UseBias, m.Window}
+	h := heads{m.Heads, m.Heads, m.KeyDim, m.ValueDim, m.UseBias, m.Window, &m.kernelAndBias}
 	if h.valueDim == 0 {
 		h.valueDim = h.keyDim
 	}
@@ -113,6 +118,9 @@ func (h heads) params(b *Builder, query, value, key, out Shape) {
 			return
 		}
 	}
+	if h.weights.Activity.Value != nil {
+		b.Errorf("activity_regularizer is not supported: in Keras it is for the results of the four layers within")
+	}
 	if h.window < 0 {
 		b.Errorf("sliding window %d: must be at least 1, or 0 for none", h.window)
 	}
@@ -125,9 +133,10 @@ func (h heads) params(b *Builder, query, value, key, out Shape) {
 		{"value", Shape{value.Last()}, Shape{h.keys, h.valueDim}},
 		{"attention_output", Shape{h.queries, h.valueDim}, out},
 	} {
-		b.Param(p.name+"/kernel", slices.Concat(p.in, p.out), drawnAs{GlorotUniform(), p.in.Elements(), p.out.Elements()})
+		w := h.weights
+		w.askKernelAs(b, p.name+"/kernel", slices.Concat(p.in, p.out), p.in.Elements(), p.out.Elements())
 		if h.bias {
-			b.Param(p.name+"/bias", p.out, Zeros())
+			b.weight(p.name+"/bias", p.out, w.BiasInitializer, w.BiasRegularizer, w.BiasConstraint)
 		}
 	}
 }
@@ -197,21 +206,24 @@ type groupedQueryAttention struct {
 	attends
 	UseBias bool `json:"use_bias"`
 	Window  int  `json:"sliding_window"`
+	kernelAndBias
 }
 
-func init() { Register("GroupedQueryAttention", groupedQueryAttention{UseBias: true}) }
+func init() {
+	Register("GroupedQueryAttention", groupedQueryAttention{UseBias: true, kernelAndBias: usualKernel()})
+}
 
 // GroupedQueryAttention is [MultiHeadAttention] with fewer heads for keys and values than for queries: each serves
 // queryHeads/keyValueHeads of them (Ainslie et al. 2023, arXiv:2305.13245). headDim is the size of the vectors of all heads.
 func GroupedQueryAttention(headDim, queryHeads, keyValueHeads int, opts ...LayerOption) *Layer {
-	return New(&groupedQueryAttention{HeadDim: headDim, Heads: queryHeads, Groups: keyValueHeads, UseBias: true}, opts...)
+	return New(&groupedQueryAttention{HeadDim: headDim, Heads: queryHeads, Groups: keyValueHeads, UseBias: true, kernelAndBias: usualKernel()}, opts...)
 }
 
 func (g *groupedQueryAttention) slide(size int) { g.Window = size }
 func (g *groupedQueryAttention) dropBias()      { g.UseBias = false }
 
 func (g *groupedQueryAttention) heads() heads {
-	return heads{g.Heads, g.Groups, g.HeadDim, g.HeadDim, g.UseBias, g.Window}
+	return heads{g.Heads, g.Groups, g.HeadDim, g.HeadDim, g.UseBias, g.Window, &g.kernelAndBias}
 }
 
 func (g *groupedQueryAttention) Build(b *Builder, in []Shape) Shape {

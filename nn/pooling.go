@@ -142,7 +142,8 @@ func GlobalMaxPooling1D(opts ...LayerOption) *Layer { return New(&globalMax[[1]i
 // GlobalMaxPooling2D returns the largest value of each channel of an image.
 func GlobalMaxPooling2D(opts ...LayerOption) *Layer { return New(&globalMax[[2]int]{}, opts...) }
 
-// GlobalAveragePooling1D returns the mean of each feature over all steps.
+// GlobalAveragePooling1D returns the mean of each feature over all steps, without those that the mask of the input leaves out, see
+// [Masker]. If it leaves out all of a sample the mean is 0, where Keras has NaN.
 func GlobalAveragePooling1D(opts ...LayerOption) *Layer {
 	return New(&globalAverage[[1]int]{}, opts...)
 }
@@ -159,5 +160,15 @@ func (g *globalMax[A]) Forward(c *Call) *ops.Tensor {
 
 func (g *globalAverage[A]) Forward(c *Call) *ops.Tensor {
 	w, _ := imageWindow(g.rank(), c.InShape(0))
-	return c.Samples(c.AveragePool(c.In(0), w))
+	mask := c.Mask(0)
+	if mask == nil || g.rank() > 1 {
+		return c.Samples(c.AveragePool(c.In(0), w))
+	}
+	steps := w.In[1]
+	x := c.MaskRows(c.Vectors(0), c.Reshape(mask, mask.Rows*steps, 1))
+	mean := c.AveragePool(c.Reshape(x, mask.Rows, steps*w.Channels), w)
+	w.Channels = 1
+	counted := c.AveragePool(mask, w)                                                              // the share of the steps
+	inverse := c.Unary(c.Multiply(counted, counted), kernels.Unary{Kind: kernels.RSqrt, A: 1e-30}) // finite where none counts
+	return c.Samples(c.Multiply(mean, c.Repeat(inverse, w.Out[0]*c.Shape().Last())))
 }

@@ -147,6 +147,9 @@ func (*softmaxLayer) Mask(c *Call) *ops.Tensor { return c.Mask(0) }
 type preLU struct {
 	Alpha  Object[Initializer] `json:"alpha_initializer"`
 	Shared axes                `json:"shared_axes"`
+
+	Regularizer Object[Regularizer] `json:"alpha_regularizer"`
+	Constraint  Object[Constraint]  `json:"alpha_constraint"`
 }
 
 func init() { Register("PReLU", preLU{Alpha: Object[Initializer]{Zeros()}}) }
@@ -172,7 +175,7 @@ func (p *preLU) Build(b *Builder, in []Shape) Shape {
 	if len(p.Shared) > 0 {
 		p.Shared.check(b, x)
 	}
-	b.Param("alpha", p.slopes(slices.Clone(x)), p.Alpha.Value)
+	b.weight("alpha", p.slopes(slices.Clone(x)), p.Alpha, p.Regularizer, p.Constraint)
 	return x
 }
 

@@ -23,9 +23,14 @@ type recurrent struct {
 	Stateful         bool                       `json:"stateful"`
 	Unroll           bool                       `json:"unroll"` // changes no result
 	ZeroOutput       bool                       `json:"zero_output_for_mask"`
+	kernelAndBias
+	RecurrentInitializer Object[Initializer] `json:"recurrent_initializer"`
+	RecurrentRegularizer Object[Regularizer] `json:"recurrent_regularizer"`
+	RecurrentConstraint  Object[Constraint]  `json:"recurrent_constraint"`
 }
 
-var usualRecurrent = recurrent{Function: Object[ActivationFunction]{Tanh}, UseBias: true}
+var usualRecurrent = recurrent{Function: Object[ActivationFunction]{Tanh}, UseBias: true, kernelAndBias: usualKernel(),
+	RecurrentInitializer: Object[Initializer]{Orthogonal(1)}}
 
 // A recurrentKind is one that embeds recurrent.
 type recurrentKind interface {
@@ -73,7 +78,7 @@ func init() {
 // step that the mask of the input leaves out, see [Masker], keeps the state as it is.
 //
 // Of all recurrent layers, kernel [features, gates·units] starts Glorot uniform, recurrent_kernel [units, gates·units] with
-// rows at right angles, and bias with zeros. Those with other activations than the usual ones or without [ResetAfter], and in
+// rows at right angles, and bias with zeros: see [WeightOption]. Those with other activations than the usual ones or without [ResetAfter], and in
 // training those with [RecurrentDropout], are computed operation by operation, which takes several times as long.
 func SimpleRNN(units int, opts ...LayerOption) *Layer {
 	k := usualSimpleRNN
@@ -199,7 +204,7 @@ func UnitForgetBias(unit bool) RecurrentOption {
 }
 
 // build asks for the parameters of so many gates.
-func (r *recurrent) build(b *Builder, in []Shape, gates int, bias Shape, start Initializer, functions ...ActivationFunction) Shape {
+func (r *recurrent) build(b *Builder, in []Shape, gates int, bias Shape, start Object[Initializer], functions ...ActivationFunction) Shape {
 	x := b.One(in)
 	switch {
 	case len(x) != 2:
@@ -223,10 +228,10 @@ func (r *recurrent) build(b *Builder, in []Shape, gates int, bias Shape, start I
 			b.Errorf("dropout rate %v is not in [0, 1)", rate)
 		}
 	}
-	b.Param("kernel", Shape{x[1], gates * r.Units}, GlorotUniform())
-	b.Param("recurrent_kernel", Shape{r.Units, gates * r.Units}, Orthogonal(1))
+	r.askKernel(b, Shape{x[1], gates * r.Units})
+	b.weight("recurrent_kernel", Shape{r.Units, gates * r.Units}, r.RecurrentInitializer, r.RecurrentRegularizer, r.RecurrentConstraint)
 	if r.UseBias {
-		b.Param("bias", bias, start)
+		b.weight("bias", bias, start, r.BiasRegularizer, r.BiasConstraint)
 	}
 	if r.Sequences {
 		return Shape{x[0], r.Units}
@@ -235,7 +240,7 @@ func (r *recurrent) build(b *Builder, in []Shape, gates int, bias Shape, start I
 }
 
 func (k *simpleRNN) Build(b *Builder, in []Shape) Shape {
-	return k.build(b, in, 1, Shape{k.Units}, Zeros(), k.Function.Value)
+	return k.build(b, in, 1, Shape{k.Units}, k.BiasInitializer, k.Function.Value)
 }
 
 func (k *gru) Build(b *Builder, in []Shape) Shape {
@@ -243,23 +248,27 @@ func (k *gru) Build(b *Builder, in []Shape) Shape {
 	if k.ResetAfter {
 		bias = Shape{2, 3 * k.Units}
 	}
-	return k.build(b, in, 3, bias, Zeros(), k.Function.Value, k.Gate.Value)
+	return k.build(b, in, 3, bias, k.BiasInitializer, k.Function.Value, k.Gate.Value)
 }
 
 func (k *lstm) Build(b *Builder, in []Shape) Shape {
-	start := Zeros()
-	if k.ForgetBias {
-		start = forgetBias{}
+	start := k.BiasInitializer
+	if k.ForgetBias && start.Value != nil {
+		start.Value = forgetBias{start.Value}
 	}
 	return k.build(b, in, 4, Shape{4 * k.Units}, start, k.Function.Value, k.Gate.Value)
 }
 
-// forgetBias is 1 for the forget gate of an LSTM.
-type forgetBias struct{}
+// forgetBias is 1 for the forget gate of an LSTM, and as the initializer says for the others.
+type forgetBias struct{ others Initializer }
 
-func (forgetBias) Fill(values []float32, shape Shape, random *rand.Rand) {
+func (f forgetBias) Check(shape Shape) error { return checkFits(f.others, shape) }
+
+func (f forgetBias) Fill(values []float32, shape Shape, random *rand.Rand) {
 	n := len(values) / 4
+	f.others.Fill(values[:n], Shape{n}, random)
 	Ones().Fill(values[n:2*n], Shape{n}, random)
+	f.others.Fill(values[2*n:], Shape{2 * n}, random)
 }
 
 func (k *simpleRNN) reversed() recurrentKind {

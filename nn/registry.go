@@ -14,19 +14,36 @@ import (
 )
 
 // The registry has every class that a model file can name: of layers, activations, initializers, regularizers, constraints,
-// losses, metrics, optimizers and schedules. Each belongs to the vocabularies whose interface it implements.
+// losses, metrics, optimizers and schedules. Each belongs to the vocabularies whose interface it implements. A program registers
+// all of them when it starts, and asks for few: what an interface says of a type is found out where a name is asked for.
 var registry = struct {
 	sync.RWMutex
-	byName     map[reflect.Type]map[string]class // by interface
-	byType     map[reflect.Type][]class
-	configured map[string]class // what a name is when it has a configuration, where it has none otherwise
-}{byName: map[reflect.Type]map[string]class{}, byType: map[reflect.Type][]class{}, configured: map[string]class{}}
+	byName     map[string][]*class // of several vocabularies, and aliases
+	byType     map[reflect.Type][]*class
+	configured map[string]*class // what a name is when it has a configuration, where it has none otherwise
+}{byName: make(map[string][]*class, 256), byType: make(map[reflect.Type][]*class, 256), configured: map[string]*class{}}
 
 // A class is a type under the name that files have for it.
 type class struct {
 	name     string
-	defaults reflect.Value
-	usual    func() ([]field, error) // the fields of defaults
+	kind     reflect.Type
+	defaults any
+	only     reflect.Type // of an alias: its vocabulary
+
+	once  sync.Once
+	usual []field // of defaults
+	err   error
+}
+
+// fields returns those of the defaults.
+func (c *class) fields() ([]field, error) {
+	c.once.Do(func() { c.usual, c.err = encodeFields(c.defaults) })
+	return c.usual, c.err
+}
+
+// in reports whether the class belongs to a vocabulary.
+func (c *class) in(vocabulary reflect.Type) bool {
+	return (c.only == nil || c.only == vocabulary) && reflect.PointerTo(c.kind).Implements(vocabulary)
 }
 
 // vocabularies are the interfaces, with the word for their classes in errors.
@@ -60,67 +77,74 @@ func Register[T any](name string, defaults T) { register(reflect.TypeFor[T](), n
 // register is Register without a type parameter: of code that has one, a program holds a copy for each class, and reads all of
 // them when it starts.
 func register(t reflect.Type, name string, defaults any) {
-	c := newClass(name, defaults)
+	c := &class{name: name, kind: t, defaults: defaults}
 	registry.Lock()
 	defer registry.Unlock()
 	fits := false
 	for v, word := range vocabularies {
-		if !reflect.PointerTo(t).Implements(v) {
+		if !c.in(v) {
 			continue
 		}
 		fits = true
-		if _, taken := registry.byName[v][name]; taken {
+		if registered(v, name) != nil {
 			panic(fmt.Sprintf("nn: Register: there is a %s %q already", word, name))
 		}
-		if registry.byName[v] == nil {
-			registry.byName[v] = map[string]class{}
+		if len(registry.byName[name]) == 0 {
+			break // which other vocabularies it belongs to does not matter
 		}
-		registry.byName[v][name] = c
 	}
 	if !fits {
 		panic(fmt.Sprintf("nn: Register: %v is no Kind, ActivationFunction, Initializer, Regularizer, Constraint, Loss, Metric, Optimizer or Schedule", t))
 	}
+	registry.byName[name] = append(registry.byName[name], c)
 	registry.byType[t] = append(registry.byType[t], c)
 }
 
-func newClass(name string, defaults any) class {
-	return class{name, reflect.ValueOf(defaults), sync.OnceValues(func() ([]field, error) { return encodeFields(defaults) })}
+// registered returns the class that a vocabulary has under a name, or nil.
+func registered(vocabulary reflect.Type, name string) *class {
+	for _, c := range registry.byName[name] {
+		if c.in(vocabulary) {
+			return c
+		}
+	}
+	return nil
 }
 
 // registerConfigured registers the type that a function is where a file gives it a configuration, while its name alone is
 // another value: the type's method plain returns that value, or nil where the configuration is not the usual one.
 func registerConfigured[T interface{ plain() any }](name string, defaults T) {
-	c := newClass(name, defaults)
+	c := &class{name: name, kind: reflect.TypeFor[T](), defaults: defaults}
 	registry.Lock()
 	defer registry.Unlock()
 	registry.configured[name] = c
-	registry.byType[reflect.TypeFor[T]()] = append(registry.byType[reflect.TypeFor[T]()], c)
+	registry.byType[c.kind] = append(registry.byType[c.kind], c)
 }
 
 // alias gives a class more names, under which it is read. It is written under its own.
 func alias[T any](name string, more ...string) {
 	registry.Lock()
 	defer registry.Unlock()
-	classes := registry.byName[reflect.TypeFor[T]()]
+	vocabulary := reflect.TypeFor[T]()
+	c := registered(vocabulary, name)
 	for _, m := range more {
-		if _, taken := classes[m]; taken {
+		if registered(vocabulary, m) != nil {
 			panic(fmt.Sprintf("nn: alias: there is a %q already", m))
 		}
-		classes[m] = classes[name]
+		registry.byName[m] = append(registry.byName[m], &class{name: c.name, kind: c.kind, defaults: c.defaults, only: vocabulary})
 	}
 }
 
 // classOf returns the class of a registered value. Values of one type can be classes of their own: those that are equal to
 // the defaults of one, as activations are, or that name it.
-func classOf(v any) (class, error) {
+func classOf(v any) (*class, error) {
 	t := reflect.TypeOf(v)
 	if t == nil {
-		return class{}, errors.New("is nil")
+		return nil, errors.New("is nil")
 	}
 	value := reflect.ValueOf(v)
 	if t.Kind() == reflect.Pointer {
 		if value.IsNil() {
-			return class{}, fmt.Errorf("is a nil %v", t)
+			return nil, fmt.Errorf("is a nil %v", t)
 		}
 		t, value = t.Elem(), value.Elem()
 	}
@@ -138,14 +162,14 @@ func classOf(v any) (class, error) {
 		}
 	}
 	for _, c := range all {
-		if value.Comparable() && value.Equal(c.defaults) {
+		if value.Comparable() && value.Equal(reflect.ValueOf(c.defaults)) {
 			return c, nil
 		}
 	}
 	if len(all) > 0 {
-		return class{}, fmt.Errorf("%v %v is not one of those that are registered", t, value)
+		return nil, fmt.Errorf("%v %v is not one of those that are registered", t, value)
 	}
-	return class{}, fmt.Errorf("%v is not registered: call nn.Register with a name for it in an init function", t)
+	return nil, fmt.Errorf("%v is not registered: call nn.Register with a name for it in an init function", t)
 }
 
 // className is classOf for what has been checked to be registered.
@@ -165,20 +189,16 @@ func newObject[T any](name string, config []byte) (T, error) {
 	if !ok {
 		return none, unknownClass(vocabulary, name)
 	}
-	p := reflect.New(c.defaults.Type())
-	p.Elem().Set(c.defaults)
-	if c.defaults.Kind() != reflect.Struct && len(config) > 0 {
+	p := reflect.New(c.kind)
+	p.Elem().Set(reflect.ValueOf(c.defaults))
+	if c.kind.Kind() != reflect.Struct && len(config) > 0 {
 		if decodeJSON(string(config), &struct{}{}) != nil {
 			return none, fmt.Errorf("%s has no configuration: write its name alone", brief.Quote(name))
 		}
 		config = nil
 	}
 	if len(config) > 0 {
-		config, err := clearNulls(p.Elem(), config)
-		if err == nil {
-			err = decodeJSON(string(config), p.Interface())
-		}
-		if err != nil {
+		if err := readConfig(p.Elem(), config); err != nil {
 			return none, fmt.Errorf("config: %w", err)
 		}
 	}
@@ -194,59 +214,42 @@ func newObject[T any](name string, config []byte) (T, error) {
 }
 
 // lookUp returns the class of a name. As in Keras, glorot_uniform is another one for GlorotUniform.
-func lookUp(vocabulary reflect.Type, name string) (class, bool) {
+func lookUp(vocabulary reflect.Type, name string) (*class, bool) {
 	registry.RLock()
 	defer registry.RUnlock()
-	all := registry.byName[vocabulary]
-	c, ok := all[name]
-	if short := strings.ReplaceAll(name, "_", ""); !ok && name == strings.ToLower(name) {
-		for other, o := range all {
-			if !o.isFunction() && strings.ToLower(other) == short {
+	c := registered(vocabulary, name)
+	if short := strings.ReplaceAll(name, "_", ""); c == nil && name == strings.ToLower(name) {
+		for other := range registry.byName {
+			if strings.ToLower(other) != short {
+				continue
+			}
+			if o := registered(vocabulary, other); o != nil && !o.isFunction() {
 				return o, true
 			}
 		}
 	}
-	if with, is := registry.configured[c.name]; is && with.defaults.Type().Implements(vocabulary) {
-		c = with
+	if c != nil && registry.configured[c.name] != nil && registry.configured[c.name].kind.Implements(vocabulary) {
+		c = registry.configured[c.name]
 	}
-	return c, ok
+	return c, c != nil
 }
 
-// clearNulls makes the fields zero that the configuration has as null: Keras' way to write that there is none of it, where a
-// default may be another. It returns the configuration of the others.
-func clearNulls(v reflect.Value, config []byte) ([]byte, error) {
-	if !bytes.Contains(config, []byte("null")) || v.Kind() != reflect.Struct {
-		return config, nil
-	}
-	if err := checkValues(string(config)); err != nil {
-		return nil, err
-	}
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(config, &fields); err != nil {
-		return nil, err
-	}
-	for _, f := range reflect.VisibleFields(v.Type()) {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if reflect.PointerTo(f.Type).Implements(reflect.TypeFor[json.Unmarshaler]()) {
-			continue // which knows what null is
-		}
-		if text, ok := fields[name]; ok && f.IsExported() && string(text) == "null" {
-			field, err := v.FieldByIndexErr(f.Index)
-			if err != nil { // in a nil pointer, and so zero already
-				continue
-			}
-			field.SetZero()
-			delete(fields, name)
+// classes returns those of a vocabulary, by all their names.
+func classes(vocabulary reflect.Type) map[string]*class {
+	registry.RLock()
+	defer registry.RUnlock()
+	all := map[string]*class{}
+	for name := range registry.byName {
+		if c := registered(vocabulary, name); c != nil {
+			all[name] = c
 		}
 	}
-	return json.Marshal(fields)
+	return all
 }
 
 func unknownClass(vocabulary reflect.Type, name string) error {
-	registry.RLock()
-	defer registry.RUnlock()
 	var valid []string
-	for v, c := range registry.byName[vocabulary] {
+	for v, c := range classes(vocabulary) {
 		if v == c.name {
 			valid = append(valid, v)
 		}
@@ -262,14 +265,14 @@ func encodeConfig(v any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.defaults.Kind() != reflect.Struct {
+	if c.kind.Kind() != reflect.Struct {
 		return []byte("{}"), nil
 	}
 	have, err := encodeFields(v)
 	if err != nil {
 		return nil, err
 	}
-	usual, err := c.usual()
+	usual, err := c.fields()
 	if err != nil {
 		return nil, err
 	}
@@ -352,7 +355,7 @@ func (o Object[T]) MarshalJSON() ([]byte, error) {
 }
 
 // isFunction reports a name that stands alone where the configuration is the usual one.
-func (c class) isFunction() bool { return c.name != "" && c.name[0] >= 'a' && c.name[0] <= 'z' }
+func (c *class) isFunction() bool { return c.name != "" && c.name[0] >= 'a' && c.name[0] <= 'z' }
 
 // UnmarshalJSON makes the value anew.
 func (o *Object[T]) UnmarshalJSON(text []byte) (err error) {
@@ -369,13 +372,10 @@ func (o *Object[T]) UnmarshalJSON(text []byte) (err error) {
 		o.Value, err = newObject[T](name, nil)
 		return err
 	}
-	var of struct {
-		Class  string          `json:"class_name"`
-		Config json.RawMessage `json:"config"`
-	}
+	var of envelope
 	if err := decodeJSON(string(text), &of); err != nil {
 		return err
 	}
-	o.Value, err = newObject[T](of.Class, of.Config)
+	o.Value, err = newObject[T](of.class(), of.Config)
 	return err
 }

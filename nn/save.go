@@ -59,6 +59,15 @@ type headConfig struct {
 	Weighted list[Object[Metric]] `json:"weighted_metrics,omitempty"`
 }
 
+// A SaveOption configures what a file of a model has besides the model.
+type SaveOption interface{ applySave(*saving) }
+
+// A saving is what a file has besides the model.
+type saving struct {
+	untested bool
+	metadata map[string]string
+}
+
 // Save writes the model to a file that Load reads: its graph, weights and, if it is compiled, everything that training
 // needs to go on as if it had not been interrupted. Weights that are not finite are an error.
 //
@@ -70,8 +79,20 @@ type headConfig struct {
 // It looks as if the old file had been written to: a symbolic link stays, and the file that it leads to is replaced; the
 // mode stays, and so do owner and group where the process may set them. But other hard links to the old file keep the old
 // model. A new file has mode 0666 before the umask.
-func (m *Model) Save(path string) error {
-	if err := saveFile(path, m.writeTo); err != nil {
+func (m *Model) Save(path string, opts ...SaveOption) error {
+	c := saving{metadata: m.metadata}
+	var err error
+	for i, o := range opts {
+		if o == nil {
+			err = errors.Join(err, errNilOption(i))
+			continue
+		}
+		o.applySave(&c)
+	}
+	if err == nil {
+		err = saveFile(path, func(w io.Writer) (int64, error) { return m.write(w, c) })
+	}
+	if err != nil {
 		return brief.Error(fmt.Errorf("nn: Save %q: %w", path, err))
 	}
 	return nil
@@ -168,8 +189,10 @@ func (m *Model) WriteTo(w io.Writer) (int64, error) {
 	return n, err
 }
 
-func (m *Model) writeTo(w io.Writer) (int64, error) {
-	header, err := m.header()
+func (m *Model) writeTo(w io.Writer) (int64, error) { return m.write(w, saving{metadata: m.metadata}) }
+
+func (m *Model) write(w io.Writer, c saving) (int64, error) {
+	header, err := m.header(nil, c.metadata)
 	if err != nil {
 		return 0, err
 	}
@@ -179,6 +202,11 @@ func (m *Model) writeTo(w io.Writer) (int64, error) {
 			return 0, fmt.Errorf("%s has %d values, shape %s needs %d", brief.Quote(t.name), len(*t.data), t.shape, n)
 		}
 		if err := t.check(); err != nil {
+			return 0, err
+		}
+	}
+	if !c.untested {
+		if header, err = m.header(m.newSelfTest(), c.metadata); err != nil {
 			return 0, err
 		}
 	}
@@ -247,7 +275,7 @@ func (t *tensor) check() error {
 }
 
 // header returns the file of the model up to the first number, with zeros for the checksum.
-func (m *Model) header() ([]byte, error) {
+func (m *Model) header(test *selfTest, userData map[string]string) ([]byte, error) {
 	a, err := m.architecture()
 	if err != nil {
 		return nil, err
@@ -257,6 +285,15 @@ func (m *Model) header() ([]byte, error) {
 		return nil, err
 	}
 	meta := metadata{Version: fileVersion, Architecture: string(text)}
+	if test != nil {
+		if text, err = encodeJSON(test); err != nil {
+			return nil, err
+		}
+		meta.SelfTest = string(text)
+	}
+	if meta.Metadata, err = encodeMetadata(userData); err != nil {
+		return nil, err
+	}
 	if m.trainer != nil {
 		if err := checkOptimizer(m.trainer.optimizer); err != nil { // a schedule or a callback may have changed it
 			return nil, err

@@ -24,18 +24,21 @@ func usualKernel() kernelAndBias {
 	return kernelAndBias{KernelInitializer: Object[Initializer]{GlorotUniform()}, BiasInitializer: Object[Initializer]{Zeros()}}
 }
 
-// kernel asks for the kernel.
-func (k *kernelAndBias) kernel(b *Builder, shape Shape) {
-	b.Param("kernel", shape, k.KernelInitializer.Value)
-	b.Regularize(k.KernelRegularizer.Value)
-	b.Constrain(k.KernelConstraint.Value)
+// askKernel asks for the kernel.
+func (k *kernelAndBias) askKernel(b *Builder, shape Shape) {
+	b.weight("kernel", shape, k.KernelInitializer, k.KernelRegularizer, k.KernelConstraint)
 }
 
-// bias asks for the bias.
-func (k *kernelAndBias) bias(b *Builder, shape Shape) {
-	b.Param("bias", shape, k.BiasInitializer.Value)
-	b.Regularize(k.BiasRegularizer.Value)
-	b.Constrain(k.BiasConstraint.Value)
+// askBias asks for the bias.
+func (k *kernelAndBias) askBias(b *Builder, shape Shape) {
+	b.weight("bias", shape, k.BiasInitializer, k.BiasRegularizer, k.BiasConstraint)
+}
+
+// weight asks for a parameter with all that a configuration says of it.
+func (b *Builder) weight(name string, shape Shape, i Object[Initializer], r Object[Regularizer], c Object[Constraint]) {
+	b.Param(name, shape, i.Value)
+	b.Regularize(r.Value)
+	b.Constrain(c.Value)
 }
 
 // ActivityRegularizer implements [ActivityRegularized].
@@ -98,6 +101,96 @@ func BiasConstraint(c Constraint) WeightOption {
 // EmbeddingsConstraint keeps the vectors of an [Embedding] to a constraint, nil for none.
 func EmbeddingsConstraint(c Constraint) WeightOption {
 	return WeightOption{"EmbeddingsConstraint", "embeddings_constraint", Object[Constraint]{c}}
+}
+
+// RecurrentInitializer sets what the recurrent kernel of a recurrent layer, such as [LSTM], starts from; orthogonal otherwise.
+func RecurrentInitializer(i Initializer) WeightOption {
+	return WeightOption{"RecurrentInitializer", "recurrent_initializer", Object[Initializer]{i}}
+}
+
+// RecurrentRegularizer adds a penalty of the recurrent kernel of a recurrent layer, such as [LSTM] to the loss, nil for none.
+func RecurrentRegularizer(r Regularizer) WeightOption {
+	return WeightOption{"RecurrentRegularizer", "recurrent_regularizer", Object[Regularizer]{r}}
+}
+
+// RecurrentConstraint keeps the recurrent kernel of a recurrent layer, such as [LSTM], to a constraint, nil for none.
+func RecurrentConstraint(c Constraint) WeightOption {
+	return WeightOption{"RecurrentConstraint", "recurrent_constraint", Object[Constraint]{c}}
+}
+
+// DepthwiseInitializer sets what the depthwise kernel of a depthwise or separable convolution starts from; Glorot uniform otherwise.
+func DepthwiseInitializer(i Initializer) WeightOption {
+	return WeightOption{"DepthwiseInitializer", "depthwise_initializer", Object[Initializer]{i}}
+}
+
+// DepthwiseRegularizer adds a penalty of the depthwise kernel of a depthwise or separable convolution to the loss, nil for none.
+func DepthwiseRegularizer(r Regularizer) WeightOption {
+	return WeightOption{"DepthwiseRegularizer", "depthwise_regularizer", Object[Regularizer]{r}}
+}
+
+// DepthwiseConstraint keeps the depthwise kernel of a depthwise or separable convolution to a constraint, nil for none.
+func DepthwiseConstraint(c Constraint) WeightOption {
+	return WeightOption{"DepthwiseConstraint", "depthwise_constraint", Object[Constraint]{c}}
+}
+
+// PointwiseInitializer sets what the pointwise kernel of a separable convolution starts from; Glorot uniform otherwise.
+func PointwiseInitializer(i Initializer) WeightOption {
+	return WeightOption{"PointwiseInitializer", "pointwise_initializer", Object[Initializer]{i}}
+}
+
+// PointwiseRegularizer adds a penalty of the pointwise kernel of a separable convolution to the loss, nil for none.
+func PointwiseRegularizer(r Regularizer) WeightOption {
+	return WeightOption{"PointwiseRegularizer", "pointwise_regularizer", Object[Regularizer]{r}}
+}
+
+// PointwiseConstraint keeps the pointwise kernel of a separable convolution to a constraint, nil for none.
+func PointwiseConstraint(c Constraint) WeightOption {
+	return WeightOption{"PointwiseConstraint", "pointwise_constraint", Object[Constraint]{c}}
+}
+
+// GammaInitializer sets what the scale gamma of a normalization, such as [BatchNormalization], starts from; one otherwise.
+func GammaInitializer(i Initializer) WeightOption {
+	return WeightOption{"GammaInitializer", "gamma_initializer", Object[Initializer]{i}}
+}
+
+// GammaRegularizer adds a penalty of the scale gamma of a normalization, such as [BatchNormalization] to the loss, nil for none.
+func GammaRegularizer(r Regularizer) WeightOption {
+	return WeightOption{"GammaRegularizer", "gamma_regularizer", Object[Regularizer]{r}}
+}
+
+// GammaConstraint keeps the scale gamma of a normalization, such as [BatchNormalization], to a constraint, nil for none.
+func GammaConstraint(c Constraint) WeightOption {
+	return WeightOption{"GammaConstraint", "gamma_constraint", Object[Constraint]{c}}
+}
+
+// BetaInitializer sets what the shift beta of a normalization, such as [BatchNormalization], starts from; zero otherwise.
+func BetaInitializer(i Initializer) WeightOption {
+	return WeightOption{"BetaInitializer", "beta_initializer", Object[Initializer]{i}}
+}
+
+// BetaRegularizer adds a penalty of the shift beta of a normalization, such as [BatchNormalization] to the loss, nil for none.
+func BetaRegularizer(r Regularizer) WeightOption {
+	return WeightOption{"BetaRegularizer", "beta_regularizer", Object[Regularizer]{r}}
+}
+
+// BetaConstraint keeps the shift beta of a normalization, such as [BatchNormalization], to a constraint, nil for none.
+func BetaConstraint(c Constraint) WeightOption {
+	return WeightOption{"BetaConstraint", "beta_constraint", Object[Constraint]{c}}
+}
+
+// AlphaInitializer sets what the slopes alpha of a [PReLU] start from; zero otherwise.
+func AlphaInitializer(i Initializer) WeightOption {
+	return WeightOption{"AlphaInitializer", "alpha_initializer", Object[Initializer]{i}}
+}
+
+// AlphaRegularizer adds a penalty of the slopes alpha of a [PReLU] to the loss, nil for none.
+func AlphaRegularizer(r Regularizer) WeightOption {
+	return WeightOption{"AlphaRegularizer", "alpha_regularizer", Object[Regularizer]{r}}
+}
+
+// AlphaConstraint keeps the slopes alpha of a [PReLU] to a constraint, nil for none.
+func AlphaConstraint(c Constraint) WeightOption {
+	return WeightOption{"AlphaConstraint", "alpha_constraint", Object[Constraint]{c}}
 }
 
 func (o WeightOption) applyLayer(l *Layer) {

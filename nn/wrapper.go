@@ -95,6 +95,11 @@ func (t *timeDistributed) Build(b *Builder, in []Shape) Shape {
 	return append(Shape{x[0]}, b.Inner("", t.Layer.Value, x[1:])...)
 }
 
+// ActivityRegularizer implements [ActivityRegularized]: all steps together have the penalty that the layer has of each.
+func (t *timeDistributed) ActivityRegularizer() Regularizer {
+	return (&Layer{kind: t.Layer.Value}).activityRegularizer()
+}
+
 func (t *timeDistributed) Forward(c *Call) *ops.Tensor {
 	x, steps, mask := c.In(0), c.InShape(0)[0], c.Mask(0)
 	if len(c.InShape(0)) < 3 || mask != nil && mask.Cols%steps != 0 {

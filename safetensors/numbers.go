@@ -2,48 +2,83 @@ package safetensors
 
 import (
 	"encoding/binary"
+	"fmt"
 	"io"
+	"maps"
 	"math"
+	"math/bits"
+	"slices"
+
+	"github.com/espalier-ml/espalier/internal/brief"
 )
 
-// A dtype is a type of numbers in a file. Its decode appends the numbers in b to v.
+// A dtype is a type of numbers in a file. Its decode appends the numbers in b to v, up to one that float32 cannot stand for.
 type dtype struct {
 	size   int64 // of a number, in bytes
-	decode func(v []float32, b []byte) []float32
+	decode func(v []float32, b []byte) ([]float32, error)
 }
 
 var little = binary.LittleEndian
 
 var dtypes = map[string]dtype{
-	"F64":  each(8, func(b []byte) float32 { return float32(math.Float64frombits(little.Uint64(b))) }),
+	"F64": {8, func(v []float32, b []byte) ([]float32, error) {
+		for ; len(b) > 0; b = b[8:] {
+			x := math.Float64frombits(little.Uint64(b))
+			if math.Abs(x) > math.MaxFloat32 && !math.IsInf(x, 0) {
+				return v, fmt.Errorf("%v is beyond the range of float32", x)
+			}
+			v = append(v, float32(x))
+		}
+		return v, nil
+	}},
 	"F32":  float32s,
 	"F16":  each(2, func(b []byte) float32 { return half(little.Uint16(b)) }),
 	"BF16": each(2, func(b []byte) float32 { return math.Float32frombits(uint32(little.Uint16(b)) << 16) }),
-	"I64":  each(8, func(b []byte) float32 { return float32(int64(little.Uint64(b))) }),
-	"I32":  each(4, func(b []byte) float32 { return float32(int32(little.Uint32(b))) }),
+	"I64":  whole(8, func(b []byte) int64 { return int64(little.Uint64(b)) }),
+	"I32":  whole(4, func(b []byte) int64 { return int64(int32(little.Uint32(b))) }),
 	"I16":  each(2, func(b []byte) float32 { return float32(int16(little.Uint16(b))) }),
 	"I8":   each(1, func(b []byte) float32 { return float32(int8(b[0])) }),
-	"U64":  each(8, func(b []byte) float32 { return float32(little.Uint64(b)) }),
-	"U32":  each(4, func(b []byte) float32 { return float32(little.Uint32(b)) }),
+	"U64":  whole(8, func(b []byte) uint64 { return little.Uint64(b) }),
+	"U32":  whole(4, func(b []byte) int64 { return int64(little.Uint32(b)) }),
 	"U16":  each(2, func(b []byte) float32 { return float32(little.Uint16(b)) }),
 	"U8":   each(1, func(b []byte) float32 { return float32(b[0]) }),
 	"BOOL": each(1, func(b []byte) float32 { return float32(b[0]) }),
 }
 
 // float32s is written out, since models are made of it.
-var float32s = dtype{4, func(v []float32, b []byte) []float32 {
+var float32s = dtype{4, func(v []float32, b []byte) ([]float32, error) {
 	for ; len(b) > 0; b = b[4:] {
 		v = append(v, math.Float32frombits(little.Uint32(b)))
 	}
-	return v
+	return v, nil
 }}
 
+// each is a type whose numbers all are float32 too.
 func each(size int64, number func([]byte) float32) dtype {
-	return dtype{size, func(v []float32, b []byte) []float32 {
+	return dtype{size, func(v []float32, b []byte) ([]float32, error) {
 		for ; len(b) > 0; b = b[size:] {
 			v = append(v, number(b))
 		}
-		return v
+		return v, nil
+	}}
+}
+
+// whole is a type of integers with more digits than float32 has.
+func whole[T int64 | uint64](size int64, number func([]byte) T) dtype {
+	return dtype{size, func(v []float32, b []byte) ([]float32, error) {
+		for ; len(b) > 0; b = b[size:] {
+			n := number(b)
+			if d := uint64(n); d != 0 {
+				if n < 0 {
+					d = -d
+				}
+				if bits.Len64(d)-bits.TrailingZeros64(d) > 24 {
+					return v, fmt.Errorf("float32 does not have the integer %d", n)
+				}
+			}
+			v = append(v, float32(n))
+		}
+		return v, nil
 	}}
 }
 
@@ -83,6 +118,19 @@ func ReadFloats(r io.Reader, n int) ([]float32, error) {
 	return readNumbers(r, int64(max(0, n)), float32s)
 }
 
+// ReadNumbers is ReadFloats for numbers of any type that [Info] may name. They become float32 as [Read] says.
+func ReadNumbers(r io.Reader, dtype string, n int) ([]float32, error) {
+	d, ok := dtypes[dtype]
+	if !ok {
+		return nil, errDType(dtype)
+	}
+	return readNumbers(r, int64(max(0, n)), d)
+}
+
+func errDType(dtype string) error {
+	return fmt.Errorf("unknown dtype %s: valid are %s", brief.Quote(dtype), brief.QuoteAll(slices.Sorted(maps.Keys(dtypes))))
+}
+
 func readNumbers(r io.Reader, n int64, d dtype) ([]float32, error) {
 	const (
 		first = 1 << 14 // numbers that there is memory for before any have been read: n may be a lie
@@ -95,10 +143,13 @@ func readNumbers(r io.Reader, n int64, d dtype) ([]float32, error) {
 			v = append(make([]float32, 0, min(n, 2*int64(len(v)))), v...)
 		}
 		b := buffer[:d.size*min(int64(cap(v)-len(v)), step)]
-		if _, err := io.ReadFull(r, b); err != nil {
+		_, err := io.ReadFull(r, b)
+		if err != nil {
 			return nil, unexpected(err)
 		}
-		v = d.decode(v, b)
+		if v, err = d.decode(v, b); err != nil {
+			return nil, fmt.Errorf("number %d: %w", len(v), err)
+		}
 	}
 	return v, nil
 }
