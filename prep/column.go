@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/espalier-ml/espalier/internal/brief"
 )
@@ -66,6 +67,11 @@ func (f *Feature) check() error {
 	if len(f.names) == 0 || len(f.names) > 1 && f.width != len(f.names) {
 		return fmt.Errorf("%d columns cannot be of %s", len(f.names), widthOf(f.width))
 	}
+	for _, name := range f.names {
+		if !utf8.ValidString(name) {
+			return errors.New("the name is not valid UTF-8")
+		}
+	}
 	for i, t := range f.steps {
 		if t == nil || classOf(t) == "" {
 			return fmt.Errorf("step %d is %T, which is not registered: see Register", i, t)
@@ -96,6 +102,9 @@ func (f *Feature) check() error {
 			return fmt.Errorf("Imputer: strategy %q is for numbers, %s reads %v", t.Strategy, classOf(steps[0]), f.reads)
 		}
 		if t.Fitted() {
+			if !utf8.ValidString(t.fill.text) {
+				return fmt.Errorf("Imputer: fill_value %v is not valid UTF-8", t.fill)
+			}
 			var err error
 			var c Cell
 			if f.fill, err = c.convert(t.fill, f.reads); err == nil && f.fill.kind == Missing {

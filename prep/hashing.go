@@ -100,7 +100,7 @@ func (t *HashedCrossing) Apply(c *Cell) error {
 		if v.kind == Text {
 			x = farmHash64(v.text)
 		}
-		h = farmFingerprint128(h, x)
+		h = crossHash(h, x)
 	}
 	c.Values = append(c.Values[:0], IntegerOf(int64(h%uint64(t.NumBins))))
 	modeOf(t.OutputMode).write(c, nil)
@@ -190,14 +190,13 @@ func farmMix(u, v, mul uint64) uint64 {
 	return (b ^ b>>47) * mul
 }
 
-// farmFingerprint128 is FarmHash's fingerprint of 128 bits.
-func farmFingerprint128(low, high uint64) uint64 {
-	const mul = 0x9ddfea08eb382d69
-	a := (low ^ high) * mul
-	a ^= a >> 47
-	b := (high ^ a) * mul
-	b = (b ^ b>>44) * mul
-	return (b ^ b>>41) * mul
+// crossHash adds a value to the hash of a combination, as TensorFlow's FingerprintCat64.
+func crossHash(h, x uint64) uint64 {
+	const mul = 0xc6a4a7935bd1e995
+	x *= mul
+	h = (h ^ mul ^ (x^x>>47)*mul) * mul
+	h = (h ^ h>>47) * mul
+	return h ^ h>>47
 }
 
 // farmHash64 is Fingerprint64 of Google's FarmHash, which never changes.

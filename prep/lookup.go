@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/espalier-ml/espalier/internal/brief"
 	"github.com/espalier-ml/espalier/internal/portable"
@@ -63,7 +63,7 @@ func (v *vocabulary[T]) add(token T, own func(T) T) {
 // larger first, as Keras; and for each log(1 + rows / (1 + rows that have it)).
 func (v *vocabulary[T]) finish(limit int, special func(T) bool) (tokens []T, idf []float64) {
 	for token := range v.counts {
-		if !special(token) {
+		if !special(token) && utf8.ValidString(text(token)) { // a file could not hold it
 			tokens = append(tokens, token)
 		}
 	}
@@ -80,12 +80,22 @@ func (v *vocabulary[T]) finish(limit int, special func(T) bool) (tokens []T, idf
 	return tokens, idf
 }
 
+func text[T any](token T) string {
+	if s, is := any(token).(string); is {
+		return s
+	}
+	return fmt.Sprint(token)
+}
+
 // build indexes tokens from the index first on.
 func (v *vocabulary[T]) build(tokens []T, first int) error {
 	v.index = make(map[T]int32, len(tokens))
 	for i, token := range tokens {
+		if s, is := any(token).(string); is && !utf8.ValidString(s) {
+			return fmt.Errorf("the vocabulary has %s, which is not valid UTF-8", brief.Quote(s))
+		}
 		if _, again := v.index[token]; again {
-			return fmt.Errorf("the vocabulary has %s twice", brief.Quote(fmt.Sprint(token)))
+			return fmt.Errorf("the vocabulary has %s twice", brief.Quote(text(token)))
 		}
 		v.index[token] = int32(first + i)
 	}
@@ -175,7 +185,7 @@ func (l *lookup) weights() []float64 {
 	return append(all, l.idf...)
 }
 
-// dropped is the index of a mask where it is left out.
+// maskIndex is the index of a mask; encodings leave a negative one out.
 func (l *lookup) maskIndex() int64 {
 	if l.mode == Int {
 		return 0
@@ -402,9 +412,6 @@ func (t *LabelEncoder) Fitted() bool { return len(t.Classes) > 0 }
 
 // Fit implements [Fitter].
 func (t *LabelEncoder) Fit(values []Value) error {
-	if len(t.words.counts) >= maxWidth {
-		return errors.New("there are more than " + strconv.Itoa(maxWidth) + " classes")
-	}
 	for _, v := range values {
 		t.words.add(v.text, strings.Clone)
 	}
@@ -415,6 +422,11 @@ func (t *LabelEncoder) Fit(values []Value) error {
 func (t *LabelEncoder) Finish() error {
 	if t.words.pruned > 0 {
 		return fmt.Errorf("there are more than %d classes", maxCandidates)
+	}
+	for class := range t.words.counts {
+		if !utf8.ValidString(class) {
+			return fmt.Errorf("the class %s is not valid UTF-8", brief.Quote(class))
+		}
 	}
 	t.Classes, _ = t.words.finish(0, func(string) bool { return false })
 	slices.Sort(t.Classes)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"reflect"
 	"slices"
 	"sync"
@@ -173,9 +172,9 @@ func bind(p *Pipeline, plan *nn.Plan) (*Predictor, error) {
 		o := Output{Name: name, Width: plan.OutputFeatures(i)}
 		var inverse []Inverter
 		if port := targets[name]; port != nil && len(port.features) == 1 {
-			steps := port.features[0].steps
-			for k := len(steps) - 1; k >= 0; k-- {
-				switch t := steps[k].(type) {
+		back:
+			for _, t := range slices.Backward(port.features[0].steps) {
+				switch t := t.(type) {
 				case *LabelEncoder:
 					if o.Width != len(t.Classes) && !(o.Width == 1 && len(t.Classes) == 2) {
 						return nil, fmt.Errorf("output %s has %d columns, its target has the classes %s", brief.Quote(name), o.Width, brief.QuoteAll(t.Classes))
@@ -186,7 +185,7 @@ func bind(p *Pipeline, plan *nn.Plan) (*Predictor, error) {
 				case *Imputer:
 				default:
 					inverse = nil
-					k = 0
+					break back
 				}
 			}
 			if o.Width != port.width {
@@ -326,13 +325,52 @@ func (s *Predictor) row(w *work, i int) error {
 	return nil
 }
 
-// Load returns the predictor of a model's file that Attach prepared: see [Attach].
-func Load(path string, maxBatch int, opts ...nn.PlanOption) (*Predictor, error) {
-	return LoadFS(osFS{}, path, maxBatch, opts...)
+// metadataKey is the key of the pipeline in a model's metadata.
+const metadataKey = "prep"
+
+// Metadata returns the pipeline as an option of nn.NewModel and of its Save, so that the model's files hold it; see [Load] and [Of].
+// It is a map to which a program can add what it wants to say itself.
+func (p *Pipeline) Metadata() (nn.MetadataOption, error) {
+	text, err := p.MarshalJSON()
+	if err != nil {
+		return nil, brief.Error(fmt.Errorf("prep: Metadata: %w", err))
+	}
+	return nn.MetadataOption{metadataKey: string(text)}, nil
 }
 
-type osFS struct{}
+// Of returns the pipeline of a model that was made, or read, with [Pipeline.Metadata].
+func Of(m *nn.Model) (*Pipeline, error) {
+	text, ok := m.Metadata()[metadataKey]
+	if !ok {
+		return nil, errors.New("prep: Of: the model has no pipeline: make or save it with the pipeline's Metadata")
+	}
+	p := &Pipeline{}
+	return p, p.UnmarshalJSON([]byte(text))
+}
 
-func (osFS) Open(name string) (fs.File, error) { return os.Open(name) }
+// Load returns a predictor of a model's file that has a pipeline, for calls with up to maxBatch records at once and more in parts.
+func Load(path string, maxBatch int, opts ...nn.PlanOption) (*Predictor, error) {
+	m, err := nn.Load(path, nn.ForServing())
+	return load(m, err, maxBatch, opts)
+}
 
-var _ = json.Marshal
+// LoadFS is Load from a file system, such as an embed.FS.
+func LoadFS(fsys fs.FS, name string, maxBatch int, opts ...nn.PlanOption) (*Predictor, error) {
+	m, err := nn.LoadFS(fsys, name, nn.ForServing())
+	return load(m, err, maxBatch, opts)
+}
+
+func load(m *nn.Model, err error, maxBatch int, opts []nn.PlanOption) (*Predictor, error) {
+	if err != nil {
+		return nil, err
+	}
+	p, err := Of(m)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := nn.NewPlan(m, maxBatch, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return NewPredictor(p, plan)
+}

@@ -137,6 +137,20 @@ func valueOf(v any) (Value, error) {
 		return TextOf(string(v)), nil
 	case Value:
 		return v, nil
+	case *float64:
+		return pointed(v, NumberOf)
+	case *float32:
+		return pointed(v, func(x float32) Value { return NumberOf(float64(x)) })
+	case *int:
+		return pointed(v, func(i int) Value { return IntegerOf(int64(i)) })
+	case *int64:
+		return pointed(v, IntegerOf)
+	case *int32:
+		return pointed(v, func(i int32) Value { return IntegerOf(int64(i)) })
+	case *string:
+		return pointed(v, TextOf)
+	case *bool:
+		return pointed(v, boolean)
 	}
 	switch r := reflect.ValueOf(v); r.Kind() { // types that a program has made of these, and pointers
 	case reflect.String:
@@ -158,6 +172,14 @@ func valueOf(v any) (Value, error) {
 		}
 	}
 	return Value{}, fmt.Errorf("is %T; valid are numbers, texts, booleans, times and nil, and lists of these in a column that is a List or a Vector", v)
+}
+
+// pointed returns the Value of what a pointer leads to; nil is missing.
+func pointed[T any](p *T, of func(T) Value) (Value, error) {
+	if p == nil {
+		return Value{}, nil
+	}
+	return of(*p), nil
 }
 
 func boolean(b bool) Value {
