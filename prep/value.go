@@ -86,7 +86,7 @@ func (v Value) String() string {
 	case Text:
 		return brief.Quote(v.text)
 	case Time:
-		return time.Unix(v.Int(), 0).UTC().Format(time.DateTime)
+		return string(v.appendTime(nil))
 	case Integer:
 		return strconv.FormatInt(v.Int(), 10)
 	}
@@ -333,14 +333,23 @@ func (c *Cell) convert(v Value, reads Kind) (Value, error) {
 			return IntegerOf(int64(x)), nil
 		}
 		if v.kind == Time {
-			return IntegerOf(v.Int()), nil
+			return c.toText(v), nil
 		}
 		return v, nil
 	}
 	return v, fmt.Errorf("is %s, must be %s", v.kind, reads)
 }
 
-// toText returns the text of a number as JSON and CSV write it: a whole one without a point.
+// appendTime appends a Time as files write it: a midnight is a date.
+func (v Value) appendTime(b []byte) []byte {
+	layout := time.DateTime
+	if v.Int()%(24*60*60) == 0 {
+		layout = time.DateOnly
+	}
+	return time.Unix(v.Int(), 0).UTC().AppendFormat(b, layout)
+}
+
+// toText returns the text of a number as JSON and CSV write it, a whole one without a point, or of a time.
 func (c *Cell) toText(v Value) Value {
 	from := len(c.bytes)
 	switch v.kind {
@@ -354,7 +363,7 @@ func (c *Cell) toText(v Value) Value {
 	case Integer:
 		c.bytes = strconv.AppendInt(c.bytes, v.Int(), 10)
 	case Time:
-		c.bytes = time.Unix(v.Int(), 0).UTC().AppendFormat(c.bytes, time.DateTime)
+		c.bytes = v.appendTime(c.bytes)
 	default:
 		return v
 	}
