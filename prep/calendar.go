@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/espalier-ml/espalier/internal/brief"
 	"github.com/espalier-ml/espalier/internal/portable"
 )
 
@@ -15,14 +16,40 @@ import (
 type Calendar struct {
 	Parts  []string `json:"parts"`
 	Cyclic bool     `json:"cyclic,omitempty"`
+
+	parts []calendarPart
 }
 
-// periods are the lengths of parts that come around again and their first number.
-var periods = map[string]struct{ length, first float64 }{
-	"month": {12, 1}, "day": {31, 1}, "weekday": {7, 0}, "yearday": {366, 1}, "hour": {24, 0}, "minute": {60, 0}, "second": {60, 0},
+// A calendarPart is a part in use.
+type calendarPart struct {
+	number func(at *moment) int
+	first  int          // of a part that comes around again
+	circle [][2]float64 // the sine and the cosine of each number from first on
 }
 
-var calendarParts = []string{"year", "month", "day", "weekday", "yearday", "hour", "minute", "second", "unix"}
+// A moment is a time taken apart.
+type moment struct {
+	time.Time
+	year, day, hour, minute, second int
+	month                           time.Month
+}
+
+// calendarParts are the parts; those with a length come around again.
+var calendarParts = []struct {
+	name          string
+	length, first int
+	number        func(at *moment) int
+}{
+	{"year", 0, 0, func(at *moment) int { return at.year }},
+	{"month", 12, 1, func(at *moment) int { return int(at.month) }},
+	{"day", 31, 1, func(at *moment) int { return at.day }},
+	{"weekday", 7, 0, func(at *moment) int { return (int(at.Weekday()) + 6) % 7 }},
+	{"yearday", 366, 1, func(at *moment) int { return at.YearDay() }},
+	{"hour", 24, 0, func(at *moment) int { return at.hour }},
+	{"minute", 60, 0, func(at *moment) int { return at.minute }},
+	{"second", 60, 0, func(at *moment) int { return at.second }},
+	{"unix", 0, 0, func(at *moment) int { return int(at.Unix()) }},
+}
 
 // Reads implements [Transform].
 func (*Calendar) Reads() Kind { return Time }
@@ -32,58 +59,49 @@ func (t *Calendar) Build(width int) (Kind, int, error) {
 	if width != 1 {
 		return 0, 0, fmt.Errorf("reads one time, there are %s", widthOf(width))
 	}
-	if len(t.Parts) == 0 || len(t.Parts) > len(calendarParts) {
-		return 0, 0, fmt.Errorf("has %d parts, valid are %q", len(t.Parts), calendarParts)
+	var valid []string
+	for _, known := range calendarParts {
+		valid = append(valid, known.name)
 	}
+	if len(t.Parts) == 0 || len(t.Parts) > len(valid) {
+		return 0, 0, fmt.Errorf("has %d parts, valid are %q", len(t.Parts), valid)
+	}
+	t.parts = nil
 	n := 0
-	for _, part := range t.Parts {
-		if !slices.Contains(calendarParts, part) {
-			return 0, 0, fmt.Errorf("unknown part %q: valid are %q", part, calendarParts)
+	for _, name := range t.Parts {
+		i := slices.Index(valid, name)
+		if i < 0 {
+			return 0, 0, fmt.Errorf("unknown part %s: valid are %q", brief.Quote(name), valid)
 		}
+		known := calendarParts[i]
+		part := calendarPart{number: known.number, first: known.first}
 		n++
-		if t.Cyclic {
-			if _, ok := periods[part]; ok {
-				n++
+		if t.Cyclic && known.length > 0 {
+			n++
+			for k := range known.length {
+				turn := float64(k) / float64(known.length)
+				part.circle = append(part.circle, [2]float64{cosTurns(turn + 0.75), cosTurns(turn)})
 			}
 		}
+		t.parts = append(t.parts, part)
 	}
 	return Number, n, nil
 }
 
 // Apply implements [Transform].
 func (t *Calendar) Apply(c *Cell) error {
-	at := time.Unix(c.Values[0].Int(), 0).UTC()
-	year, month, day := at.Date()
-	hour, minute, second := at.Clock()
+	at := &c.at
+	at.Time = time.Unix(c.Values[0].Int(), 0).UTC()
+	at.year, at.month, at.day = at.Date()
+	at.hour, at.minute, at.second = at.Clock()
 	c.Values = c.Values[:0]
-	for _, part := range t.Parts {
-		var x int
-		switch part {
-		case "year":
-			x = year
-		case "month":
-			x = int(month)
-		case "day":
-			x = day
-		case "weekday":
-			x = (int(at.Weekday()) + 6) % 7
-		case "yearday":
-			x = at.YearDay()
-		case "hour":
-			x = hour
-		case "minute":
-			x = minute
-		case "second":
-			x = second
-		case "unix":
-			x = int(at.Unix())
-		}
-		if t.Cyclic {
-			if p, ok := periods[part]; ok {
-				turn := (float64(x) - p.first) / p.length
-				c.Values = append(c.Values, NumberOf(cosTurns(turn+0.75)), NumberOf(cosTurns(turn)))
-				continue
-			}
+	for i := range t.parts {
+		part := &t.parts[i]
+		x := part.number(at)
+		if part.circle != nil {
+			place := part.circle[x-part.first]
+			c.Values = append(c.Values, NumberOf(place[0]), NumberOf(place[1]))
+			continue
 		}
 		c.Values = append(c.Values, NumberOf(float64(x)))
 	}

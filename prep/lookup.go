@@ -52,6 +52,11 @@ func (v *vocabulary[T]) add(token T, own func(T) T) {
 		t = &tally{n: v.pruned, docs: v.pruned}
 		v.counts[own(token)] = t
 	}
+	v.see(t)
+}
+
+// see counts a token that has a tally.
+func (v *vocabulary[T]) see(t *tally) {
 	t.n++
 	if t.last != v.docs {
 		t.last = v.docs

@@ -284,20 +284,23 @@ func (f *Feature) absent(values []Value) []Value {
 }
 
 // Stream returns what the model trains on: a chunk for each table of the rows, made on all processors. Prefetch makes the next
-// chunk while the last one is used.
+// chunk while the last one is used. A chunk is overwritten by the fourth one after it.
 func (p *Pipeline) Stream(rows Rows) nn.Stream {
 	return func() iter.Seq2[nn.Data, error] {
 		return func(yield func(nn.Data, error) bool) {
+			var ring [4]nn.Data // fresh memory costs more than what is written to it
+			i := 0
 			for t, err := range rows.pass() {
-				var d nn.Data
+				d := &ring[i%len(ring)]
+				i++
 				if err == nil {
-					d, err = p.data(t, true)
+					err = p.fill(d, t, true)
 				}
 				if err != nil {
 					yield(nn.Data{}, brief.Error(fmt.Errorf("prep: Stream: %w", err)))
 					return
 				}
-				if !yield(d, nil) {
+				if !yield(*d, nil) {
 					return
 				}
 			}
@@ -319,10 +322,10 @@ func (p *Pipeline) collect(what string, rows Rows, targets bool) (nn.Data, error
 	if targets {
 		all.Targets = nn.Arrays{}
 	}
+	var d nn.Data
 	for t, err := range rows.pass() {
-		var d nn.Data
 		if err == nil {
-			d, err = p.data(t, targets)
+			err = p.fill(&d, t, targets)
 		}
 		if err != nil {
 			return nn.Data{}, brief.Error(fmt.Errorf("prep: %s: %w", what, err))
@@ -343,17 +346,19 @@ func (p *Pipeline) collect(what string, rows Rows, targets bool) (nn.Data, error
 	return all, nil
 }
 
-// data makes a chunk of a table.
-func (p *Pipeline) data(t Table, targets bool) (nn.Data, error) {
+// fill makes d a chunk of a table, in the memory of an earlier chunk where d has one.
+func (p *Pipeline) fill(d *nn.Data, t Table, targets bool) error {
 	if !p.Fitted() {
-		return nn.Data{}, errNotFitted
+		return errNotFitted
 	}
 	n, err := t.Columns.rows()
 	if err != nil {
-		return nn.Data{}, err
+		return err
 	}
-	d := nn.Data{Inputs: nn.Arrays{}}
-	if targets {
+	if d.Inputs == nil {
+		d.Inputs = nn.Arrays{}
+	}
+	if d.Targets == nil && targets {
 		d.Targets = nn.Arrays{}
 	}
 	type job struct {
@@ -369,23 +374,25 @@ func (p *Pipeline) data(t Table, targets bool) (nn.Data, error) {
 		if port.target && !targets {
 			continue
 		}
-		out := make(nn.Floats, n*port.width)
+		arrays := d.Inputs
+		if port.target {
+			arrays = d.Targets
+		}
+		old, _ := arrays[port.name].(nn.Floats)
+		out := slices.Grow(old[:0], n*port.width)[:n*port.width] // every number is written
 		at := 0
 		for _, f := range port.features {
 			columns, err := f.find(t.Columns)
 			if err != nil {
-				return nn.Data{}, fmt.Errorf("%s: %w", port.describe(), err)
+				return fmt.Errorf("%s: %w", port.describe(), err)
 			}
 			jobs = append(jobs, job{f, port, columns, out, at})
 			at += f.out
 		}
-		switch {
-		case port.labels():
+		if port.labels() {
 			labels = append(labels, jobs[len(jobs)-1])
-		case port.target:
-			d.Targets[port.name] = out
-		default:
-			d.Inputs[port.name] = out
+		} else {
+			arrays[port.name] = out
 		}
 	}
 	const block = 256 // rows that one feature does at a time
@@ -421,20 +428,21 @@ func (p *Pipeline) data(t Table, targets bool) (nn.Data, error) {
 	group.Wait()
 	for _, err := range failed {
 		if err != nil {
-			return nn.Data{}, err
+			return err
 		}
 	}
 	for _, j := range labels {
-		numbers := make(nn.Labels, n)
+		old, _ := d.Targets[j.port.name].(nn.Labels)
+		numbers := slices.Grow(old[:0], n)[:n]
 		for i, x := range j.out {
 			if math.Abs(float64(x)) > maxVocabulary {
-				return nn.Data{}, fmt.Errorf("%s: %s: %v is no label", t.where(i), j.port.describe(), x)
+				return fmt.Errorf("%s: %s: %v is no label", t.where(i), j.port.describe(), x)
 			}
 			numbers[i] = int32(x)
 		}
 		d.Targets[j.port.name] = numbers
 	}
-	return d, nil
+	return nil
 }
 
 // In a file, a pipeline is JSON: its inputs and targets with their columns and steps.

@@ -2,7 +2,6 @@ package prep
 
 import (
 	"fmt"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -87,7 +86,7 @@ func (t *TextVectorization) Fit(values []Value) error {
 	t.cell.bytes = t.cell.bytes[:0]
 	t.tokens(&t.cell, values[0].text, func(token []byte) bool {
 		if tally := t.words.counts[string(token)]; tally != nil {
-			t.words.add(string(token), strings.Clone) // does not keep it
+			t.words.see(tally)
 		} else {
 			t.words.add(string(token), func(s string) string { return s })
 		}
@@ -162,7 +161,7 @@ func (t *TextVectorization) tokens(c *Cell, text string, f func(token []byte) bo
 			ch += 'a' - 'A'
 		}
 		switch {
-		case strip && isPunctuation(ch):
+		case strip && characters[ch] == punctuation:
 		case t.Split == Character:
 			r, n := utf8.DecodeRuneInString(text[i:])
 			if size = n; n == 1 && r != utf8.RuneError {
@@ -171,7 +170,7 @@ func (t *TextVectorization) tokens(c *Cell, text string, f func(token []byte) bo
 				b = utf8.AppendRune(b, r)
 			}
 			end()
-		case t.Split != None && isSpace(ch):
+		case t.Split != None && characters[ch] == space:
 			if len(b) > begin {
 				end()
 			}
@@ -201,8 +200,18 @@ func (t *TextVectorization) tokens(c *Cell, text string, f func(token []byte) bo
 
 var unigrams = []int{1}
 
-func isSpace(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }
+const (
+	space = iota + 1
+	punctuation
+)
 
-func isPunctuation(c byte) bool {
-	return '!' <= c && c <= '/' || ':' <= c && c <= '@' || '[' <= c && c <= '`' || '{' <= c && c <= '~'
-}
+// characters are the kinds of ASCII's characters.
+var characters = func() (kinds [256]uint8) {
+	for _, c := range " \t\n\v\f\r" {
+		kinds[c] = space
+	}
+	for _, c := range "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~" {
+		kinds[c] = punctuation
+	}
+	return kinds
+}()

@@ -45,6 +45,7 @@ type Cell struct {
 	Out    []float32 // where a transform that is Encoded writes
 	bytes  []byte    // of texts that are made
 	ends   []int     // of tokens in bytes
+	at     moment
 }
 
 var registry = struct {
