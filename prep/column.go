@@ -14,6 +14,7 @@ type Feature struct {
 	names    []string
 	steps    []Transform
 	optional bool
+	target   bool
 	width    int // values that a row has; -1: any number
 
 	reads   Kind // what the values are made when they come from the record
@@ -35,7 +36,8 @@ func Cross(names []string, steps ...Transform) *Feature {
 	return &Feature{names: slices.Clone(names), steps: steps, width: len(names)}
 }
 
-// Optional says that a record may lack the column: that is a gap then, for the [Imputer] that is the first step.
+// Optional says that a record may lack the column: that is a gap then, for the [Imputer] that is the first step. In a target it
+// says that there may be gaps, and needs no Imputer: a row with one has the sample weight 0 for that output.
 func (f *Feature) Optional() *Feature { f.optional = true; return f }
 
 // List says that a row has a list in the column, []string, []int and the like, of any length, also a single value. The last step
@@ -84,7 +86,7 @@ func (f *Feature) check() error {
 			steps = steps[1:]
 		}
 	}
-	if f.optional && f.imputer == nil {
+	if f.optional && f.imputer == nil && !f.target {
 		return errors.New("is optional, so its first step must be an Imputer")
 	}
 	f.reads = Number
@@ -170,7 +172,7 @@ func (f *Feature) convert(c *Cell) (gap bool, err error) {
 			return false, f.wrong(i, v, err)
 		}
 		if made.kind == Missing {
-			if f.imputer == nil {
+			if f.imputer == nil && !f.weighs() {
 				return false, f.wrong(i, made, errors.New("give the column an Imputer to allow gaps"))
 			}
 			gap, made = true, f.fill
@@ -189,6 +191,12 @@ func (f *Feature) wrong(i int, v Value, err error) error {
 	return fmt.Errorf("%s: %v: %w", name, v, err)
 }
 
+// weighs reports whether a gap is a matter of sample weights.
+func (f *Feature) weighs() bool { return f.target && f.optional && f.imputer == nil }
+
+// errWeightless says that a row of a target has a gap.
+var errWeightless = errors.New("has a gap")
+
 // fit shows a row to the steps that are not fitted. Steps after them would be fitted to what is not known yet; check refuses that.
 func (f *Feature) fit(c *Cell) error {
 	c.bytes = c.bytes[:0]
@@ -204,7 +212,7 @@ func (f *Feature) fit(c *Cell) error {
 		}
 		if made.kind != Missing {
 			kept = append(kept, made)
-		} else if f.imputer == nil {
+		} else if f.imputer == nil && !f.weighs() {
 			return f.wrong(i, made, errors.New("give the column an Imputer to allow gaps"))
 		}
 	}
@@ -242,6 +250,10 @@ func (f *Feature) apply(c *Cell, out []float32) error {
 	gap, err := f.convert(c)
 	if err != nil {
 		return err
+	}
+	if gap && f.weighs() {
+		clear(out)
+		return errWeightless
 	}
 	steps := f.steps
 	if f.imputer != nil {

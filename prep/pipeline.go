@@ -91,6 +91,7 @@ func (p *Pipeline) build() error {
 				errs = append(errs, fmt.Errorf("%s: a column is nil", what))
 				continue
 			}
+			f.target = port.target
 			if err := f.build(); err != nil {
 				errs = append(errs, fmt.Errorf("%s: %w", what, err))
 				continue
@@ -330,6 +331,12 @@ func (p *Pipeline) collect(what string, rows Rows, targets bool) (nn.Data, error
 		if err != nil {
 			return nn.Data{}, brief.Error(fmt.Errorf("prep: %s: %w", what, err))
 		}
+		for name, part := range d.SampleWeights {
+			if all.SampleWeights == nil {
+				all.SampleWeights = map[string][]float32{}
+			}
+			all.SampleWeights[name] = append(all.SampleWeights[name], part...)
+		}
 		for _, pair := range [][2]nn.Arrays{{all.Inputs, d.Inputs}, {all.Targets, d.Targets}} {
 			for name, part := range pair[1] {
 				switch part := part.(type) {
@@ -366,6 +373,7 @@ func (p *Pipeline) fill(d *nn.Data, t Table, targets bool) error {
 		port    *Port
 		columns []any
 		out     []float32 // of the port
+		weights []float32 // of the port; nil: all are 1
 		at      int       // where the feature's numbers begin in a row
 	}
 	var jobs []job
@@ -380,13 +388,24 @@ func (p *Pipeline) fill(d *nn.Data, t Table, targets bool) error {
 		}
 		old, _ := arrays[port.name].(nn.Floats)
 		out := slices.Grow(old[:0], n*port.width)[:n*port.width] // every number is written
+		var weights []float32
+		if slices.ContainsFunc(port.features, (*Feature).weighs) {
+			weights = slices.Grow(d.SampleWeights[port.name][:0], n)[:n]
+			for i := range weights {
+				weights[i] = 1
+			}
+			if d.SampleWeights == nil {
+				d.SampleWeights = map[string][]float32{}
+			}
+			d.SampleWeights[port.name] = weights
+		}
 		at := 0
 		for _, f := range port.features {
 			columns, err := f.find(t.Columns)
 			if err != nil {
 				return fmt.Errorf("%s: %w", port.describe(), err)
 			}
-			jobs = append(jobs, job{f, port, columns, out, at})
+			jobs = append(jobs, job{f, port, columns, out, weights, at})
 			at += f.out
 		}
 		if port.labels() {
@@ -415,6 +434,10 @@ func (p *Pipeline) fill(d *nn.Data, t Table, targets bool) error {
 						if err == nil {
 							from := i*j.port.width + j.at
 							err = j.apply(&c, j.out[from:from+j.Feature.out])
+						}
+						if err == errWeightless {
+							j.weights[i] = 0
+							continue
 						}
 						if err != nil {
 							failed[b], worst = fmt.Errorf("%s: %s: %w", t.where(i), j.port.describe(), err), i
