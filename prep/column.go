@@ -24,8 +24,8 @@ type Feature struct {
 	out     int  // numbers in the input or target; 0 while that is not known
 }
 
-// Column returns what steps make of a column of the records, one after the other. A gap is an error unless the first step is an
-// [Imputer]. One step may be fitted beside it; it is fitted to what the steps before it give. Without steps, or where the last
+// Column returns what steps make of a column of the records, one after the other. A gap, which is a missing value or an empty
+// text, is an error unless the first step is an [Imputer]; without one, an empty text is a text where texts are read. One step may be fitted beside it; it is fitted to what the steps before it give. Without steps, or where the last
 // one gives numbers, these are the numbers of the model.
 func Column(name string, steps ...Transform) *Feature {
 	return &Feature{names: []string{name}, steps: steps, width: 1}
@@ -63,11 +63,13 @@ func (f *Feature) build() error {
 }
 
 func (f *Feature) check() error {
-	if f.width < -1 || f.width == 0 || f.width > maxWidth {
+	switch {
+	case len(f.names) == 0:
+		return errors.New("there are no columns")
+	case f.width < -1 || f.width == 0 || f.width > maxWidth:
 		return fmt.Errorf("a row has %d values, valid are 1 to %d", f.width, maxWidth)
-	}
-	if len(f.names) == 0 || len(f.names) > 1 && f.width != len(f.names) {
-		return fmt.Errorf("%d columns cannot be of %s", len(f.names), widthOf(f.width))
+	case len(f.names) > 1 && f.width != len(f.names):
+		return fmt.Errorf("%d columns together cannot be of %s", len(f.names), widthOf(f.width))
 	}
 	for _, name := range f.names {
 		if !utf8.ValidString(name) {
@@ -171,7 +173,7 @@ func (f *Feature) convert(c *Cell) (gap bool, err error) {
 		if err != nil {
 			return false, f.wrong(i, v, err)
 		}
-		if made.kind == Missing {
+		if f.isGap(made) {
 			if f.imputer == nil && !f.weighs() {
 				return false, f.wrong(i, made, errors.New("give the column an Imputer to allow gaps"))
 			}
@@ -189,6 +191,11 @@ func (f *Feature) wrong(i int, v Value, err error) error {
 		name = "column " + brief.Quote(f.names[i])
 	}
 	return fmt.Errorf("%s: %v: %w", name, v, err)
+}
+
+// isGap reports a missing value, and an empty text where gaps are allowed: files do not tell one from the other.
+func (f *Feature) isGap(v Value) bool {
+	return v.kind == Missing || v.kind == Text && v.text == "" && (f.imputer != nil || f.weighs())
 }
 
 // weighs reports whether a gap is a matter of sample weights.
@@ -210,7 +217,7 @@ func (f *Feature) fit(c *Cell) error {
 		if err != nil {
 			return f.wrong(i, v, err)
 		}
-		if made.kind != Missing {
+		if !f.isGap(made) {
 			kept = append(kept, made)
 		} else if f.imputer == nil && !f.weighs() {
 			return f.wrong(i, made, errors.New("give the column an Imputer to allow gaps"))

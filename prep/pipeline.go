@@ -9,8 +9,10 @@ import (
 	"iter"
 	"maps"
 	"math"
+	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -601,5 +603,12 @@ func describeState(t Transform) string {
 	if err != nil || len(config) < 3 {
 		return ""
 	}
-	return "(" + strings.ReplaceAll(string(config[1:len(config)-1]), `"`, "") + ")"
+	text := strings.ReplaceAll(string(config[1:len(config)-1]), `"`, "")
+	return "(" + digits.ReplaceAllStringFunc(text, func(number string) string {
+		x, _ := strconv.ParseFloat(number, 64)
+		return strconv.FormatFloat(x, 'g', 6, 64)
+	}) + ")"
 }
+
+// digits finds numbers that are too long to be read.
+var digits = regexp.MustCompile(`[0-9]+\.[0-9]{6,}(e[-+][0-9]+)?`)
