@@ -13,6 +13,7 @@ type Call struct {
 	Act ActivationFunction // what the result ends in: the activation of an [Activated] kind, or Linear where a loss includes it
 
 	node     *Node
+	name     string        // of the layer, a path within the model
 	in       []*ops.Tensor // [batch, elements] each
 	masks    []*ops.Tensor // of in
 	params   []*ops.Tensor
@@ -85,7 +86,7 @@ func (c *Call) Random() rand.Source {
 
 // stream tells the random numbers of this call apart from those of others.
 func (c *Call) stream() uint64 {
-	name := hash(c.node.layer.name)
+	name := hash(c.name)
 	if c.outer != nil {
 		return c.outer.stream() + name
 	}
