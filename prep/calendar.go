@@ -22,7 +22,7 @@ type Calendar struct {
 
 // A calendarPart is a part in use.
 type calendarPart struct {
-	number func(at *moment) int
+	number func(at *moment) int64
 	first  int          // of a part that comes around again
 	circle [][2]float64 // the sine and the cosine of each number from first on
 }
@@ -38,17 +38,17 @@ type moment struct {
 var calendarParts = []struct {
 	name          string
 	length, first int
-	number        func(at *moment) int
+	number        func(at *moment) int64
 }{
-	{"year", 0, 0, func(at *moment) int { return at.year }},
-	{"month", 12, 1, func(at *moment) int { return int(at.month) }},
-	{"day", 31, 1, func(at *moment) int { return at.day }},
-	{"weekday", 7, 0, func(at *moment) int { return (int(at.Weekday()) + 6) % 7 }},
-	{"yearday", 366, 1, func(at *moment) int { return at.YearDay() }},
-	{"hour", 24, 0, func(at *moment) int { return at.hour }},
-	{"minute", 60, 0, func(at *moment) int { return at.minute }},
-	{"second", 60, 0, func(at *moment) int { return at.second }},
-	{"unix", 0, 0, func(at *moment) int { return int(at.Unix()) }},
+	{"year", 0, 0, func(at *moment) int64 { return int64(at.year) }},
+	{"month", 12, 1, func(at *moment) int64 { return int64(at.month) }},
+	{"day", 31, 1, func(at *moment) int64 { return int64(at.day) }},
+	{"weekday", 7, 0, func(at *moment) int64 { return (int64(at.Weekday()) + 6) % 7 }},
+	{"yearday", 366, 1, func(at *moment) int64 { return int64(at.YearDay()) }},
+	{"hour", 24, 0, func(at *moment) int64 { return int64(at.hour) }},
+	{"minute", 60, 0, func(at *moment) int64 { return int64(at.minute) }},
+	{"second", 60, 0, func(at *moment) int64 { return int64(at.second) }},
+	{"unix", 0, 0, func(at *moment) int64 { return at.Unix() }},
 }
 
 // Reads implements [Transform].
@@ -99,7 +99,7 @@ func (t *Calendar) Apply(c *Cell) error {
 		part := &t.parts[i]
 		x := part.number(at)
 		if part.circle != nil {
-			place := part.circle[x-part.first]
+			place := part.circle[int(x)-part.first]
 			c.Values = append(c.Values, NumberOf(place[0]), NumberOf(place[1]))
 			continue
 		}

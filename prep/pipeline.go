@@ -57,7 +57,8 @@ type Pipeline struct {
 	names []string // of all columns that inputs read
 }
 
-// New returns a pipeline of inputs and targets. Its errors name the column and arrive together.
+// New returns a pipeline of inputs and targets. Its errors name the column and arrive together. Each step belongs to one column;
+// what [Pipeline.Fit] learns is in copies of the steps.
 func New(ports ...Port) (*Pipeline, error) {
 	p := &Pipeline{}
 	for _, port := range ports {

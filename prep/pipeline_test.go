@@ -220,11 +220,14 @@ func TestProcessors(t *testing.T) {
 }
 
 func TestNoAllocations(t *testing.T) {
+	if raceDetector {
+		t.Skip("under the race detector a pool forgets at random")
+	}
 	s, record := predictor20(t)
 	var a Answer
-	require.NoError(t, s.Predict(&a, record))
+	require.NoError(t, s.Predict(&a, record, record))
 	require.Zero(t, testing.AllocsPerRun(100, func() {
-		if err := s.Predict(&a, record); err != nil {
+		if err := s.Predict(&a, record, record); err != nil {
 			t.Error(err)
 		}
 	}))
