@@ -233,6 +233,27 @@ func TestNoAllocations(t *testing.T) {
 	}))
 }
 
+// A class is the most probable one; one column is the probability of the second of two.
+func TestClass(t *testing.T) {
+	for _, c := range []struct {
+		classes     []string
+		row         []float32
+		name        string
+		probability float32
+	}{
+		{[]string{"a", "b"}, []float32{0.5}, "a", 0.5},
+		{[]string{"a", "b"}, []float32{0.25}, "a", 0.75},
+		{[]string{"a", "b"}, []float32{0.75}, "b", 0.75},
+		{[]string{"a", "b", "c"}, []float32{0.25, 0.375, 0.375}, "b", 0.375},
+		{nil, []float32{3, 4}, "", 4},
+	} {
+		o := Output{Classes: c.classes, Width: len(c.row), Values: append([]float32{9, 9, 9}[:len(c.row)], c.row...)}
+		name, probability := o.Class(1)
+		require.Equal(t, c.name, name)
+		require.Equal(t, c.probability, probability)
+	}
+}
+
 func TestDescribe(t *testing.T) {
 	p := newVisits(t)
 	var before, after bytes.Buffer

@@ -56,7 +56,7 @@ func TestSources(t *testing.T) {
 	defer db.Close()
 	four := 4.0
 	const csvText = "day;x;city\n2026-02-01;1.5;Ulm\n2026-02-02;;Rom\n2026-02-03;4;Ulm\n"
-	const jsonText = "{\"x\":1.5,\"city\":\"Ulm\",\"day\":\"2026-02-01\"}\n \n{\"city\":\"Rom\",\"day\":\"2026-02-02T00:00:00Z\"}\n{\"x\":4,\"city\":\"Ulm\",\"day\":\"2026-02-03 00:00\"}"
+	const jsonText = "\ufeff{\"x\":1.5,\"city\":\"Ulm\",\"day\":\"2026-02-01\"}\n \n{\"city\":\"Rom\",\"day\":\"2026-02-02T00:00:00Z\"}\n{\"x\":4,\"city\":\"Ulm\",\"day\":\"2026-02-03 00:00\"}"
 	files := fstest.MapFS{"a.csv": {Data: []byte(csvText)}, "a.jsonl": {Data: []byte(jsonText)}}
 	sources := map[string]Rows{
 		"CSV":        CSVFS(files, "a.csv", Comma(';')),
