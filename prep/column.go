@@ -25,8 +25,9 @@ type Feature struct {
 }
 
 // Column returns what steps make of a column of the records, one after the other. A gap, which is a missing value or an empty
-// text, is an error unless the first step is an [Imputer]; without one, an empty text is a text where texts are read. One step may be fitted beside it; it is fitted to what the steps before it give. Without steps, or where the last
-// one gives numbers, these are the numbers of the model.
+// text, is an error unless the first step is an [Imputer]; without one, an empty text is a text where texts are read. One step may
+// be fitted beside it, to what the steps before it give. Without steps, or where the last one gives numbers, these are the numbers
+// of the model.
 func Column(name string, steps ...Transform) *Feature {
 	return &Feature{names: []string{name}, steps: steps, width: 1}
 }

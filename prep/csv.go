@@ -47,7 +47,11 @@ func CSVFS(fsys fs.FS, name string, opts ...CSVOption) Rows {
 // ReadCSV is CSV from what open returns, which is called once for each pass.
 func ReadCSV(open func() (io.ReadCloser, error), opts ...CSVOption) Rows {
 	config := csvConfig{comma: ','}
-	for _, o := range opts {
+	for i, o := range opts {
+		if o == nil {
+			open = func() (io.ReadCloser, error) { return nil, fmt.Errorf("option %d is nil", i) }
+			continue
+		}
 		o(&config)
 	}
 	return reading(open, config.read)

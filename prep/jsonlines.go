@@ -13,8 +13,8 @@ import (
 
 const maxLine = 16 << 20 // bytes of a line of JSON
 
-// JSONLines returns the rows of a file that has a JSON object in each line. What one object lacks and another has is a gap, and
-// so is null. Lines of blanks are skipped. Errors name the line.
+// JSONLines returns the rows of a file that has a JSON object in each line. What one object lacks and an earlier one or one of
+// the next 2,047 has is a gap, and so is null. Lines of blanks are skipped. Errors name the line.
 func JSONLines(path string) Rows {
 	return ReadJSONLines(func() (io.ReadCloser, error) { return os.Open(path) })
 }
@@ -31,6 +31,7 @@ func readJSONLines(file io.Reader, yield func(Table) bool) error {
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, maxLine)
 	var records []map[string]any
+	names := map[string]bool{}
 	var numbers []int
 	number := 0
 	for lines.Scan() {
@@ -58,7 +59,7 @@ func readJSONLines(file io.Reader, yield func(Table) bool) error {
 			return fmt.Errorf("line %d: %w", number, err)
 		}
 		if records, numbers = append(records, record), append(numbers, number); len(records) == tableRows {
-			if !yield(Table{Columns: columnsOf(records), Numbers: numbers, Word: "line"}) {
+			if !yield(Table{Columns: columnsOf(records, names), Numbers: numbers, Word: "line"}) {
 				return nil
 			}
 			records, numbers = nil, nil
@@ -68,7 +69,7 @@ func readJSONLines(file io.Reader, yield func(Table) bool) error {
 		return fmt.Errorf("line %d: %w", number+1, err)
 	}
 	if len(records) > 0 {
-		yield(Table{Columns: columnsOf(records), Numbers: numbers, Word: "line"})
+		yield(Table{Columns: columnsOf(records, names), Numbers: numbers, Word: "line"})
 	}
 	return nil
 }

@@ -201,6 +201,9 @@ func bind(p *Pipeline, plan *nn.Plan) (*Predictor, error) {
 // copied. A column that no step reads is ignored. Errors name the record, if there are several, the column and the value; a is
 // then not changed.
 func (s *Predictor) Predict(a *Answer, records ...any) error {
+	if s == nil || s.plan == nil {
+		return errors.New("prep: Predict: the predictor is empty: make it with NewPredictor or Load")
+	}
 	w, _ := s.pool.Get().(*work)
 	if w == nil {
 		w = &work{values: make([]any, len(s.pipeline.names)), there: make([]bool, len(s.pipeline.names)),
@@ -329,7 +332,7 @@ func (s *Predictor) row(w *work, i int) error {
 const metadataKey = "prep"
 
 // Metadata returns the pipeline as an option of nn.NewModel and of its Save, so that the model's files hold it; see [Load] and [Of].
-// It is a map to which a program can add what it wants to say itself.
+// It is a map to which a program can add what it wants to say itself; nn allows 1 MiB in all, which is some 50,000 words.
 func (p *Pipeline) Metadata() (nn.MetadataOption, error) {
 	text, err := p.MarshalJSON()
 	if err != nil {

@@ -140,8 +140,14 @@ func (t *Table) number(i int) int {
 func Records(records []map[string]any) Rows {
 	return func() iter.Seq2[Table, error] {
 		return func(yield func(Table, error) bool) {
+			names := map[string]bool{}
+			for _, r := range records {
+				for name := range r {
+					names[name] = true
+				}
+			}
 			for from := 0; from < len(records); from += tableRows {
-				if !yield(Table{Columns: columnsOf(records[from:min(from+tableRows, len(records))]), First: from}, nil) {
+				if !yield(Table{Columns: columnsOf(records[from:min(from+tableRows, len(records))], names), First: from}, nil) {
 					return
 				}
 			}
@@ -149,17 +155,20 @@ func Records(records []map[string]any) Rows {
 	}
 }
 
-func columnsOf(records []map[string]any) Columns {
-	columns := Columns{}
-	for i, r := range records {
-		for name, v := range r {
-			column, ok := columns[name].([]any)
-			if !ok {
-				column = make([]any, len(records))
-				columns[name] = column
-			}
-			column[i] = v
+// columnsOf returns the columns of records, and those of names, to which it adds theirs.
+func columnsOf(records []map[string]any, names map[string]bool) Columns {
+	for _, r := range records {
+		for name := range r {
+			names[name] = true
 		}
+	}
+	columns := Columns{}
+	for name := range names {
+		column := make([]any, len(records))
+		for i, r := range records {
+			column[i] = r[name]
+		}
+		columns[name] = column
 	}
 	return columns
 }
@@ -267,7 +276,7 @@ func (r Rows) Shuffle(window int, seed uint64) Rows {
 				for i := range n {
 					row := shuffled{values: make(map[string][]Value, len(t.Columns)), number: t.number(i), word: t.Word}
 					for name, column := range t.Columns {
-						values, err := appendRow(nil, column, i)
+						values, err := appendRow([]Value{}, column, i)
 						if err != nil {
 							yield(Table{}, fmt.Errorf("%s, column %s: %w", t.where(i), brief.Quote(name), err))
 							return
@@ -303,6 +312,13 @@ func joined(rows []shuffled) Table {
 			column[i] = values
 		}
 		t.Numbers, t.Word = append(t.Numbers, row.number), row.word
+	}
+	for _, column := range t.Columns {
+		for i, values := range column.([][]Value) {
+			if values == nil { // tables before this window had no such column
+				column.([][]Value)[i] = make([]Value, 1)
+			}
+		}
 	}
 	return t
 }

@@ -4,9 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"fmt"
 	"io"
+	"iter"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
@@ -148,4 +151,43 @@ func TestGoroutines(t *testing.T) {
 		})
 	}
 	group.Wait()
+}
+
+// A column that a file's first tables have is a gap where later ones, and later windows, lack it, or earlier rows of a window do.
+func TestLaterColumns(t *testing.T) {
+	var lines strings.Builder
+	for i := range 3000 {
+		if i < 10 {
+			fmt.Fprintf(&lines, "{\"x\":%d,\"y\":1}\n", i)
+		} else {
+			fmt.Fprintf(&lines, "{\"x\":%d}\n", i)
+		}
+	}
+	p, err := New(Input("in", Column("x"), Column("y", &Imputer{Strategy: Constant, FillValue: 7})))
+	require.NoError(t, err)
+	rows := ReadJSONLines(open(lines.String()))
+	for _, rows := range []Rows{rows, rows.Shuffle(2900, 1)} {
+		d, err := p.Inputs(rows)
+		require.NoError(t, err)
+		sum := float32(0)
+		for i, v := range floats(d["in"]) {
+			if i%2 == 1 {
+				sum += v
+			}
+		}
+		require.Equal(t, float32(10+7*2990), sum)
+	}
+	first := func() iter.Seq2[Table, error] {
+		return func(yield func(Table, error) bool) {
+			_ = yield(Table{Columns: Columns{"x": []int{1}}}, nil) && yield(Table{Columns: Columns{"x": []int{2}, "y": []int{3}}, First: 1}, nil)
+		}
+	}
+	d, err := p.Inputs(Rows(first).Shuffle(5, 1))
+	require.NoError(t, err)
+	require.ElementsMatch(t, []float32{1, 7, 2, 3}, floats(d["in"]))
+	_, err = p.Inputs(first)
+	require.ErrorContains(t, err, `column "y" is missing, there are ["x"]`)
+	_, err = p.Inputs(ReadCSV(open("x,y\n1,2\n"), nil))
+	require.ErrorContains(t, err, "option 0 is nil")
+	require.ErrorContains(t, new(Predictor).Predict(&Answer{}, map[string]any{}), "the predictor is empty")
 }
