@@ -225,20 +225,20 @@ func (f *Feature) fit(c *Cell) error {
 		}
 	}
 	c.Values = kept
-	if len(kept) == 0 || len(f.names) > 1 && len(kept) < len(values) {
+	if len(kept) < len(values) && (len(kept) == 0 || len(f.names) > 1) {
 		return nil
 	}
 	steps := f.steps
 	if f.imputer != nil {
 		if !f.imputer.Fitted() {
 			if err := f.imputer.Fit(kept); err != nil {
-				return f.wrong(0, kept[0], err)
+				return f.wrong(0, c.first(), err)
 			}
 		}
 		steps = steps[1:]
 	}
 	for _, t := range steps {
-		first := c.Values[0]
+		first := c.first()
 		if t, is := t.(Fitter); is && !t.Fitted() {
 			if err := t.Fit(c.Values); err != nil {
 				return f.wrong(0, first, err)
@@ -250,6 +250,14 @@ func (f *Feature) fit(c *Cell) error {
 		}
 	}
 	return nil
+}
+
+// first returns the first value, for errors.
+func (c *Cell) first() Value {
+	if len(c.Values) == 0 {
+		return Value{}
+	}
+	return c.Values[0]
 }
 
 // apply writes the numbers of a row. c has its values, and memory.
@@ -275,10 +283,7 @@ func (f *Feature) apply(c *Cell, out []float32) error {
 		}
 	}
 	c.Out = out
-	var first Value
-	if len(c.Values) > 0 {
-		first = c.Values[0]
-	}
+	first := c.first()
 	for _, t := range steps {
 		if err := t.Apply(c); err != nil {
 			return f.wrong(0, first, err)

@@ -27,14 +27,14 @@ type vocabulary[T cmp.Ordered] struct {
 	index  map[T]int32
 	counts map[T]*tally
 	docs   int64
-	pruned int64 // tokens that were not seen more often may have been dropped
+	pruned int64 // tokens that did not come more often may have been dropped
 }
 
 // A tally is how often a token was seen, in how many rows, and in which one last.
 type tally struct{ n, docs, last int64 }
 
-// add counts a token of the present row. Beyond maxCandidates the rarest tokens are dropped, as in Manku and Motwani's lossy
-// counting (2002): a token whose count is not among the rarest is never lost.
+// add counts a token of the present row. Where more than maxCandidates would be counted, the rarest are dropped, as in Manku and
+// Motwani's lossy counting (2002): one that came more than pruned times is not lost, and a count is at most pruned too high.
 func (v *vocabulary[T]) add(token T, own func(T) T) {
 	t := v.counts[token]
 	if t == nil {

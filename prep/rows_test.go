@@ -191,3 +191,14 @@ func TestLaterColumns(t *testing.T) {
 	require.ErrorContains(t, err, "option 0 is nil")
 	require.ErrorContains(t, new(Predictor).Predict(&Answer{}, map[string]any{}), "the predictor is empty")
 }
+
+// A row of a list without elements counts among the rows of tf-idf: log(1 + 4/(1+1)) for what one of four has.
+func TestEmptyLists(t *testing.T) {
+	p, err := New(Input("in", Column("tags", &StringLookup{OutputMode: TFIDF}).List()))
+	require.NoError(t, err)
+	rows := Columns{"tags": [][]string{{"a"}, {}, {}, {}}}.Rows()
+	require.NoError(t, p.Fit(rows))
+	d, err := p.Inputs(rows)
+	require.NoError(t, err)
+	require.InDeltaSlice(t, []float32{0, 1.0986123, 0, 0, 0, 0, 0, 0}, floats(d["in"]), 1e-6)
+}
