@@ -38,7 +38,7 @@ func Cross(names []string, steps ...Transform) *Feature {
 }
 
 // Optional says that a record may lack the column: that is a gap then, for the [Imputer] that is the first step. In a target it
-// says that there may be gaps, and needs no Imputer: a row with one has the sample weight 0 for that output.
+// says that there may be gaps, and needs no Imputer: a row with one lacks the label of that output: it is NaN, or -1 as a class.
 func (f *Feature) Optional() *Feature { f.optional = true; return f }
 
 // List says that a row has a list in the column, []string, []int and the like, of any length, also a single value. The last step
@@ -175,7 +175,7 @@ func (f *Feature) convert(c *Cell) (gap bool, err error) {
 			return false, f.wrong(i, v, err)
 		}
 		if f.isGap(made) {
-			if f.imputer == nil && !f.weighs() {
+			if f.imputer == nil && !f.mayLack() {
 				return false, f.wrong(i, made, errors.New("give the column an Imputer to allow gaps"))
 			}
 			gap, made = true, f.fill
@@ -196,14 +196,14 @@ func (f *Feature) wrong(i int, v Value, err error) error {
 
 // isGap reports a missing value, and an empty text where gaps are allowed: files do not tell one from the other.
 func (f *Feature) isGap(v Value) bool {
-	return v.kind == Missing || v.kind == Text && v.text == "" && (f.imputer != nil || f.weighs())
+	return v.kind == Missing || v.kind == Text && v.text == "" && (f.imputer != nil || f.mayLack())
 }
 
-// weighs reports whether a gap is a matter of sample weights.
-func (f *Feature) weighs() bool { return f.target && f.optional && f.imputer == nil }
+// mayLack reports whether a gap is a label that is missing.
+func (f *Feature) mayLack() bool { return f.target && f.optional && f.imputer == nil }
 
-// errWeightless says that a row of a target has a gap.
-var errWeightless = errors.New("has a gap")
+// errUnlabelled says that a row lacks the label of a target.
+var errUnlabelled = errors.New("has a gap")
 
 // fit shows a row to the steps that are not fitted. Steps after them would be fitted to what is not known yet; check refuses that.
 func (f *Feature) fit(c *Cell) error {
@@ -220,7 +220,7 @@ func (f *Feature) fit(c *Cell) error {
 		}
 		if !f.isGap(made) {
 			kept = append(kept, made)
-		} else if f.imputer == nil && !f.weighs() {
+		} else if f.imputer == nil && !f.mayLack() {
 			return f.wrong(i, made, errors.New("give the column an Imputer to allow gaps"))
 		}
 	}
@@ -267,9 +267,8 @@ func (f *Feature) apply(c *Cell, out []float32) error {
 	if err != nil {
 		return err
 	}
-	if gap && f.weighs() {
-		clear(out)
-		return errWeightless
+	if gap && f.mayLack() {
+		return errUnlabelled
 	}
 	steps := f.steps
 	if f.imputer != nil {

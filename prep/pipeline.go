@@ -334,12 +334,6 @@ func (p *Pipeline) collect(what string, rows Rows, targets bool) (nn.Data, error
 		if err != nil {
 			return nn.Data{}, brief.Error(fmt.Errorf("prep: %s: %w", what, err))
 		}
-		for name, part := range d.SampleWeights {
-			if all.SampleWeights == nil {
-				all.SampleWeights = map[string][]float32{}
-			}
-			all.SampleWeights[name] = append(all.SampleWeights[name], part...)
-		}
 		for _, pair := range [][2]nn.Arrays{{all.Inputs, d.Inputs}, {all.Targets, d.Targets}} {
 			for name, part := range pair[1] {
 				switch part := part.(type) {
@@ -376,7 +370,6 @@ func (p *Pipeline) fill(d *nn.Data, t Table, targets bool) error {
 		port    *Port
 		columns []any
 		out     []float32 // of the port
-		weights []float32 // of the port; nil: all are 1
 		at      int       // where the feature's numbers begin in a row
 	}
 	var jobs []job
@@ -391,24 +384,13 @@ func (p *Pipeline) fill(d *nn.Data, t Table, targets bool) error {
 		}
 		old, _ := arrays[port.name].(nn.Floats)
 		out := slices.Grow(old[:0], n*port.width)[:n*port.width] // every number is written
-		var weights []float32
-		if slices.ContainsFunc(port.features, (*Feature).weighs) {
-			weights = slices.Grow(d.SampleWeights[port.name][:0], n)[:n]
-			for i := range weights {
-				weights[i] = 1
-			}
-			if d.SampleWeights == nil {
-				d.SampleWeights = map[string][]float32{}
-			}
-			d.SampleWeights[port.name] = weights
-		}
 		at := 0
 		for _, f := range port.features {
 			columns, err := f.find(t.Columns)
 			if err != nil {
 				return fmt.Errorf("%s: %w", port.describe(), err)
 			}
-			jobs = append(jobs, job{f, port, columns, out, weights, at})
+			jobs = append(jobs, job{f, port, columns, out, at})
 			at += f.out
 		}
 		if port.labels() {
@@ -434,12 +416,15 @@ func (p *Pipeline) fill(d *nn.Data, t Table, targets bool) error {
 				for _, j := range jobs {
 					for i := b * block; i < min((b+1)*block, worst); i++ {
 						err := j.read(&c, j.columns, i)
+						from := i*j.port.width + j.at
+						out := j.out[from : from+j.Feature.out]
 						if err == nil {
-							from := i*j.port.width + j.at
-							err = j.apply(&c, j.out[from:from+j.Feature.out])
+							err = j.apply(&c, out)
 						}
-						if err == errWeightless {
-							j.weights[i] = 0
+						if err == errUnlabelled {
+							for k := range out {
+								out[k] = float32(math.NaN())
+							}
 							continue
 						}
 						if err != nil {
@@ -461,6 +446,10 @@ func (p *Pipeline) fill(d *nn.Data, t Table, targets bool) error {
 		old, _ := d.Targets[j.port.name].(nn.Labels)
 		numbers := slices.Grow(old[:0], n)[:n]
 		for i, x := range j.out {
+			if x != x {
+				numbers[i] = -1
+				continue
+			}
 			if math.Abs(float64(x)) > maxVocabulary {
 				return fmt.Errorf("%s: %s: %v is no label", t.where(i), j.port.describe(), x)
 			}
