@@ -98,6 +98,17 @@ func TestSources(t *testing.T) {
 	}
 }
 
+// A row that lacks the label of an optional target has the label -1.
+func TestOptionalLabel(t *testing.T) {
+	rows := Records([]map[string]any{{"x": 1.0, "kind": "b"}, {"x": 2.0}, {"x": 3.0, "kind": "a"}})
+	p, err := New(Input("x", Column("x")), Target("kind", Column("kind", &LabelEncoder{}).Optional()))
+	require.NoError(t, err)
+	require.NoError(t, p.Fit(rows))
+	d, err := p.Data(rows)
+	require.NoError(t, err)
+	require.Equal(t, nn.Labels{1, -1, 0}, d.Targets["kind"])
+}
+
 // Shuffle gives each row once in each pass, in another order, the same ones for the same seed, and keeps rows in their windows.
 func TestShuffle(t *testing.T) {
 	x := make([]int, 5000)
