@@ -211,7 +211,7 @@ func (m *Model) checks(rows int) (all []check, exact bool, err error) {
 // A check is what is to be known of values.
 type check struct {
 	digest uint64  // of their bits, those of zeros and of NaNs apart
-	sum    float64 // with signs by chance, so that no two errors cancel each other
+	sum    float64 // with factors from -1 to 1 by chance, so that no two errors cancel each other
 	size   float64 // of the magnitudes
 }
 
@@ -228,11 +228,7 @@ func checkOf(x kernels.Matrix) check {
 			}
 			c.digest = (c.digest ^ bits) * 1099511628211 // FNV-1a, by words
 			turn = turn*6364136223846793005 + 1442695040888963407
-			if turn>>63 != 0 {
-				c.sum -= float64(v)
-			} else {
-				c.sum += float64(v)
-			}
+			c.sum += float64(float64(v) * (float64(int64(turn)) / (1 << 63)))
 			c.size += math.Abs(float64(v))
 		}
 	}

@@ -34,9 +34,8 @@ func TestSelfTestNamesTheLayer(t *testing.T) {
 			require.Equal(t, kernels.Default().ISA != kernels.Generic, test.Exact)
 			for _, w := range m.weights {
 				if w.Name == name {
-					w.Data[len(w.Data)-1] += 0.25
 					for i := range w.Data {
-						w.Data[i] += 0.25
+						w.Data[i] += 0.25 * float32(i+1)
 					}
 				}
 			}
