@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -67,13 +66,28 @@ func (f *file) assign(m *nn.Model, graph *model) error {
 	if err != nil {
 		return err
 	}
+	missing := map[*nn.Weight]bool{}
+	for _, w := range m.Weights() {
+		missing[w] = true
+	}
 	for _, p := range pairs {
+		delete(missing, p.Weight)
 		if err := p.read(p.Data); err != nil {
 			return err
 		}
-		if i := slices.IndexFunc(p.Data, func(v float32) bool { return !(math.Abs(float64(v)) <= math.MaxFloat32) }); i >= 0 {
-			return fmt.Errorf("weight %s: value %d is %v", brief.Quote(p.Name), i, p.Data[i])
+		for i, v := range p.Data {
+			if v-v != 0 { // infinite or not a number
+				return fmt.Errorf("weight %s: value %d is %v", brief.Quote(p.Name), i, v)
+			}
 		}
+	}
+	var names []string
+	for w := range missing {
+		names = append(names, w.Name)
+	}
+	if len(names) > 0 {
+		slices.Sort(names)
+		return fmt.Errorf("the file has nothing for the weights %s", brief.QuoteAll(names))
 	}
 	return nil
 }

@@ -88,7 +88,7 @@ func (g *graph) lower(name string) (*nn.Model, error) {
 	if len(outputs) == 0 {
 		return nil, fmt.Errorf("has no output that a row of numbers can be: %s", strings.Join(reasons, ", "))
 	}
-	m, err := nn.NewModel(l.inputs, outputs, nn.Name(name))
+	m, err := nn.NewModel(l.inputs, outputs, nn.Name(name), nn.ZeroWeights())
 	if err != nil {
 		return nil, err
 	}
