@@ -66,12 +66,10 @@ func (f *file) assign(m *nn.Model, graph *model) error {
 	if err != nil {
 		return err
 	}
-	missing := map[*nn.Weight]bool{}
-	for _, w := range m.Weights() {
-		missing[w] = true
+	if n := len(m.Weights()); len(pairs) != n { // the others would stay zero
+		return fmt.Errorf("the model has %d weights, the file has %d", n, len(pairs))
 	}
 	for _, p := range pairs {
-		delete(missing, p.Weight)
 		if err := p.read(p.Data); err != nil {
 			return err
 		}
@@ -80,14 +78,6 @@ func (f *file) assign(m *nn.Model, graph *model) error {
 				return fmt.Errorf("weight %s: value %d is %v", brief.Quote(p.Name), i, v)
 			}
 		}
-	}
-	var names []string
-	for w := range missing {
-		names = append(names, w.Name)
-	}
-	if len(names) > 0 {
-		slices.Sort(names)
-		return fmt.Errorf("the file has nothing for the weights %s", brief.QuoteAll(names))
 	}
 	return nil
 }
