@@ -202,7 +202,7 @@ func fieldConfig(name string, text json.RawMessage) (json.RawMessage, error) {
 				}
 			}
 			if o.Class == function {
-				return nil, fmt.Errorf("Keras has no way to write the activation %s with parameters", brief.Quote(function))
+				return nil, fmt.Errorf("the activation %s has parameters, for which Keras has no form", brief.Quote(function))
 			}
 		}
 		return json.Marshal(newObject(m.module, o.Class, o.Config))

@@ -49,11 +49,6 @@ func elementwise(b *batching) bool {
 		}
 		axis = at
 	}
-	for i, x := range b.in {
-		if own := axis - (rank - len(x.shape)); x != nil && b.at[i] < 0 && own >= 0 && x.shape[own] != 1 {
-			return false // it differs from row to row
-		}
-	}
 	b.all(axis)
 	return true
 }
@@ -146,11 +141,6 @@ func matrices(b *batching) bool {
 		}
 		axis = at
 	}
-	for i, s := range [][]int{x, y} { // one that is the same for all rows has no axis of that size
-		if own := axis - (rank - len(s)); b.at[i] < 0 && axis < rank-2 && own >= 0 && s[own] != 1 {
-			return false
-		}
-	}
 	if len(x) == 1 && axis == rank-1 {
 		axis--
 	}
@@ -170,15 +160,7 @@ func firstAxis2(b *batching) bool { return firstAxis(b) && len(b.in[0].shape) ==
 // belowAxis is for what works along all axes from one on.
 func belowAxis(b *batching) bool {
 	b.all(b.at[0])
-	if b.at[0] >= b.oneAxis(-1) || !b.only(0) {
-		return false
-	}
-	for _, p := range b.in[1:] {
-		if own := b.at[0] - (len(b.in[0].shape) - len(p.shape)); own >= 0 && p.shape[own] != 1 {
-			return false
-		}
-	}
-	return true
+	return b.at[0] < b.oneAxis(-1) && b.only(0)
 }
 
 // allFirst is for inputs that all have the batch first.

@@ -22,7 +22,8 @@
 // Operators of the versions 1 to 27 are known, as far as they are operators of tensors of numbers, and of ai.onnx.ml those of
 // linear models, trees and the scaling before them. Unknown ones are reported together, with the names of their nodes. Numbers
 // are float32 between layers, so whole numbers beyond 2^24 are rounded. Outputs that no row of numbers can be are left out:
-// samples of RandomNormal and its kind, labels that are strings, and tensors without elements.
+// samples of RandomNormal and its kind, labels that are strings, and tensors without elements. The file's metadata is that of the
+// model.
 //
 // # What becomes of a model
 //

@@ -18,7 +18,6 @@ type value struct {
 	input    bool    // of the graph
 
 	node, last *nn.Node // its elements in the order of the graph, and with the channels last; at most one is nil once it is lowered
-	layer      *nn.Layer
 }
 
 // A graph is one whose values are being found.

@@ -24,8 +24,20 @@ type lowering struct {
 // weights are the values of a layer's parameters.
 type weights struct {
 	layer  *nn.Layer
-	values [][]float32
+	values []values
 }
+
+// values are n weights, which into writes where the model has them: a large file is not copied more often than that.
+type values struct {
+	n    int
+	into func(to []float32)
+}
+
+// these are values that are there already.
+func these(x []float32) values { return values{len(x), func(to []float32) { copy(to, x) }} }
+
+// of are those of a constant.
+func of(t *tensor) values { return values{t.len(), t.floatsInto} }
 
 // A site is a node that becomes a layer.
 type site struct {
@@ -35,7 +47,7 @@ type site struct {
 }
 
 // lower returns the model of a graph whose values are known.
-func (g *graph) lower(name string) (*nn.Model, error) {
+func (g *graph) lower(opts ...nn.ModelOption) (*nn.Model, error) {
 	l := &lowering{graph: g, layers: map[string]*nn.Layer{}, left: 8 * g.most, taken: map[string]bool{}, done: map[*nodeProto]bool{}}
 	isInput := map[string]bool{}
 	for _, x := range g.graphProto.inputs {
@@ -88,18 +100,13 @@ func (g *graph) lower(name string) (*nn.Model, error) {
 	if len(outputs) == 0 {
 		return nil, fmt.Errorf("has no output that a row of numbers can be: %s", strings.Join(reasons, ", "))
 	}
-	m, err := nn.NewModel(l.inputs, outputs, nn.Name(name), nn.ZeroWeights())
+	m, err := nn.NewModel(l.inputs, outputs, opts...)
 	if err != nil {
 		return nil, err
 	}
-	byLayer := map[string][]*nn.Weight{}
-	for _, w := range m.Weights() {
-		layer := w.Name[:strings.IndexByte(w.Name, '/')]
-		byLayer[layer] = append(byLayer[layer], w)
-	}
 	for _, w := range l.weights {
-		for i, to := range byLayer[w.layer.Name()] {
-			copy(to.Data, w.values[i])
+		for i, to := range w.layer.Weights() {
+			w.values[i].into(to.Data)
 		}
 	}
 	return m, nil
@@ -185,18 +192,18 @@ func (l *lowering) name(n *nodeProto) nn.NameOption {
 }
 
 // layer returns the layer with weights of a node, which is an earlier node's where all it is made of is the same.
-func (s *site) layer(n *nodeProto, constants []string, make func(name nn.NameOption) (*nn.Layer, [][]float32)) *nn.Layer {
+func (s *site) layer(n *nodeProto, constants []string, make func(name nn.NameOption) (*nn.Layer, []values)) *nn.Layer {
 	attributes := &nodeProto{attributes: n.attributes, op: n.op, domain: n.domain}
 	key := fmt.Sprintf("%q %q", attributes.encode(), constants)
 	if l := s.l.layers[key]; l != nil {
 		return l
 	}
-	layer, values := make(s.l.name(n))
-	for _, v := range values {
-		s.l.left -= 4 * len(v)
+	layer, all := make(s.l.name(n))
+	for _, v := range all {
+		s.l.left -= 4 * v.n
 	}
 	s.l.layers[key] = layer
-	s.l.weights = append(s.l.weights, weights{layer, values})
+	s.l.weights = append(s.l.weights, weights{layer, all})
 	return layer
 }
 
@@ -213,7 +220,7 @@ func (l *lowering) lowerNode(n *nodeProto) error {
 	c := l.call(n, false)
 	c.budget = nil
 	s := &site{call: c, l: l, y: l.values[n.outputs[0]]}
-	if f := lowerings[n.key()]; f != nil && s.y != nil && isFloat(c.arg(0).elem) {
+	if f := lowerings[n.key()]; f != nil && (s.y != nil || cellGates[n.key()] > 0) && isFloat(c.arg(0).elem) {
 		if node := f(s); node != nil {
 			s.y.node = node
 		}
@@ -365,12 +372,12 @@ func (s *site) value(i int) *value { return s.l.values[s.inputs[i]] }
 func (s *site) known(i int) bool { return s.has(i) && s.in[i].known && isFloat(s.in[i].elem) }
 
 // dense returns x·kernel + bias along the last axis of a sample.
-func (s *site) dense(x *nn.Node, n *nodeProto, constants []string, units int, kernel func() []float32, bias []float32) *nn.Node {
-	return s.layer(n, constants, func(name nn.NameOption) (*nn.Layer, [][]float32) {
+func (s *site) dense(x *nn.Node, n *nodeProto, constants []string, units int, kernel values, bias []float32) *nn.Node {
+	return s.layer(n, constants, func(name nn.NameOption) (*nn.Layer, []values) {
 		if bias == nil {
-			return nn.Dense(units, nn.Linear, name, nn.NoBias(), nn.KernelInitializer(nn.Zeros())), [][]float32{kernel()}
+			return nn.Dense(units, nn.Linear, name, nn.NoBias(), nn.KernelInitializer(nn.Zeros())), []values{kernel}
 		}
-		return nn.Dense(units, nn.Linear, name, nn.KernelInitializer(nn.Zeros())), [][]float32{kernel(), bias}
+		return nn.Dense(units, nn.Linear, name, nn.KernelInitializer(nn.Zeros())), []values{kernel, these(bias)}
 	}).On(x)
 }
 
@@ -407,7 +414,7 @@ func lowerMatMul(s *site) *nn.Node {
 		return nil
 	}
 	bias, name := s.bias(units)
-	return view(s.dense(view(s.l.node(x), s.l.sample(x)), s.nodeProto, []string{s.inputs[1], name}, units, w.floats, bias), s.l.sample(s.y))
+	return view(s.dense(view(s.l.node(x), s.l.sample(x)), s.nodeProto, []string{s.inputs[1], name}, units, of(w), bias), s.l.sample(s.y))
 }
 
 func lowerGemm(s *site) *nn.Node {
@@ -427,35 +434,19 @@ func lowerGemm(s *site) *nn.Node {
 		}
 		constants[1] = s.inputs[2]
 	}
-	kernel := func() []float32 {
-		w, alpha := s.in[1].floats(), float32(s.float("alpha", 1))
+	kernel := values{k * n, func(to []float32) {
 		if s.flag("transB") {
-			w = transpose(w, n, k)
+			s.in[1].transposedInto(to, n, k)
+		} else {
+			s.in[1].floatsInto(to)
 		}
-		if alpha != 1 {
-			for i := range w {
-				w[i] *= alpha
+		if alpha := float32(s.float("alpha", 1)); alpha != 1 {
+			for i := range to {
+				to[i] *= alpha
 			}
 		}
-		return w
-	}
+	}}
 	return view(s.dense(view(s.l.node(x), s.l.sample(x)), s.nodeProto, constants, n, kernel, bias), s.l.sample(s.y))
-}
-
-// transpose returns a matrix of so many rows and columns with the two exchanged, block by block.
-func transpose(x []float32, rows, cols int) []float32 {
-	const block = 32
-	y := make([]float32, len(x))
-	for r := 0; r < rows; r += block {
-		for c := 0; c < cols; c += block {
-			for i := r; i < min(r+block, rows); i++ {
-				for j := c; j < min(c+block, cols); j++ {
-					y[j*rows+i] = x[i*cols+j]
-				}
-			}
-		}
-	}
-	return y
 }
 
 func lowerConv(s *site) *nn.Node {
@@ -475,8 +466,8 @@ func lowerConv(s *site) *nn.Node {
 		}
 	}
 	constants := append(slices.Clone(s.inputs[1:]), fmt.Sprint(v.size))
-	s.y.last = s.layer(s.nodeProto, constants, func(name nn.NameOption) (*nn.Layer, [][]float32) {
-		opts := []nn.LayerOption{name, nn.Strides(v.stride...), nn.DilationRate(v.dilation...), nn.Groups(groups)}
+	s.y.last = s.layer(s.nodeProto, constants, func(name nn.NameOption) (*nn.Layer, []values) {
+		opts := []nn.LayerOption{name, nn.Strides(v.stride...), nn.DilationRate(v.dilation...), nn.Groups(groups), nn.KernelInitializer(nn.Zeros())}
 		// [filters, channels, elements] becomes [elements, channels, filters]
 		from, kernel := w.floats(), make([]float32, w.len())
 		for f := range filters {
@@ -486,16 +477,16 @@ func lowerConv(s *site) *nn.Node {
 				}
 			}
 		}
-		values := [][]float32{kernel}
+		all := []values{these(kernel)}
 		if s.has(2) {
-			values = append(values, s.in[2].floats())
+			all = append(all, of(s.in[2]))
 		} else {
 			opts = append(opts, nn.NoBias())
 		}
 		if rank == 1 {
-			return nn.Conv1D(filters, v.size[0], nn.Linear, opts...), values
+			return nn.Conv1D(filters, v.size[0], nn.Linear, opts...), all
 		}
-		return nn.Conv2D(filters, [2]int(v.size), nn.Linear, opts...), values
+		return nn.Conv2D(filters, [2]int(v.size), nn.Linear, opts...), all
 	}).On(in)
 	return nil
 }
@@ -516,10 +507,10 @@ func lowerBatchNormalization(s *site) *nn.Node {
 	} else {
 		in = view(s.l.node(x), s.l.sample(x))
 	}
-	n := s.layer(s.nodeProto, append(slices.Clone(s.inputs[1:]), fmt.Sprint(axis)), func(name nn.NameOption) (*nn.Layer, [][]float32) {
+	n := s.layer(s.nodeProto, append(slices.Clone(s.inputs[1:]), fmt.Sprint(axis)), func(name nn.NameOption) (*nn.Layer, []values) {
 		momentum := min(max(s.float("momentum", 0.9), 0), 1)
 		return nn.BatchNormalization(name, nn.Epsilon(s.float("epsilon", 1e-5)), nn.MovingMomentum(momentum), nn.Axis(axis)),
-			[][]float32{s.in[1].floats(), s.in[2].floats(), s.in[3].floats(), s.in[4].floats()}
+			[]values{of(s.in[1]), of(s.in[2]), of(s.in[3]), of(s.in[4])}
 	}).On(in)
 	if last {
 		s.y.last = n
@@ -537,12 +528,12 @@ func lowerLayerNormalization(s *site) *nn.Node {
 	if s.in[1].len() != n || s.has(2) && s.in[2].len() != n {
 		return nil
 	}
-	return s.layer(s.nodeProto, s.inputs[1:], func(name nn.NameOption) (*nn.Layer, [][]float32) {
+	return s.layer(s.nodeProto, s.inputs[1:], func(name nn.NameOption) (*nn.Layer, []values) {
 		bias := make([]float32, n)
 		if s.has(2) {
 			bias = s.in[2].floats()
 		}
-		return nn.LayerNormalization(name, nn.Epsilon(s.float("epsilon", 1e-5))), [][]float32{s.in[1].floats(), bias}
+		return nn.LayerNormalization(name, nn.Epsilon(s.float("epsilon", 1e-5))), []values{of(s.in[1]), these(bias)}
 	}).On(view(s.l.node(x), s.l.sample(x)))
 }
 
@@ -606,7 +597,7 @@ func lowerRecurrent(s *site) *nn.Node {
 	both := len(k.directions) == 2
 	order := map[string][]int{"RNN": {0}, "GRU": {0, 1, 2}, "LSTM": {0, 2, 3, 1}}[s.op] // the gates of nn in those of ONNX
 	u, g := k.units, k.gates
-	var opts []nn.LayerOption
+	opts := []nn.LayerOption{nn.KernelInitializer(nn.Zeros()), nn.RecurrentInitializer(nn.Zeros())}
 	if sequences {
 		opts = append(opts, nn.ReturnSequences())
 	}
@@ -615,7 +606,7 @@ func lowerRecurrent(s *site) *nn.Node {
 	}
 	after := s.flag("linear_before_reset")
 	constants := append(slices.Clone(s.inputs[1:min(4, len(s.inputs))]), fmt.Sprint(sequences))
-	n := s.layer(s.nodeProto, constants, func(name nn.NameOption) (*nn.Layer, [][]float32) {
+	n := s.layer(s.nodeProto, constants, func(name nn.NameOption) (*nn.Layer, []values) {
 		if !both {
 			opts = append(opts, name)
 		}
@@ -631,14 +622,16 @@ func lowerRecurrent(s *site) *nn.Node {
 		if both {
 			layer = nn.Bidirectional(layer, name)
 		}
-		var values [][]float32
+		var all []values
 		for d := range k.directions {
 			gates := func(x []float32, from, inner int) []float32 { // [gates·units, inner] to [inner, gates·units] in nn's order
 				y := make([]float32, 0, g*u*inner)
 				for _, q := range order {
 					y = append(y, x[from+q*u*inner:][:u*inner]...)
 				}
-				return transpose(y, g*u, inner)
+				z := make([]float32, len(y))
+				transpose(z, g*u, inner, func(i int) float32 { return y[i] })
+				return z
 			}
 			bias := make([]float32, 2*g*u)
 			if s.has(3) {
@@ -652,9 +645,9 @@ func lowerRecurrent(s *site) *nn.Node {
 					in[i] += rec[i]
 				}
 			}
-			values = append(values, gates(s.in[1].floats(), d*g*u*k.features, k.features), gates(s.in[2].floats(), d*g*u*u, u), in)
+			all = append(all, these(gates(s.in[1].floats(), d*g*u*k.features, k.features)), these(gates(s.in[2].floats(), d*g*u*u, u)), these(in))
 		}
-		return layer, values
+		return layer, all
 	}).On(view(s.l.node(x), nn.Shape{k.steps, k.features}))
 	if !sequences {
 		v := s.l.values[s.outputs[1]]
@@ -780,32 +773,23 @@ func lowerArithmetic(s *site) *nn.Node {
 	if sign < 0 {
 		n = nn.Rescaling(-1, 0).On(n)
 	}
-	// The smallest part of a row after which the constant repeats itself.
+	// A row is scaled or shifted by parts, which begin at the first axis that the constant has.
 	shape := s.y.one.shape
-	own := make([]int, len(shape))
-	copy(own[len(shape)-len(c.shape):], c.shape)
-	features, from := 1, len(shape)
-	for i := len(shape) - 1; i >= 0 && features < len(constant); i-- {
-		features, from = features*shape[i], i
-	}
+	own := slices.Concat(slices.Repeat([]int{1}, max(0, len(shape)-len(c.shape))), c.shape)
+	own = own[len(own)-len(shape):]
+	from := slices.IndexFunc(own, func(d int) bool { return d > 1 })
+	features := product(shape[from:])
 	if features != len(constant) {
 		if features > 1<<16 || 8*features > s.l.left {
 			return nil
 		}
 		full := make([]float32, features)
-		walk(shape[from:], spread(own[from:], shape[from:]), func(i, at int) {
-			if at < len(constant) {
-				full[i] = constant[at]
-			}
-		})
-		if product(c.shape) != product(own[from:]) {
-			return nil
-		}
+		walk(shape[from:], spread(own[from:], shape[from:]), func(i, at int) { full[i] = constant[at] })
 		constant = full
 	}
 	key := []string{s.inputs[0], s.inputs[1], fmt.Sprint(features)}
-	return view(s.layer(s.nodeProto, key, func(name nn.NameOption) (*nn.Layer, [][]float32) {
-		return nn.New(&affine{features, scales, !scales}, name), [][]float32{constant}
+	return view(s.layer(s.nodeProto, key, func(name nn.NameOption) (*nn.Layer, []values) {
+		return nn.New(&affine{features, scales, !scales}, name), []values{these(constant)}
 	}).On(n), s.l.sample(s.y))
 }
 
@@ -862,7 +846,7 @@ func lowerGather(s *site) *nn.Node {
 	if in == v.node && len(in.Shape()) == 1 && s.in[1].len() != in.Shape().Elements() {
 		return nil
 	}
-	return view(s.layer(s.nodeProto, s.inputs[:1], func(name nn.NameOption) (*nn.Layer, [][]float32) {
-		return nn.Embedding(rows, dim, name, nn.EmbeddingsInitializer(nn.Zeros())), [][]float32{s.in[0].floats()}
+	return view(s.layer(s.nodeProto, s.inputs[:1], func(name nn.NameOption) (*nn.Layer, []values) {
+		return nn.Embedding(rows, dim, name, nn.EmbeddingsInitializer(nn.Zeros())), []values{of(s.in[0])}
 	}).On(in), s.l.sample(s.y))
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/espalier-ml/espalier/internal/brief"
 	"github.com/espalier-ml/espalier/nn"
@@ -136,5 +137,16 @@ func parse(file []byte, opts []Option) (*nn.Model, error) {
 	if name == "" {
 		name = "onnx"
 	}
-	return g.lower(name)
+	return g.lower(nn.Name(name), nn.Metadata(m.userData()))
+}
+
+// userData returns what a file says about itself, as the metadata of a model has it.
+func (m *modelProto) userData() map[string]string {
+	all, size := map[string]string{}, 0
+	for _, e := range m.metadata {
+		if size += len(e.key) + len(e.value); size <= 1<<20 && utf8.ValidString(e.key) && utf8.ValidString(e.value) {
+			all[e.key] = e.value
+		}
+	}
+	return all
 }

@@ -74,7 +74,7 @@ func init() {
 		"MatMul": {runMatMul, matrices},
 		"Gemm": {runGemm, func(b *batching) bool {
 			b.all(0)
-			return b.at[0] == 0 && !b.flag("transA") && b.only(0) && (len(b.at) < 3 || len(b.in[2].shape) < 2 || b.in[2].shape[0] == 1)
+			return b.at[0] == 0 && !b.flag("transA") && b.only(0)
 		}},
 
 		"Conv": {runConv, firstAxis}, "ConvTranspose": {runConvTranspose, firstAxis}, "AveragePool": {runPool, firstAxis}, "MaxPool": {runPool, func(b *batching) bool {

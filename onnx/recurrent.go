@@ -14,7 +14,6 @@ type recurrence struct {
 	directions                           []bool // whether each goes backwards
 	functions                            []func(float64) float64
 	usual                                bool // the functions are tanh and sigmoid, and nothing is clipped
-	lengths                              []int
 }
 
 var cellGates = map[string]int{"RNN": 1, "GRU": 3, "LSTM": 4}

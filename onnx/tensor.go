@@ -132,20 +132,57 @@ func (t *tensor) data() []float64 {
 // floats returns the values of a tensor that is known as float32.
 func (t *tensor) floats() []float32 {
 	y := make([]float32, t.len())
-	if t.values != nil || t.proto == nil {
+	t.floatsInto(y)
+	return y
+}
+
+// raw returns the bytes of float32 that a tensor has in the file, nil if it has other ones.
+func (t *tensor) raw() []byte {
+	if t.values == nil && t.proto != nil && t.proto.hasRaw && t.elem == typeFloat {
+		return t.proto.raw
+	}
+	return nil
+}
+
+func (t *tensor) floatsInto(y []float32) {
+	switch raw := t.raw(); {
+	case raw != nil:
+		for i := range y {
+			y[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[:4]))
+			raw = raw[4:]
+		}
+	case t.values == nil && t.proto != nil:
+		t.decode(func(i int, v float64) { y[i] = float32(v) })
+	default:
 		for i, v := range t.values {
 			y[i] = float32(v)
 		}
-		return y
 	}
-	if p := t.proto; p.hasRaw && t.elem == typeFloat {
-		for i := range y {
-			y[i] = math.Float32frombits(binary.LittleEndian.Uint32(p.raw[4*i:]))
+}
+
+// transposedInto writes the transpose of a matrix of so many rows and columns.
+func (t *tensor) transposedInto(y []float32, rows, cols int) {
+	if raw := t.raw(); raw != nil {
+		transpose(y, rows, cols, func(i int) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:])) })
+		return
+	}
+	x := t.floats()
+	transpose(y, rows, cols, func(i int) float32 { return x[i] })
+}
+
+// transpose writes the transpose of a matrix x of so many rows and columns, block by block.
+func transpose(y []float32, rows, cols int, x func(i int) float32) {
+	const block = 32
+	for r := 0; r < rows; r += block {
+		for c := 0; c < cols; c += block {
+			for j := c; j < min(c+block, cols); j++ {
+				to := y[j*rows:][:rows]
+				for i := r; i < min(r+block, rows); i++ {
+					to[i] = x(i*cols + j)
+				}
+			}
 		}
-		return y
 	}
-	t.decode(func(i int, v float64) { y[i] = float32(v) })
-	return y
 }
 
 // decode calls set with each element.

@@ -72,13 +72,14 @@ func rebuildParameter(args tuple) (any, error) {
 	return nil, errors.New("a parameter without a tensor")
 }
 
+// ints returns the integers of a tuple. One that int lacks becomes the nearest that it has, which fits into no storage either.
 func ints(v any) ([]int, bool) {
 	t, ok := v.(tuple)
 	all := make([]int, len(t))
 	for i, x := range t {
 		n, isInt := x.(int64)
 		ok = ok && isInt
-		all[i] = int(n)
+		all[i] = int(max(math.MinInt, min(n, math.MaxInt)))
 	}
 	return all, ok
 }

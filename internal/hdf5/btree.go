@@ -39,7 +39,7 @@ func (f *File) node1(address uint64, kind byte, keySize, level int, visit func(k
 		}
 	}
 	if c.err != nil {
-		return fmt.Errorf("B-tree: %w", c.err)
+		return fmt.Errorf("a B-tree: %w", c.err)
 	}
 	return nil
 }
@@ -79,7 +79,7 @@ func (f *File) btree2(address uint64, kind byte, visit func(record *cursor) erro
 		c.errorf("nodes of kind %d (not %d) in %d levels with records of %d bytes", t.kind, kind, depth, t.recordSize)
 	}
 	if c.err != nil {
-		return fmt.Errorf("B-tree: %w", c.err)
+		return fmt.Errorf("a B-tree: %w", c.err)
 	}
 	if root == undefined {
 		return nil
@@ -91,7 +91,7 @@ func (f *File) btree2(address uint64, kind byte, visit func(record *cursor) erro
 	for range depth {
 		pointer := uint64(f.offset + t.countSize + t.totalSize[len(t.totalSize)-1])
 		if t.nodeSize < prefix2+pointer {
-			return fmt.Errorf("B-tree: nodes of %d bytes", t.nodeSize)
+			return fmt.Errorf("a B-tree: nodes of %d bytes", t.nodeSize)
 		}
 		most = (t.nodeSize - prefix2 - pointer) / (uint64(t.recordSize) + pointer)
 		total = min(product(most+1, total)+most, 1<<63)
@@ -115,7 +115,7 @@ func (t *tree2) node(address uint64, level, n int) error {
 		signature = "BTIN"
 	}
 	if size > t.nodeSize {
-		return fmt.Errorf("B-tree: %d records are more than a node has", n)
+		return fmt.Errorf("a B-tree: %d records are more than a node has", n)
 	}
 	c := f.checked(address, size)
 	c.is(signature, 0)
@@ -141,5 +141,5 @@ func (t *tree2) node(address uint64, level, n int) error {
 			return err
 		}
 	}
-	return fmt.Errorf("B-tree: %w", c.err)
+	return fmt.Errorf("a B-tree: %w", c.err)
 }
