@@ -106,13 +106,13 @@ func errDType(dtype string) error {
 func readNumbers(r io.Reader, n int64, d dtype) ([]float32, error) {
 	const (
 		first = 1 << 14 // numbers that there is memory for before any have been read: n may be a lie
-		step  = 1 << 11
+		step  = 1 << 13
 	)
 	buffer := make([]byte, d.size*min(n, step))
 	v := make([]float32, 0, min(n, first))
 	for int64(len(v)) < n {
 		if len(v) == cap(v) {
-			v = append(make([]float32, 0, min(n, 2*int64(len(v)))), v...)
+			v = append(make([]float32, 0, min(n, 4*int64(len(v)))), v...)
 		}
 		b := buffer[:d.size*min(int64(cap(v)-len(v)), step)]
 		_, err := io.ReadFull(r, b)
