@@ -100,7 +100,7 @@ func openZip(in io.ReaderAt, size int64) (*file, error) {
 	return f, err
 }
 
-// openWeights opens an HDF5 file of at most so many bytes in a zip file, and returns its size. What is not compressed, as Keras
+// openWeights opens an HDF5 file in a zip file and returns its size, at most limit if it is compressed. What is not, as Keras
 // writes it, is read where it is.
 func openWeights(in io.ReaderAt, f *zip.File, limit int64) (*hdf5.File, int64, error) {
 	if f.Method != zip.Store {
