@@ -63,7 +63,11 @@ func (r *reader) build(m *model, name string, on []*nn.Node) (*nn.Model, error) 
 		seen[name] = true
 		outputs = append(outputs, n)
 	}
-	return nn.NewModel(inputs, outputs, nn.Name(name), nn.MaxBytes(r.maxBytes))
+	opts := []nn.ModelOption{nn.Name(name), nn.MaxBytes(r.maxBytes)}
+	if r.weights {
+		opts = append(opts, nn.ZeroWeights())
+	}
+	return nn.NewModel(inputs, outputs, opts...)
 }
 
 // within returns how many parameters the models within have.

@@ -144,6 +144,7 @@ type reader struct {
 	errs     []error
 	bytes    int64 // of the weights of models within models
 	maxBytes int64 // of all weights: a file has not many more than its size
+	weights  bool  // the file has all weights
 	classes  bool  // the error with all valid classes is among errs
 }
 

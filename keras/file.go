@@ -91,17 +91,41 @@ func openZip(in io.ReaderAt, size int64) (*file, error) {
 	if w == nil {
 		return nil, fmt.Errorf("has no model.weights.h5: it has %s", brief.QuoteAll(names))
 	}
-	text, err := unzip(w, 3*size+8<<20)
+	h, n, err := openWeights(in, w, 3*size+8<<20)
 	if err != nil {
 		return nil, fmt.Errorf("model.weights.h5: %w", err)
 	}
-	h, err := hdf5.Open(bytes.NewReader(text), int64(len(text)))
-	if err != nil {
-		return nil, fmt.Errorf("model.weights.h5: %w", err)
-	}
-	f.size, f.weights = int64(len(text)), h.Root()
+	f.size, f.weights = n, h.Root()
 	_, f.byLayer, err = f.weights.StringList("layer_names")
 	return f, err
+}
+
+// openWeights opens an HDF5 file in a zip file and returns its size, at most limit if it is compressed. What is not, as Keras
+// writes it, is read where it is.
+func openWeights(in io.ReaderAt, f *zip.File, limit int64) (*hdf5.File, int64, error) {
+	if f.Method != zip.Store {
+		text, err := unzip(f, limit)
+		if err != nil {
+			return nil, 0, err
+		}
+		h, err := hdf5.Open(bytes.NewReader(text), int64(len(text)))
+		return h, int64(len(text)), err
+	}
+	r, err := f.Open()
+	if err != nil {
+		return nil, 0, err
+	}
+	defer r.Close()
+	n, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, r, make([]byte, 1<<17)) // compares the checksum; Discard reads in smaller pieces
+	if err != nil {
+		return nil, 0, err
+	}
+	at, err := f.DataOffset()
+	if err != nil {
+		return nil, 0, err
+	}
+	h, err := hdf5.Open(io.NewSectionReader(in, at, n), n)
+	return h, n, err
 }
 
 // unzip returns the content of a file in a zip file, which has at most so many bytes.
@@ -114,12 +138,7 @@ func unzip(f *zip.File, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer r.Close()
-	var text bytes.Buffer
-	if f.Method == zip.Store {
-		text.Grow(int(min(f.CompressedSize64, f.UncompressedSize64)) + bytes.MinRead)
-	}
-	_, err = text.ReadFrom(r) // as many as the zip file says, or an error
-	return text.Bytes(), err
+	return io.ReadAll(r) // as many as the zip file says, or an error
 }
 
 // openHDF5 reads a whole model as .h5, or weights alone.

@@ -155,7 +155,7 @@ func (f *file) model(c options) (*nn.Model, *model, error) {
 	}
 	r := &reader{version: versionOf(f.version, f.config), options: c, hint: f.hint, maxBytes: math.MaxInt64}
 	if f.weights != nil {
-		r.maxBytes = 2*f.size + 1<<20
+		r.weights, r.maxBytes = true, 2*f.size+1<<20
 	}
 	if !e.isModel() {
 		return nil, nil, fmt.Errorf("is a model of class %s, whose graph is in Python code and not in the file: rebuild it as a Functional model and save that", brief.Quote(e.name()))

@@ -4,16 +4,14 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/espalier-ml/espalier/internal/brief"
 	"github.com/espalier-ml/espalier/internal/hdf5"
+	"github.com/espalier-ml/espalier/internal/newfile"
 	"github.com/espalier-ml/espalier/nn"
 )
 
@@ -36,7 +34,7 @@ func Save(m *nn.Model, path string) error {
 	default:
 		return fmt.Errorf("keras: Save %q: the name must end in .keras, .h5 or .weights.h5", path)
 	}
-	if err := saveFile(path, func(w io.Writer) error { return write(w, m) }); err != nil {
+	if err := newfile.Write(path, func(w io.Writer) (int64, error) { return 0, write(w, m) }); err != nil {
 		return brief.Error(fmt.Errorf("keras: Save %q: %w", path, err))
 	}
 	return nil
@@ -46,27 +44,6 @@ func Save(m *nn.Model, path string) error {
 func Write(w io.Writer, m *nn.Model) error {
 	if err := writeZip(w, m); err != nil {
 		return brief.Error(fmt.Errorf("keras: Write: %w", err))
-	}
-	return nil
-}
-
-// saveFile makes a file of what write writes.
-func saveFile(path string, write func(io.Writer) error) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".espalier-*.tmp")
-	if err != nil {
-		return err
-	}
-	if err = write(f); err == nil {
-		err = f.Sync()
-	}
-	if err == nil {
-		err = f.Chmod(0o644)
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
 	}
 	return nil
 }

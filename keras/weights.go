@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -67,12 +66,17 @@ func (f *file) assign(m *nn.Model, graph *model) error {
 	if err != nil {
 		return err
 	}
+	if n := len(m.Weights()); len(pairs) != n { // the others would stay zero
+		return fmt.Errorf("the model has %d weights, the file has %d", n, len(pairs))
+	}
 	for _, p := range pairs {
 		if err := p.read(p.Data); err != nil {
 			return err
 		}
-		if i := slices.IndexFunc(p.Data, func(v float32) bool { return !(math.Abs(float64(v)) <= math.MaxFloat32) }); i >= 0 {
-			return fmt.Errorf("weight %s: value %d is %v", brief.Quote(p.Name), i, p.Data[i])
+		for i, v := range p.Data {
+			if v-v != 0 { // infinite or not a number
+				return fmt.Errorf("weight %s: value %d is %v", brief.Quote(p.Name), i, v)
+			}
 		}
 	}
 	return nil

@@ -41,6 +41,7 @@ type Model struct {
 	paths     map[*Layer]string // the names of all layers, behind those of the models that they are in: "encoder/dense"
 
 	maxBytes int64 // of the weights of a new model; 0: any number
+	zero     bool  // the weights of a new model
 }
 
 // A Weight is one parameter of a model. Its Matrix is the parameter itself: writing to it changes the model.
@@ -67,6 +68,15 @@ type SeedOption uint64
 func Seed(seed uint64) SeedOption { return SeedOption(seed) }
 
 func (o SeedOption) applyModel(m *Model) { m.seed = uint64(o) }
+
+// A ZeroWeightsOption says that weights are zero at first.
+type ZeroWeightsOption struct{}
+
+// ZeroWeights leaves the weights of a new model at zero, for a program that then sets all of them, such as one that reads a file:
+// to draw random ones that nobody sees takes longer than that.
+func ZeroWeights() ZeroWeightsOption { return ZeroWeightsOption{} }
+
+func (ZeroWeightsOption) applyModel(m *Model) { m.zero = true }
 
 // NewModel returns the model that computes outputs from inputs. Inputs are nodes made by Input; data, losses, metrics
 // and results of an output go by the name of its layer. All errors of the graph arrive here, joined.
@@ -98,7 +108,7 @@ func NewModel(inputs, outputs []*Node, opts ...ModelOption) (*Model, error) {
 		for _, w := range m.weights {
 			if w.param.value.Data == nil {
 				w.param.place(make([]float32, w.param.size()))
-				w.param.start(m.seed, w.Name)
+				m.start(w)
 			}
 			w.Matrix = w.param.value
 		}
@@ -106,9 +116,16 @@ func NewModel(inputs, outputs []*Node, opts ...ModelOption) (*Model, error) {
 	}
 	m.gather()
 	for _, w := range m.weights {
-		w.param.start(m.seed, w.Name)
+		m.start(w)
 	}
 	return m, nil
+}
+
+// start gives a weight of a new model its first values.
+func (m *Model) start(w *Weight) {
+	if !m.zero {
+		w.param.start(m.seed, w.Name)
+	}
 }
 
 // checkBytes reports weights that take more memory than [MaxBytes] allows.

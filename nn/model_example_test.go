@@ -157,3 +157,15 @@ func ExampleModel_Nodes() {
 	// Dense (3) x
 	// Add (3) x hidden
 }
+
+// A program that has the weights draws none.
+func ExampleZeroWeights() {
+	x := nn.Input("x", 2)
+	m, err := nn.NewModel([]*nn.Node{x}, []*nn.Node{nn.Dense(1, nn.Linear, nn.Name("y")).On(x)}, nn.ZeroWeights())
+	check(err)
+	check(m.SetWeights(map[string][]float32{"y/kernel": {2, 3}, "y/bias": {1}}))
+	y, err := m.Predict(nn.Arrays{"x": nn.Floats{10, 100}})
+	check(err)
+	fmt.Println(y["y"].Data)
+	// Output: [321]
+}

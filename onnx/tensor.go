@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/espalier-ml/espalier/internal/half"
 )
 
 // A tensor is a value between nodes. Every number is a float64 that the element type can have, so that an operator is written
@@ -202,7 +204,7 @@ func (t *tensor) decode(set func(i int, v float64)) {
 		for i, v := range p.int32s {
 			switch t.elem {
 			case typeFloat16:
-				set(i, fromFloat16(uint16(v)))
+				set(i, float64(half.Float32(uint16(v))))
 			case typeBFloat16:
 				set(i, float64(math.Float32frombits(uint32(uint16(v))<<16)))
 			default:
@@ -233,7 +235,7 @@ func (t *tensor) decode(set func(i int, v float64)) {
 		case typeUint16:
 			v = float64(binary.LittleEndian.Uint16(x))
 		case typeFloat16:
-			v = fromFloat16(binary.LittleEndian.Uint16(x))
+			v = float64(half.Float32(binary.LittleEndian.Uint16(x)))
 		case typeBFloat16:
 			v = float64(math.Float32frombits(uint32(binary.LittleEndian.Uint16(x)) << 16))
 		case typeInt8:
@@ -247,23 +249,6 @@ func (t *tensor) decode(set func(i int, v float64)) {
 		}
 		set(i, v)
 	}
-}
-
-// fromFloat16 returns the value of an IEEE 754 half.
-func fromFloat16(h uint16) float64 {
-	sign, exponent, fraction := 1.0, int(h>>10&31), float64(h&1023)
-	if h>>15 == 1 {
-		sign = -1
-	}
-	switch {
-	case exponent == 31 && fraction != 0:
-		return math.NaN()
-	case exponent == 31:
-		return sign * math.Inf(1)
-	case exponent == 0:
-		return sign * math.Ldexp(fraction, -24)
-	}
-	return sign * math.Ldexp(1024+fraction, exponent-25)
 }
 
 // round makes v a value that an element type has.

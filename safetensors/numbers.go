@@ -6,10 +6,11 @@ import (
 	"io"
 	"maps"
 	"math"
-	"math/bits"
 	"slices"
 
 	"github.com/espalier-ml/espalier/internal/brief"
+	"github.com/espalier-ml/espalier/internal/half"
+	"github.com/espalier-ml/espalier/internal/narrow"
 )
 
 // A dtype is a type of numbers in a file. Its decode appends the numbers in b to v, up to one that float32 cannot stand for.
@@ -21,25 +22,16 @@ type dtype struct {
 var little = binary.LittleEndian
 
 var dtypes = map[string]dtype{
-	"F64": {8, func(v []float32, b []byte) ([]float32, error) {
-		for ; len(b) > 0; b = b[8:] {
-			x := math.Float64frombits(little.Uint64(b))
-			if math.Abs(x) > math.MaxFloat32 && !math.IsInf(x, 0) {
-				return v, fmt.Errorf("%v is beyond the range of float32", x)
-			}
-			v = append(v, float32(x))
-		}
-		return v, nil
-	}},
+	"F64":  checked(8, func(b []byte) (float32, error) { return narrow.Float(math.Float64frombits(little.Uint64(b))) }),
 	"F32":  float32s,
-	"F16":  each(2, func(b []byte) float32 { return half(little.Uint16(b)) }),
+	"F16":  each(2, func(b []byte) float32 { return half.Float32(little.Uint16(b)) }),
 	"BF16": each(2, func(b []byte) float32 { return math.Float32frombits(uint32(little.Uint16(b)) << 16) }),
-	"I64":  whole(8, func(b []byte) int64 { return int64(little.Uint64(b)) }),
-	"I32":  whole(4, func(b []byte) int64 { return int64(int32(little.Uint32(b))) }),
+	"I64":  checked(8, func(b []byte) (float32, error) { return narrow.Int(int64(little.Uint64(b))) }),
+	"I32":  checked(4, func(b []byte) (float32, error) { return narrow.Int(int64(int32(little.Uint32(b)))) }),
 	"I16":  each(2, func(b []byte) float32 { return float32(int16(little.Uint16(b))) }),
 	"I8":   each(1, func(b []byte) float32 { return float32(int8(b[0])) }),
-	"U64":  whole(8, func(b []byte) uint64 { return little.Uint64(b) }),
-	"U32":  whole(4, func(b []byte) int64 { return int64(little.Uint32(b)) }),
+	"U64":  checked(8, func(b []byte) (float32, error) { return narrow.Int(little.Uint64(b)) }),
+	"U32":  checked(4, func(b []byte) (float32, error) { return narrow.Int(int64(little.Uint32(b))) }),
 	"U16":  each(2, func(b []byte) float32 { return float32(little.Uint16(b)) }),
 	"U8":   each(1, func(b []byte) float32 { return float32(b[0]) }),
 	"BOOL": each(1, func(b []byte) float32 { return float32(b[0]) }),
@@ -63,38 +55,18 @@ func each(size int64, number func([]byte) float32) dtype {
 	}}
 }
 
-// whole is a type of integers with more digits than float32 has.
-func whole[T int64 | uint64](size int64, number func([]byte) T) dtype {
+// checked is a type of numbers that float32 may not have.
+func checked(size int64, number func([]byte) (float32, error)) dtype {
 	return dtype{size, func(v []float32, b []byte) ([]float32, error) {
 		for ; len(b) > 0; b = b[size:] {
-			n := number(b)
-			if d := uint64(n); d != 0 {
-				if n < 0 {
-					d = -d
-				}
-				if bits.Len64(d)-bits.TrailingZeros64(d) > 24 {
-					return v, fmt.Errorf("float32 does not have the integer %d", n)
-				}
+			x, err := number(b)
+			if err != nil {
+				return v, err
 			}
-			v = append(v, float32(n))
+			v = append(v, x)
 		}
 		return v, nil
 	}}
-}
-
-// half returns a number of 16 bits: a sign, five bits of exponent, ten of fraction.
-func half(h uint16) float32 {
-	sign, exponent, fraction := uint32(h>>15)<<31, int(h>>10&31), uint32(h&1023)
-	var magnitude float32
-	switch exponent {
-	case 31: // infinite or not a number
-		magnitude = math.Float32frombits(0xff<<23 | fraction<<13)
-	case 0:
-		magnitude = float32(math.Ldexp(float64(fraction), -24))
-	default:
-		magnitude = float32(math.Ldexp(float64(1024+fraction), exponent-25))
-	}
-	return math.Float32frombits(sign | math.Float32bits(magnitude))
 }
 
 // WriteFloats writes numbers as F32. The error is that of w.
@@ -134,13 +106,13 @@ func errDType(dtype string) error {
 func readNumbers(r io.Reader, n int64, d dtype) ([]float32, error) {
 	const (
 		first = 1 << 14 // numbers that there is memory for before any have been read: n may be a lie
-		step  = 1 << 11
+		step  = 1 << 13
 	)
 	buffer := make([]byte, d.size*min(n, step))
 	v := make([]float32, 0, min(n, first))
 	for int64(len(v)) < n {
 		if len(v) == cap(v) {
-			v = append(make([]float32, 0, min(n, 2*int64(len(v)))), v...)
+			v = append(make([]float32, 0, min(n, 4*int64(len(v)))), v...)
 		}
 		b := buffer[:d.size*min(int64(cap(v)-len(v)), step)]
 		_, err := io.ReadFull(r, b)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"path/filepath"
 
 	"github.com/espalier-ml/espalier/nn"
 	"github.com/espalier-ml/espalier/torch"
@@ -67,6 +68,23 @@ func ExampleWrite() {
 	// encoder.fc.bias F32 [2]
 	// encoder.fc.weight -> fc/kernel
 	// encoder.fc.bias -> fc/bias
+}
+
+func ExampleSave() {
+	x := nn.Input("x", 3)
+	m, err := nn.NewModel([]*nn.Node{x}, []*nn.Node{nn.Dense(2, nn.Linear, nn.Name("fc")).On(x)})
+	check(err)
+	folder, err := os.MkdirTemp("", "")
+	check(err)
+	defer os.RemoveAll(folder)
+	path := filepath.Join(folder, "model.safetensors")
+	check(torch.Save(path, m))
+	report, err := torch.Load(path, m)
+	check(err)
+	fmt.Print(report)
+	// Output:
+	// fc.weight -> fc/kernel
+	// fc.bias -> fc/bias
 }
 
 func check(err error) {

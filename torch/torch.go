@@ -35,6 +35,7 @@ import (
 	"strings"
 
 	"github.com/espalier-ml/espalier/internal/brief"
+	"github.com/espalier-ml/espalier/internal/newfile"
 	"github.com/espalier-ml/espalier/nn"
 	"github.com/espalier-ml/espalier/safetensors"
 )
@@ -57,7 +58,7 @@ type mapping struct {
 type NamesOption map[string]string
 
 // Names says where modules go, "trunk.0" to layer "dense", or tensors, "trunk.0.weight" to weight "dense/kernel". What the table
-// does not have is not used. [Write] reads it the other way.
+// does not have is not used. [Save] reads it the other way.
 func Names(torchToModel map[string]string) NamesOption { return maps.Clone(torchToModel) }
 
 func (o NamesOption) applyLoad(c *mapping)  { c.names = o }
@@ -306,34 +307,47 @@ func (c *mapping) leftOver(r *Report, all []*leaf, matched map[*leaf]*Tensor, te
 
 func describe(l *leaf) string { return fmt.Sprintf("layer %s (%s)", brief.Quote(l.layer), l.class) }
 
-// Write writes the weights of a model as a file in the safetensors format that PyTorch's own modules load, in their layouts.
-// Names says what the tensors are called; without it a module has the name of its layer, with dots where that is in a model. Where
-// PyTorch has two biases and the layer has one, the second is zero. With safetensors.torch, module.load_state_dict(load_file(path))
-// reads the file.
+// Save writes the weights of a model to a file in the safetensors format that PyTorch's own modules load, in their layouts; the
+// usual ending is .safetensors. Names says what the tensors are called; without it a module has the name of its layer, with dots
+// where that is in a model. Where PyTorch has two biases and the layer has one, the second is zero. With safetensors.torch,
+// module.load_state_dict(load_file(path)) reads the file, which is complete or not there at all.
+func Save(path string, m *nn.Model, opts ...WriteOption) error {
+	err := newfile.Write(path, func(w io.Writer) (int64, error) { return 0, write(w, m, opts) })
+	if err != nil {
+		return brief.Error(fmt.Errorf("torch: Save %q: %w", path, err))
+	}
+	return nil
+}
+
+// Write is Save to a writer.
 func Write(w io.Writer, m *nn.Model, opts ...WriteOption) error {
+	if err := write(w, m, opts); err != nil {
+		return brief.Error(fmt.Errorf("torch: Write: %w", err))
+	}
+	return nil
+}
+
+func write(w io.Writer, m *nn.Model, opts []WriteOption) error {
 	var c mapping
 	for i, o := range opts {
 		if o == nil {
-			return fmt.Errorf("torch: Write: option %d is nil", i)
+			return fmt.Errorf("option %d is nil", i)
 		}
 		o.applyWrite(&c)
 	}
 	var tensors []safetensors.Tensor
 	all := leaves(m)
 	if err := c.checkTargets(all); err != nil {
-		return brief.Error(fmt.Errorf("torch: Write: %w", err))
+		return err
 	}
 	for _, l := range all {
 		name, err := c.nameOf(l)
 		if err != nil {
-			return brief.Error(fmt.Errorf("torch: Write: %w", err))
+			return err
 		}
 		tensors = append(tensors, safetensors.Tensor{Name: c.under + name, Shape: l.shape, Data: l.write()})
 	}
-	if err := safetensors.Write(w, []safetensors.Entry{{Key: "format", Value: "pt"}}, tensors); err != nil {
-		return fmt.Errorf("torch: Write: %w", err)
-	}
-	return nil
+	return safetensors.Write(w, []safetensors.Entry{{Key: "format", Value: "pt"}}, tensors)
 }
 
 // nameOf returns the name of a leaf in a file.

@@ -7,6 +7,8 @@ import (
 	"math"
 	"strings"
 	"unsafe"
+
+	"github.com/espalier-ml/espalier/internal/narrow"
 )
 
 // maxRank is how many dimensions HDF5 has.
@@ -69,16 +71,39 @@ func (a *array) bytes() uint64 { return uint64(a.n) * uint64(a.Type.stored) }
 // Len returns the number of elements.
 func (a *array) Len() int { return a.n }
 
-// Float32s returns the elements, each the float32 that is nearest to it, in dst if that has room for them, else in new
-// memory. Elements that are not numbers are an error.
+// Float32s returns the elements in dst if that has room for them, else in new memory. A float64 is rounded. One beyond the range
+// of float32, an integer that float32 does not have, such as 2^24+1, and elements that are not numbers are errors.
 func (a *array) Float32s(dst []float32) ([]float32, error) {
-	if a.Type.Class == Float && a.Type.Size == 4 && a.Type.order == little && nativeLittle { // as in most models
-		return values(a, dst, func(dst []float32, b []byte) { copy(memory(dst), b) })
+	switch t := a.Type; {
+	case t.Class == Float && t.Size == 4 && t.order == little && nativeLittle: // as in most models
+		return values(a, dst, func(dst []float32, b []byte) error {
+			copy(memory(dst), b)
+			return nil
+		})
+	case t.Class == Float && t.Size == 8:
+		return narrowed(a, dst, narrow.Float)
+	case t.Class == Int && t.Size >= 4:
+		return narrowed(a, dst, narrow.Int[int64])
+	case t.Class == Uint && t.Size >= 4:
+		return narrowed(a, dst, narrow.Int[uint64])
 	}
 	return numbers(a, dst)
 }
 
-// Float64s returns the elements, as Float32s does. An integer beyond 2^53 is rounded.
+// narrowed returns numbers that float32 may not have.
+func narrowed[T float64 | int64 | uint64](a *array, dst []float32, to func(T) (float32, error)) ([]float32, error) {
+	convert, size := number[T](a.Type), a.Type.Size
+	return values(a, dst, func(dst []float32, b []byte) (err error) {
+		for i := range dst {
+			if dst[i], err = to(convert(b[i*size:])); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Float64s returns the elements. An integer beyond 2^53 is rounded; elements that are not numbers are an error.
 func (a *array) Float64s() ([]float64, error) { return numbers[float64](a, nil) }
 
 // Int64s returns the elements. Elements that are not integers are an error. One beyond 2^63 wraps around.
@@ -103,15 +128,16 @@ func numbers[T float32 | float64 | int64](a *array, dst []T) ([]T, error) {
 		return nil, a.owner(fmt.Errorf("its type %s has no numbers", a.Type))
 	}
 	size := a.Type.Size
-	return values(a, dst, func(dst []T, b []byte) {
+	return values(a, dst, func(dst []T, b []byte) error {
 		for i := range dst {
 			dst[i] = convert(b[i*size:])
 		}
+		return nil
 	})
 }
 
 // values returns the elements that convert puts into a part of dst from as many elements of the file.
-func values[T any](a *array, dst []T, convert func(dst []T, b []byte)) ([]T, error) {
+func values[T any](a *array, dst []T, convert func(dst []T, b []byte) error) ([]T, error) {
 	if a.err != nil {
 		return nil, a.owner(a.err)
 	}
@@ -120,8 +146,7 @@ func values[T any](a *array, dst []T, convert func(dst []T, b []byte)) ([]T, err
 	}
 	dst = dst[:a.n]
 	err := a.each(func(first int, b []byte) error {
-		convert(dst[first:first+len(b)/a.Type.stored], b)
-		return nil
+		return convert(dst[first:first+len(b)/a.Type.stored], b)
 	})
 	if err != nil {
 		return nil, a.owner(err)

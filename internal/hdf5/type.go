@@ -91,7 +91,7 @@ func parseType(c *cursor) (Type, error) {
 }
 
 // number returns a function that converts an element, nil if elements are no numbers.
-func number[T float32 | float64 | int64](t Type) func([]byte) T {
+func number[T float32 | float64 | int64 | uint64](t Type) func([]byte) T {
 	o := t.order
 	switch {
 	case t.Class == Int && t.Size == 1:
