@@ -146,7 +146,7 @@ func describe(w io.Writer, m *nn.Model) error {
 	}
 	metadata := m.Metadata()
 	for _, key := range slices.Sorted(maps.Keys(metadata)) {
-		fmt.Fprintf(w, "%s: %q\n", key, metadata[key])
+		fmt.Fprintf(w, "%s: %.80q\n", key, metadata[key]) // a value can have a megabyte
 	}
 	return m.Summary(w, nn.SummaryNested(), nn.SummaryWidth(100))
 }
