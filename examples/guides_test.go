@@ -94,7 +94,7 @@ func writeShop(t *testing.T, folder string) {
 	m, err := nn.NewModel([]*nn.Node{customer, page}, []*nn.Node{dense(1, nn.Sigmoid, "buys", trunk), dense(1, nn.Linear, "amount", trunk)})
 	check(t, err)
 	check(t, m.Compile(nn.Adam(1e-3), nn.Losses{"buys": nn.BinaryCrossentropy(), "amount": nn.MSE()}))
-	check(t, keras.Save(m, filepath.Join(folder, "shop.keras")))
+	check(t, keras.Save(filepath.Join(folder, "shop.keras"), m))
 	check(t, onnx.Save(filepath.Join(folder, "shop.onnx"), m))
 	var weights bytes.Buffer
 	check(t, torch.Write(&weights, m, torch.Names(map[string]string{

@@ -57,7 +57,7 @@ func TestTrainingGoesOn(t *testing.T) {
 			t.Run(name+format, func(t *testing.T) {
 				m := compiled(t, optimizer)
 				path := filepath.Join(t.TempDir(), "model"+format)
-				require.NoError(t, Save(m, path))
+				require.NoError(t, Save(path, m))
 				again, err := Load(path)
 				require.NoError(t, err)
 				want, ok := m.Compiled()

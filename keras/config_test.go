@@ -132,7 +132,7 @@ func TestRefused(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := Read(bytes.NewReader(c.file), int64(len(c.file)))
 			require.ErrorContains(t, err, c.want)
-			require.ErrorContains(t, LoadWeights(models["merging"], write(t, c.file)), "keras: LoadWeights")
+			require.ErrorContains(t, LoadWeights(write(t, c.file), models["merging"]), "keras: LoadWeights")
 		})
 	}
 	for _, c := range []struct{ name, text, want string }{
@@ -185,19 +185,19 @@ func TestLoadWeights(t *testing.T) {
 	for _, ending := range []string{".keras", ".h5", ".weights.h5"} {
 		t.Run(ending, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "m"+ending)
-			require.NoError(t, Save(from, path))
+			require.NoError(t, Save(path, from))
 			m := build(2, "p", "q")
-			require.NoError(t, LoadWeights(m, path))
+			require.NoError(t, LoadWeights(path, m))
 			for i, w := range m.Weights() {
 				require.Equal(t, from.Weights()[i].Data, w.Data)
 			}
 			m, fresh := build(2, "b", "c", "a"), build(2, "b", "c", "a")
-			require.ErrorContains(t, LoadWeights(m, path), "the model has 3 layers")
-			require.NoError(t, LoadWeights(m, path, ByName()))
+			require.ErrorContains(t, LoadWeights(path, m), "the model has 3 layers")
+			require.NoError(t, LoadWeights(path, m, ByName()))
 			require.Equal(t, from.Weights()[2].Data, m.Weights()[0].Data)
 			require.Equal(t, fresh.Weights()[2].Data, m.Weights()[2].Data)
 			require.Equal(t, from.Weights()[0].Data, m.Weights()[4].Data)
-			require.ErrorContains(t, LoadWeights(build(1, "z"), path, ByName()), "has no weights for the model")
+			require.ErrorContains(t, LoadWeights(path, build(1, "z"), ByName()), "has no weights for the model")
 		})
 	}
 }

@@ -2,7 +2,7 @@
 //
 //	m, err := keras.Load("model.keras") // or "model.h5"
 //	y, err := m.Predict(nn.Arrays{"features": x})
-//	err = keras.Save(m, "trained.keras")
+//	err = keras.Save("trained.keras", m)
 //
 // [Load] reads .keras files of Keras 3 and of TF-Keras 2.12 to 2.15, and .h5 files of Keras 1, 2 and 3, whatever their names end
 // in: models that are Functional or Sequential, models within models, and layers that are called several times. Inputs and outputs

@@ -84,9 +84,9 @@ func ExampleFromJSON() {
 	}
 	defer os.RemoveAll(folder)
 	path := filepath.Join(folder, "model.weights.h5")
-	if err := keras.Save(m, path); err != nil {
+	if err := keras.Save(path, m); err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(keras.LoadWeights(m, path), keras.LoadWeights(m, path, keras.ByName()))
+	fmt.Println(keras.LoadWeights(path, m), keras.LoadWeights(path, m, keras.ByName()))
 	// Output: <nil> <nil>
 }

@@ -43,7 +43,7 @@ func TestGolden(t *testing.T) {
 				require.ErrorContains(t, err, "has weights and no model")
 				m, err = FromJSON(c.Config)
 				require.NoError(t, err)
-				err = LoadWeights(m, path)
+				err = LoadWeights(path, m)
 			}
 			require.NoError(t, err)
 			require.Equal(t, c.Inputs, m.InputNames())
@@ -135,7 +135,7 @@ func BenchmarkLoad(b *testing.B) {
 	m, err := nn.NewModel([]*nn.Node{x}, []*nn.Node{nn.Dense(2000, nn.Linear).On(h)})
 	require.NoError(b, err)
 	path := filepath.Join(b.TempDir(), "model.keras")
-	require.NoError(b, Save(m, path))
+	require.NoError(b, Save(path, m))
 	b.Run("bytes", func(b *testing.B) {
 		for b.Loop() {
 			text, err := os.ReadFile(path)

@@ -26,7 +26,7 @@ func (ByNameOption) applyWeights(byName *bool) { *byName = true }
 // LoadWeights replaces the weights of a model by those of a .h5, .weights.h5 or .keras file, whatever else that has. As in Keras,
 // layers are found by their order: the first layer of a class has the weights of the first one of that class in the file, or in a
 // .h5 file those of the first layer with weights. After an error the weights are as they were. The state of the optimizer stays.
-func LoadWeights(m *nn.Model, path string, opts ...WeightsOption) error {
+func LoadWeights(path string, m *nn.Model, opts ...WeightsOption) error {
 	f, err := os.Open(path)
 	if err == nil {
 		defer f.Close()

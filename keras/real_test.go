@@ -115,7 +115,7 @@ func (c *realCase) load(t *testing.T) (*nn.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m, LoadWeights(m, path)
+	return m, LoadWeights(path, m)
 }
 
 // namesReason reports an error that names what can't be loaded.

@@ -22,7 +22,7 @@ const kerasVersion = "3.10.0"
 // the model is compiled with if Keras has all of it, and the state of the optimizers Adam, AdamW, Adamax, Lamb, Lion, SGD, RMSprop,
 // Adagrad, Adadelta and Ftrl, unless they average weights or accumulate gradients. A layer of your own is written under the name
 // that it is registered under. The file is complete or not there at all.
-func Save(m *nn.Model, path string) error {
+func Save(path string, m *nn.Model) error {
 	var write func(w io.Writer, m *nn.Model) error
 	switch {
 	case strings.HasSuffix(path, ".keras"):

@@ -123,7 +123,7 @@ func TestRoundTrip(t *testing.T) {
 		for _, format := range []string{".keras", ".h5"} {
 			t.Run(name+format, func(t *testing.T) {
 				path := filepath.Join(t.TempDir(), "model"+format)
-				require.NoError(t, Save(m, path))
+				require.NoError(t, Save(path, m))
 				again, err := Load(path)
 				require.NoError(t, err)
 				requireSame(t, m, again)
@@ -178,7 +178,7 @@ func TestForKeras(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(filepath.Join(folder, name+".json"), text, 0o644))
 		for _, format := range []string{".keras", ".h5"} {
-			require.NoError(t, Save(m, filepath.Join(folder, name+format)))
+			require.NoError(t, Save(filepath.Join(folder, name+format), m))
 		}
 	}
 }

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -27,10 +25,10 @@ type format struct {
 // formats are looked through in their order: .weights.h5 comes before .h5.
 var formats = []format{
 	{[]string{".espalier"}, "Espalier's own files, with what training needs to go on", readOwn, nil, func(path string, m *nn.Model) error { return m.Save(path) }, false},
-	{[]string{".safetensors"}, "weights as PyTorch has them; as a source without -model, Espalier's own file", readOwn, torchWeights, writeTorch, true},
+	{[]string{".safetensors"}, "weights as PyTorch has them; as a source without -model, Espalier's own file", readOwn, torchWeights, saveTorch, true},
 	{[]string{".pt", ".pth"}, "weights as torch.save writes a state_dict; a source only, with -model", nil, torchWeights, nil, false},
-	{[]string{".weights.h5"}, "weights of Keras; as a source with -model", nil, kerasWeights, writeKeras, true},
-	{[]string{".keras", ".h5"}, "models of Keras; with -model, their weights", readKeras, kerasWeights, writeKeras, false},
+	{[]string{".weights.h5"}, "weights of Keras; as a source with -model", nil, kerasWeights, keras.Save, true},
+	{[]string{".keras", ".h5"}, "models of Keras; with -model, their weights", readKeras, kerasWeights, keras.Save, false},
 	{[]string{".onnx"}, "ONNX", readONNX, nil, func(path string, m *nn.Model) error { return onnx.Save(path, m) }, false},
 }
 
@@ -119,15 +117,8 @@ func readONNX(path string, shapes map[string][]int) (*nn.Model, error) {
 }
 
 func kerasWeights(path string, m *nn.Model) (*torch.Report, error) {
-	return nil, keras.LoadWeights(m, path)
+	return nil, keras.LoadWeights(path, m)
 }
-func torchWeights(path string, m *nn.Model) (*torch.Report, error) { return torch.Load(path, m) }
-func writeKeras(path string, m *nn.Model) error                    { return keras.Save(m, path) }
 
-func writeTorch(path string, m *nn.Model) error {
-	var file bytes.Buffer
-	if err := torch.Write(&file, m); err != nil {
-		return err
-	}
-	return os.WriteFile(path, file.Bytes(), 0o666)
-}
+func torchWeights(path string, m *nn.Model) (*torch.Report, error) { return torch.Load(path, m) }
+func saveTorch(path string, m *nn.Model) error                     { return torch.Save(path, m) }
