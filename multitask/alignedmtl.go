@@ -19,9 +19,10 @@ const (
 	RMSE     Scale = "rmse"   // the mean of the eigenvalues
 )
 
-// AlignedMTL makes the gradients orthogonal and equally long before it weighs them: the weights are √σ·V·Λ^(-1/2)·Vᵀp for the eigenvalues Λ and eigenvectors V
-// of the Gramian, of those eigenvalues that count: above m·2⁻²³ times the largest, what float32 can tell (Senushkin, Patakin, Kuznetsov and Konushin,
-// "Independent Component Alignment for Multi-Task Learning", 2023, arXiv:2305.19000). The preference p is 1/m where none is given. If all gradients are 0 the weights are p.
+// AlignedMTL makes the gradients orthogonal and equally long before it weighs them: the weights are √σ·V·Λ^(-1/2)·Vᵀp for
+// the eigenvalues Λ and eigenvectors V of the Gramian, of those eigenvalues that count: above m·2⁻²³ times the largest, what
+// float32 can tell (Senushkin, Patakin, Kuznetsov and Konushin, "Independent Component Alignment for Multi-Task Learning",
+// 2023, arXiv:2305.19000). The preference p is 1/m where none is given. If all gradients are 0 the weights are p.
 func AlignedMTL(scale Scale, preference ...float64) Balancer { return &aligned{scale, preference} }
 
 func (*aligned) Name() string { return "AlignedMTL" }

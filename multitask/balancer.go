@@ -26,7 +26,7 @@ const (
 	FromLosses    Needs = iota // Losses, Epochs and Seed: gives weights of the total loss
 	FromGramian                // Gramian, too: gives weights of the gradients of the shared layers
 	FromTwoHalves              // Gramian[i·m+j] is gᵢ·hⱼ, of gradients g and h that two independent batches gave: weights, too
-	FromJacobian               // Jacobian and, where it is not empty, Gramian: gives the gradient of the shared layers
+	FromJacobian               // Jacobian: gives the gradient of the shared layers
 )
 
 // A Learner is a [Balancer] with parameters that an optimizer trains along with the model.
@@ -78,7 +78,7 @@ var names = map[string]func() Balancer{
 	"MoDo": func() Balancer { return MoDo(0.1, 0.1) }, "SDMGrad": func() Balancer { return SDMGrad(0.3, 20) },
 	"Krum": func() Balancer { return Krum(0, 1) }, "TrimmedMean": func() Balancer { return TrimmedMean(0) },
 	"GradDrop":  func() Balancer { return GradDrop() },
-	"DB-MTL":    func() Balancer { return DBMTL(0.9, 0.5) },
+	"DB-MTL":    func() Balancer { return DBMTL(0.9, 0) },
 	"MoCo":      func() Balancer { return MoCo(MoCoRates{Beta: 0.5, BetaDecay: 0.5, Gamma: 0.1, GammaDecay: 0.5}) },
 	"ExcessMTL": func() Balancer { return ExcessMTL(1, 0) },
 	"CR-MOGM":   func() Balancer { return CRMOGM(UPGrad(), 0.9) },
@@ -117,18 +117,20 @@ func Gramian(gram []float64, jacobian [][]float32) {
 	}
 }
 
-// begin checks a step for a balancer and returns its number of tasks. state is what the balancer holds of each task: it must
-// be empty or of as many.
-func (s *Step) begin(b Balancer, state int) (int, error) {
+// begin checks a step for a balancer and returns its number of tasks. states are the lengths of what the
+// balancer holds of the tasks, each 0 or as many.
+func (s *Step) begin(b Balancer, states ...int) (int, error) {
 	m := len(s.Losses)
 	fail := func(format string, args ...any) (int, error) {
 		return 0, fmt.Errorf("multitask: %s: %s", b.Name(), fmt.Sprintf(format, args...))
 	}
-	switch {
-	case m == 0:
+	if m == 0 {
 		return fail("a step has no losses")
-	case state != 0 && state != m:
-		return fail("a step has %d tasks, the method was given or began with %d", m, state)
+	}
+	for _, n := range states {
+		if n != 0 && n != m {
+			return fail("a step has %d tasks, the method was given or began with %d", m, n)
+		}
 	}
 	for i, v := range s.Losses {
 		if !finite(v) {
@@ -140,7 +142,7 @@ func (s *Step) begin(b Balancer, state int) (int, error) {
 			return fail("epoch %d has the losses of %d tasks, want %d", i, len(e), m)
 		}
 	}
-	if n := b.Needs(); n == FromGramian || n == FromTwoHalves || len(s.Gramian) > 0 {
+	if n := b.Needs(); n == FromGramian || n == FromTwoHalves {
 		if len(s.Gramian) != m*m {
 			return fail("the Gramian of %d tasks has %d numbers, want %d", m, len(s.Gramian), m*m)
 		}
@@ -188,7 +190,8 @@ func (s *Step) zeros(n int) []float64 {
 	return v
 }
 
-// uniform returns the next random number below 1 and not below 0 that follows from the seed (Steele, Lea and Flood's SplitMix64, 2014).
+// uniform returns the next random number below 1 and not below 0 that follows from the seed (Steele, Lea and Flood's
+// SplitMix64, 2014).
 func (s *Step) uniform() float64 {
 	s.draw += 0x9e3779b97f4a7c15
 	z := s.draw
@@ -266,9 +269,4 @@ func multiply(dst, matrix, v []float64) {
 	for i := range dst {
 		dst[i] = dot(matrix[i*len(v):][:len(v)], v)
 	}
-}
-
-// errBelow says that a loss is not above its bound.
-func errBelow(b Balancer, task int, loss, bound float64) error {
-	return fmt.Errorf("multitask: %s: the loss %v of task %d is below its minimum %v", b.Name(), loss, task, bound)
 }

@@ -1,6 +1,9 @@
 package multitask
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 type crmogm struct {
 	Inner  Balancer  `json:"inner"`
@@ -8,14 +11,23 @@ type crmogm struct {
 	Smooth []float64 `json:"weights"`
 }
 
-// CRMOGM smooths the weights of another method: λ ← alpha·λ + (1-alpha)·w, from the first w on (Zhou, Zhang, Wang, Wang, Liu, Gao and Zhu, "On the Convergence of Stochastic Multi-Objective Gradient Manipulation and
-// Beyond", NeurIPS 2022, called CR-MOGM). alpha is from 0 to 1. The method is one that gives weights.
+// CRMOGM smooths the weights of another method: λ ← alpha·λ + (1-alpha)·w, from the first w on (Zhou, Zhang, Jiang, Zhong,
+// Gu and Zhu, "On the Convergence of Stochastic Multi-Objective Gradient Manipulation and Beyond", NeurIPS 2022,
+// called CR-MOGM). alpha is from 0 to 1. The method is one that gives weights.
 func CRMOGM(inner Balancer, alpha float64) Balancer { return &crmogm{Inner: inner, Alpha: alpha} }
 
-func (*crmogm) Name() string   { return "CR-MOGM" }
-func (b *crmogm) Needs() Needs { return b.Inner.Needs() }
+func (*crmogm) Name() string { return "CR-MOGM" }
+func (b *crmogm) Needs() Needs {
+	if b.Inner == nil { // as a file may have it
+		return FromLosses
+	}
+	return b.Inner.Needs()
+}
 
 func (b *crmogm) Balance(s *Step) error {
+	if b.Inner == nil {
+		return errors.New("multitask: CR-MOGM: there is no method to smooth")
+	}
 	m, err := s.begin(b, len(b.Smooth))
 	if err != nil {
 		return err

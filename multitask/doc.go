@@ -1,5 +1,6 @@
-// Package multitask balances the tasks of a model that has several outputs: it weighs their losses, or combines the gradients
-// that they have in the layers they share. Its methods are those of the papers, under the names that LibMTL and TorchJD give them.
+// Package multitask balances the tasks of a model that has several outputs: it weighs their losses, or combines the
+// gradients that they have in the layers they share. Its methods are those of the papers, under the names that LibMTL and
+// TorchJD give them.
 //
 // A [Balancer] is of one of two kinds, which [Balancer.Needs] tells. From the losses of the tasks, and from the mean losses of
 // the epochs behind, one computes the weights of the total loss. From gradients, one needs in most cases no more than their

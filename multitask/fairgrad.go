@@ -13,16 +13,19 @@ type fair struct {
 	nash    bool
 }
 
-// FairGrad takes the weights w > 0 for which (Gw)ᵢ = wᵢ^(-1/alpha): every task gains, and alpha says how much a gain of those that gain least counts (Ban and
-// Ji, "Fair Resource Allocation in Multi-Task Learning", 2024, arXiv:2402.15638). It is from 0.1 to 10; 1 is proportional fairness.
+// FairGrad takes the weights w > 0 for which (Gw)ᵢ = wᵢ^(-1/alpha): every task gains, and alpha says how much a gain of
+// those that gain least counts (Ban and Ji, "Fair Resource Allocation in Multi-Task Learning", 2024, arXiv:2402.15638). It
+// is from 0.1 to 10; 1 is proportional fairness.
 //
-// A part of 1e-10 of each product of a gradient with itself is added, so that the weights exist where gradients are in exact conflict; they are large then, the
-// sum of the weighted gradients is not. Newton's method takes at most 100 steps. A task whose gradient is 0 has weight 0.
+// A part of 1e-10 of each product of a gradient with itself is added, so that the weights exist where gradients are in exact
+// conflict; they are large then, the sum of the weighted gradients is not. Newton's method takes at most 100 steps. A task
+// whose gradient is 0 has weight 0.
 func FairGrad(alpha float64) Balancer { return &fair{Alpha: alpha} }
 
-// NashMTL takes the weights w > 0 for which (Gw)ᵢ = 1/wᵢ, the solution of a bargaining game, with G the Gramian over its Frobenius norm (Navon,
-// Shamsian, Achituve, Maron, Kawaguchi, Chechik and Fetaya, "Multi-Task Learning as a Bargaining Game", 2022, arXiv:2202.01017). They are divided so that the sum of the weighted gradients is no longer
-// than maxNorm, which is 1 in the authors' code; 0 stands for no bound. The equation is solved as [FairGrad] solves it.
+// NashMTL takes the weights w > 0 for which (Gw)ᵢ = 1/wᵢ, the solution of a bargaining game, with G the Gramian over its
+// Frobenius norm (Navon, Shamsian, Achituve, Maron, Kawaguchi, Chechik and Fetaya, "Multi-Task Learning as a Bargaining
+// Game", 2022, arXiv:2202.01017). They are divided so that the sum of the weighted gradients is no longer than maxNorm,
+// which is 1 in the authors' code; 0 stands for no bound. The equation is solved as [FairGrad] solves it.
 func NashMTL(maxNorm float64) Balancer { return &fair{1, maxNorm, true} }
 
 func (b *fair) Name() string {
@@ -34,7 +37,7 @@ func (b *fair) Name() string {
 func (*fair) Needs() Needs { return FromGramian }
 
 func (b *fair) Balance(s *Step) error {
-	m, err := s.begin(b, 0)
+	m, err := s.begin(b)
 	if err != nil {
 		return err
 	}
@@ -79,7 +82,7 @@ func (b *fair) Balance(s *Step) error {
 			}
 			curve := target[i] / portable.Pow(v, power)
 			done = done && math.Abs(slope[i]) <= 1e-12*curve
-			hessian[i*m+i] += power * (curve / v)
+			hessian[i*m+i] += float64(power * (curve / v))
 		}
 		if done || !cholesky(hessian, move, m, m) {
 			break

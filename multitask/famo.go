@@ -1,6 +1,7 @@
 package multitask
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/espalier-ml/espalier/internal/portable"
@@ -18,11 +19,12 @@ type famo struct {
 	Previous []float64 `json:"previous_losses"`
 }
 
-// FAMO moves all losses down at one relative rate, at a cost that does not grow with the tasks (Liu, Feng, Stone and Liu, "FAMO: Fast
-// Adaptive Multitask Optimization", 2023, arXiv:2306.03792). With z = softmax of learned logits and Dᵢ = Lᵢ - minimumᵢ + 1e-8 the weights
-// are zᵢ/Dᵢ, divided by Σ zⱼ/Dⱼ. The logits learn, by Adam of a rate and a decay (0.025 and 0.001 in the authors' code), from how much
-// log Dᵢ fell from one step to the next. The authors measure the losses of a batch once more after the update; here the losses of
-// the next batch stand for them, which costs nothing. Minimum losses are 0 where none are given; a loss below is an error.
+// FAMO moves all losses down at one relative rate, at a cost that does not grow with the tasks (Liu, Feng, Stone and Liu,
+// "FAMO: Fast Adaptive Multitask Optimization", 2023, arXiv:2306.03792). With z = softmax of learned logits and Dᵢ = Lᵢ -
+// minimumᵢ + 1e-8 the weights are zᵢ/Dᵢ, divided by Σ zⱼ/Dⱼ. The logits learn, by Adam of a rate and a decay (0.025 and
+// 0.001 in the authors' code), from how much log Dᵢ fell from one step to the next. The authors measure the losses of a
+// batch once more after the update; here the losses of the next batch stand for them, which costs nothing. Minimum losses
+// are 0 where none are given; a loss below is an error.
 func FAMO(rate, decay float64, minimum ...float64) Balancer {
 	return &famo{Rate: rate, Decay: decay, Minimum: minimum}
 }
@@ -31,7 +33,7 @@ func (*famo) Name() string { return "FAMO" }
 func (*famo) Needs() Needs { return FromLosses }
 
 func (b *famo) Balance(s *Step) error {
-	m, err := s.begin(b, max(len(b.Minimum), len(b.Logits)))
+	m, err := s.begin(b, len(b.Minimum), len(b.Logits), len(b.First), len(b.Second), len(b.Previous))
 	if err != nil {
 		return err
 	}
@@ -39,7 +41,7 @@ func (b *famo) Balance(s *Step) error {
 	excess := s.zeros(m)
 	for i, v := range s.Losses {
 		if excess[i] = v - b.Minimum[i] + 1e-8; !(excess[i] > 0) {
-			return errBelow(b, i, v, b.Minimum[i])
+			return fmt.Errorf("multitask: FAMO: the loss %v of task %d is below its minimum %v", v, i, b.Minimum[i])
 		}
 	}
 	b.Logits, b.First, b.Second = filled(b.Logits, m, 0), filled(b.First, m, 0), filled(b.Second, m, 0)

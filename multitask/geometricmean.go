@@ -8,13 +8,13 @@ type logarithmic struct {
 }
 
 // GeometricMean makes the total loss the geometric mean of the m losses, (Π Lᵢ)^(1/m), which has the weights mean/(m·Lᵢ)
-// (Chennupati, Sistu, Yogamani and Rawashdeh, "MultiNet++", 2019, arXiv:1904.08492, called GLS). A task whose loss is 0, as where a batch
-// has no label of it, has weight 0 and counts in no mean. A loss below 0 is an error.
+// (Chennupati, Sistu, Yogamani and Rawashdeh, "MultiNet++", 2019, arXiv:1904.08492, called GLS). A task whose loss is 0, as
+// where a batch has no label of it, has weight 0 and counts in no mean. A loss below 0 is an error.
 func GeometricMean() Balancer { return &logarithmic{geometric: true} }
 
-// ScaleInvariant makes the total loss the sum of the losses' logarithms: the weights are 1/Lᵢ, so that the unit of a loss has
-// no influence (Kendall's limit of learned variances; in LibMTL's list since 2022). A task whose loss is 0 has weight 0. A loss
-// below 0 is an error.
+// ScaleInvariant makes the total loss the sum of the losses' logarithms: the weights are 1/Lᵢ, so that the unit of a loss
+// has no influence (twice the weights that [Uncertainty] has once its parameters are learnt). A task whose loss is 0 has
+// weight 0. A loss below 0 is an error.
 func ScaleInvariant() Balancer { return &logarithmic{} }
 
 func (b *logarithmic) Name() string {
@@ -26,7 +26,7 @@ func (b *logarithmic) Name() string {
 func (*logarithmic) Needs() Needs { return FromLosses }
 
 func (b *logarithmic) Balance(s *Step) error {
-	if _, err := s.begin(b, 0); err != nil {
+	if _, err := s.begin(b); err != nil {
 		return err
 	}
 	if err := s.positive(b); err != nil {

@@ -9,16 +9,17 @@ import (
 
 type imtlg struct{}
 
-// IMTLG takes the weights of sum 1 for which the result has the same projection on every gradient: w is D⁻¹C⁺1 over its sum, for
-// the lengths D and cosines C of the gradients (Liu, Li, Kuang, Xue, Chen, Yang, Liao and Zhang, "Towards Impartial Multi-task Learning", ICLR 2021, called IMTL-G). A weight may be below 0. All are 0 where
-// that sum is, and that of a task without gradient.
+// IMTLG takes the weights of sum 1 for which the result has the same projection on every gradient: w is D⁻¹C⁺1 over its sum,
+// for the lengths D and cosines C of the gradients (Liu, Li, Kuang, Xue, Chen, Yang, Liao and Zhang, "Towards Impartial
+// Multi-task Learning", ICLR 2021, called IMTL-G). A weight may be below 0. All are 0 where that sum is, and that of a task
+// without gradient.
 func IMTLG() Balancer { return &imtlg{} }
 
 func (*imtlg) Name() string { return "IMTL-G" }
 func (*imtlg) Needs() Needs { return FromGramian }
 
 func (b *imtlg) Balance(s *Step) error {
-	m, err := s.begin(b, 0)
+	m, err := s.begin(b)
 	if err != nil {
 		return err
 	}
@@ -47,7 +48,8 @@ func (s *Step) impartial(gram []float64, m int) {
 	}
 }
 
-// bisector writes D⁻¹C⁺p as the weights: those of a direction whose cosines with the gradients are as p, as far as that can be.
+// bisector writes D⁻¹C⁺p as the weights: those of a direction whose cosines with the gradients are as p, as far as that can
+// be.
 func (s *Step) bisector(gram, p []float64, m int) {
 	length, cosines := s.cosines(gram, m)
 	vectors := s.zeros(m * m)
@@ -114,8 +116,9 @@ type config struct {
 	Preference []float64 `json:"preference,omitempty"`
 }
 
-// ConFIG takes the direction that has the same cosine with every gradient, or cosines as a preference says, as long as the sum of the gradients'
-// projections on it (Liu, Chu and Thuerey, "ConFIG: Towards Conflict-free Training of Physics Informed Neural Networks", 2024, arXiv:2408.11104).
+// ConFIG takes the direction that has the same cosine with every gradient, or cosines as a preference says, as long as the
+// sum of the gradients' projections on it (Liu, Chu and Thuerey, "ConFIG: Towards Conflict-free Training of Physics Informed
+// Neural Networks", 2024, arXiv:2408.11104).
 func ConFIG(preference ...float64) Balancer { return &config{preference} }
 
 func (*config) Name() string { return "ConFIG" }
@@ -154,9 +157,11 @@ type gradNorm struct {
 	Logits []float64 `json:"logits"`
 }
 
-// GradNorm learns weights for which the gradients of all tasks have lengths of one size, longer where a task learns slowly (Chen, Badrinarayanan, Lee and
-// Rabinovich, 2018, arXiv:1711.02257). The weights are m·softmax of the learned logits, as in LibMTL; its own loss is Σ |wᵢ·|gᵢ| - G·rᵢ^alpha|, where G is the mean of the wᵢ·|gᵢ| and rᵢ the loss
-// over the task's mean loss in the first epoch, over the mean of these. In the first epoch the weights are 1 and nothing is learnt. The paper's alpha is 1.5.
+// GradNorm learns weights for which the gradients of all tasks have lengths of one size, longer where a task learns slowly
+// (Chen, Badrinarayanan, Lee and Rabinovich, 2018, arXiv:1711.02257). The weights are m·softmax of the learned logits, as in
+// LibMTL; its own loss is Σ |wᵢ·|gᵢ| - G·rᵢ^alpha|, where G is the mean of the wᵢ·|gᵢ| and rᵢ the loss over the task's mean
+// loss in the first epoch, over the mean of these. In the first epoch the weights are 1 and nothing is learnt. The paper's
+// alpha is 1.5.
 func GradNorm(alpha float64) Learner { return &gradNorm{Alpha: alpha} }
 
 func (*gradNorm) Name() string            { return "GradNorm" }

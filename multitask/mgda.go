@@ -19,17 +19,18 @@ const (
 	ByLossTimesNorm Normalization = "loss+" // both
 )
 
-// MGDA takes the shortest of all weighted means of the gradients: the w of sum 1 and at least 0 for which wᵀGw is least, so that no
-// task gets worse (Désidéri, 2012, doi:10.1016/j.crma.2012.03.014; Sener and Koltun, "Multi-Task Learning as Multi-Objective Optimization", 2018, arXiv:1810.04650). The weights are
-// exact, not those of the Frank-Wolfe steps of the second paper. It is the gradients that
-// normalize divides that are combined, as in LibMTL; a gradient or loss of 0 divides nothing.
+// MGDA takes the shortest of all weighted means of the gradients: the w of sum 1 and at least 0 for which wᵀGw is least, so
+// that no task gets worse (Désidéri, 2012, doi:10.1016/j.crma.2012.03.014; Sener and Koltun, "Multi-Task Learning as
+// Multi-Objective Optimization", 2018, arXiv:1810.04650). The weights are exact, not those of the Frank-Wolfe steps of the
+// second paper. It is the gradients that normalize divides that are combined, as in LibMTL; a gradient or loss of 0 divides
+// nothing.
 func MGDA(normalize Normalization) Balancer { return &mgda{normalize} }
 
 func (*mgda) Name() string { return "MGDA" }
 func (*mgda) Needs() Needs { return FromGramian }
 
 func (b *mgda) Balance(s *Step) error {
-	m, err := s.begin(b, 0)
+	m, err := s.begin(b)
 	if err != nil {
 		return err
 	}

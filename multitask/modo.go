@@ -11,8 +11,9 @@ type modo struct {
 	Lambda []float64 `json:"lambda"`
 }
 
-// MoDo moves its weights λ by a step of gradient descent for the shortest mean of the gradients, on the simplex: λ ← project(λ - gamma·(Aλ + rho·λ)), where A holds the products of two independent batches'
-// gradients (Chen, Fernando, Ying and Chen, "Three-Way Trade-Off in Multi-Objective Learning", 2023, arXiv:2305.20057). They begin equal.
+// MoDo moves its weights λ by a step of gradient descent for the shortest mean of the gradients, on the simplex: λ ←
+// project(λ - gamma·(Aλ + rho·λ)), where A holds the products of two independent batches' gradients (Chen, Fernando, Ying
+// and Chen, "Three-Way Trade-Off in Multi-Objective Learning", 2023, arXiv:2305.20057). They begin equal.
 func MoDo(gamma, rho float64) Balancer { return &modo{Gamma: gamma, Rho: rho} }
 
 func (*modo) Name() string { return "MoDo" }
@@ -55,9 +56,11 @@ type sdmgrad struct {
 	W          []float64 `json:"weights"`
 }
 
-// SDMGrad weighs the gradients by (w + lambda·p)/(1 + lambda), where w follows from steps of gradient descent (rate 10, momentum 0.5) on the simplex for the shortest sum, from the last step's w on, by the
-// products of two independent batches' gradients over the square of their mean length (Xiao, Ban and Ji, "Direction-oriented Multi-objective Learning", 2023, arXiv:2305.18409). lambda, 0.3 in the authors' code, draws towards the preference p, which is 1/m where
-// none is given. They take 20 steps.
+// SDMGrad weighs the gradients by (w + lambda·p)/(1 + lambda), where w follows from steps of gradient descent (rate 10,
+// momentum 0.5) on the simplex for the shortest sum, from the last step's w on, by the products of two independent batches'
+// gradients over the square of their mean length (Xiao, Ban and Ji, "Direction-oriented Multi-objective Learning", 2023,
+// arXiv:2305.18409). lambda, 0.3 in the authors' code, draws towards the preference p, which is 1/m where none is given.
+// They take 20 steps.
 func SDMGrad(lambda float64, steps int, preference ...float64) Balancer {
 	return &sdmgrad{Lambda: lambda, Steps: steps, Preference: preference}
 }
@@ -66,7 +69,7 @@ func (*sdmgrad) Name() string { return "SDMGrad" }
 func (*sdmgrad) Needs() Needs { return FromTwoHalves }
 
 func (b *sdmgrad) Balance(s *Step) error {
-	m, err := s.begin(b, max(len(b.W), len(b.Preference)))
+	m, err := s.begin(b, len(b.W), len(b.Preference))
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,8 @@ func (t *tracked) begin(b Balancer, s *Step) error {
 	}
 	for i, row := range t.Rows {
 		if len(t.Rows) != len(s.Jacobian) || len(row) != len(s.Gradient) {
-			return fmt.Errorf("multitask: %s: gradients of %d tasks have %d numbers, the state has %d, task %d of %d", b.Name(), len(s.Jacobian), len(s.Gradient), len(t.Rows), i, len(row))
+			return fmt.Errorf("multitask: %s: gradients of %d tasks have %d numbers, the state has %d, task %d of %d",
+				b.Name(), len(s.Jacobian), len(s.Gradient), len(t.Rows), i, len(row))
 		}
 	}
 	return nil
@@ -33,7 +34,7 @@ func (t *tracked) begin(b Balancer, s *Step) error {
 func (t *tracked) follow(i int, g []float32, scale, keep float64) float64 {
 	sum := 0.0
 	for k, v := range g {
-		x := float32(float64(keep*float64(t.Rows[i][k])) + float64((1-keep)*float64(scale*float64(v))))
+		x := narrow(float64(keep*float64(t.Rows[i][k])) + float64((1-keep)*float64(scale*float64(v))))
 		t.Rows[i][k] = x
 		sum += float64(x) * float64(x)
 	}
@@ -47,9 +48,12 @@ func combine(dst []float32, rows [][]float32, w []float64) {
 		for i, row := range rows {
 			sum += float64(w[i] * float64(row[k]))
 		}
-		dst[k] = float32(sum)
+		dst[k] = narrow(sum)
 	}
 }
+
+// narrow rounds a number to float32, at most its largest.
+func narrow(v float64) float32 { return float32(max(min(v, math.MaxFloat32), -math.MaxFloat32)) }
 
 type dbmtl struct {
 	Beta  float64 `json:"beta"`
@@ -57,15 +61,17 @@ type dbmtl struct {
 	tracked
 }
 
-// DBMTL balances twice: it takes the gradients of the losses' logarithms, smooths them over steps, with beta/step^decay of the old, and makes all as long as the longest before it adds them (Lin, Jiang, Ye, Zhang, Chen, Chen,
-// Liu and Kwok, "Dual-Balancing for Multi-Task Learning", 2023, arXiv:2308.12029). beta is from 0 to 1. LibMTL begins with 0.9 and 0. A loss below 0 is an error.
+// DBMTL balances twice: it takes the gradients of the losses' logarithms, smooths them over steps, with beta/step^decay of
+// the old, and makes all as long as the longest before it adds them (Lin, Jiang, Ye, Zhang, Chen, Chen, Liu and Kwok,
+// "Dual-Balancing for Multi-Task Learning", 2023, arXiv:2308.12029). beta is from 0 to 1. LibMTL begins with 0.9 and 0. A
+// loss below 0 is an error.
 func DBMTL(beta, decay float64) Balancer { return &dbmtl{Beta: beta, Decay: decay} }
 
 func (*dbmtl) Name() string { return "DB-MTL" }
 func (*dbmtl) Needs() Needs { return FromJacobian }
 
 func (b *dbmtl) Balance(s *Step) error {
-	m, err := s.begin(b, 0)
+	m, err := s.begin(b)
 	if err == nil {
 		err = s.positive(b)
 	}
@@ -94,8 +100,8 @@ func (b *dbmtl) Balance(s *Step) error {
 	return nil
 }
 
-// MoCoRates are the rates of [MoCo]: Beta of the smoothed gradients and Gamma of the weights, both divided by a power of the step, and
-// Rho of the weights' decay to equal ones.
+// MoCoRates are the rates of [MoCo]: Beta of the smoothed gradients and Gamma of the weights, both divided by a power of the
+// step, and Rho of the weights' decay to equal ones.
 type MoCoRates struct {
 	Beta       float64 `json:"beta"`
 	BetaDecay  float64 `json:"beta_decay"`
@@ -110,8 +116,9 @@ type moco struct {
 	Lambda []float64 `json:"lambda"`
 }
 
-// MoCo corrects the bias of stochastic gradients: rows yᵢ follow Lᵢ·gᵢ/|gᵢ|, the weights λ ← softmax(λ - gamma·(YYᵀ + rho)λ), and the result is Yᵀλ (Fernando, Shen, Liu, Chaudhury, Murugesan and Chen, "Mitigating
-// Gradient Bias in Multi-objective Learning", ICLR 2023, arXiv:2210.12624; the form of LibMTL, whose rates are 0.5 and 0.1, decays 0.5).
+// MoCo corrects the bias of stochastic gradients: rows yᵢ follow Lᵢ·gᵢ/|gᵢ|, the weights λ ← softmax(λ - gamma·(YYᵀ +
+// rho)λ), and the result is Yᵀλ (Fernando, Shen, Liu, Chaudhury, Murugesan and Chen, "Mitigating Gradient Bias in
+// Multi-objective Learning", ICLR 2023, arXiv:2210.12624; the form of LibMTL, whose rates are 0.5 and 0.1, decays 0.5).
 func MoCo(rates MoCoRates) Balancer { return &moco{MoCoRates: rates} }
 
 func (*moco) Name() string { return "MoCo" }
@@ -164,16 +171,17 @@ type excessMTL struct {
 	Shares   []float64 `json:"weights"`
 }
 
-// ExcessMTL weighs a task by an estimate of how far its loss is above the least possible: eᵢ = Σ g²/√(Σ over the steps of g², + 1e-7), over its value in the first step or its mean in warm-up steps, in
-// which all weigh 1/m. The weights are multiplied by exp(rate·eᵢ) each step and divided by their sum (He, Zhou, Zhang and Zhao, "Robust Multi-Task Learning with Excess Risks", 2024, arXiv:2402.02009; steps as in TorchJD). The
-// rate is above 0.
+// ExcessMTL weighs a task by an estimate of how far its loss is above the least possible: eᵢ = Σ g²/√(Σ over the steps of
+// g², + 1e-7), over its value in the first step or its mean in warm-up steps, in which all weigh 1/m. The weights are
+// multiplied by exp(rate·eᵢ) each step and divided by their sum (He, Zhou, Zhang and others, "Robust Multi-Task Learning with
+// Excess Risks", 2024, arXiv:2402.02009; steps as in TorchJD). The rate is above 0.
 func ExcessMTL(rate float64, warmup int) Balancer { return &excessMTL{Rate: rate, Warmup: warmup} }
 
 func (*excessMTL) Name() string { return "ExcessMTL" }
 func (*excessMTL) Needs() Needs { return FromJacobian }
 
 func (b *excessMTL) Balance(s *Step) error {
-	m, err := s.begin(b, len(b.Shares))
+	m, err := s.begin(b, len(b.Shares), len(b.Baseline))
 	if err == nil {
 		err = b.begin(b, s)
 	}

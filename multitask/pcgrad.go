@@ -9,8 +9,9 @@ type pcgrad struct {
 	inOrder bool
 }
 
-// PCGrad takes from each gradient, for the other tasks in random order, what points against the other's gradient, and adds up what is left (Yu, Kumar, Gupta, Levine, Hausman and Finn,
-// "Gradient Surgery for Multi-Task Learning", 2020, arXiv:2001.06782).
+// PCGrad takes from each gradient, for the other tasks in random order, what points against the other's gradient, and adds
+// up what is left (Yu, Kumar, Gupta, Levine, Hausman and Finn, "Gradient Surgery for Multi-Task Learning", 2020,
+// arXiv:2001.06782).
 func PCGrad() Balancer { return &pcgrad{} }
 
 // PCGradOrdered is [PCGrad] that visits the other tasks in the order of their numbers.
@@ -25,7 +26,7 @@ func (b *pcgrad) Name() string {
 func (*pcgrad) Needs() Needs { return FromGramian }
 
 func (b *pcgrad) Balance(s *Step) error {
-	m, err := s.begin(b, 0)
+	m, err := s.begin(b)
 	if err != nil {
 		return err
 	}
@@ -55,8 +56,9 @@ type gradVac struct {
 	inOrder bool
 }
 
-// GradVac moves each gradient towards the other tasks' until its cosines with them reach goals, which follow the cosines that are measured: goal ← (1-beta)·goal + beta·cosine, from 0
-// (Wang, Tsvetkov, Firat and Cao, "Gradient Vaccine", 2021, arXiv:2010.05874). Tasks are visited in random order. beta is from 0 to 1; LibMTL's is 0.5.
+// GradVac moves each gradient towards the other tasks' until its cosines with them reach goals, which follow the cosines
+// that are measured: goal ← (1-beta)·goal + beta·cosine, from 0 (Wang, Tsvetkov, Firat and Cao, "Gradient Vaccine", 2021,
+// arXiv:2010.05874). Tasks are visited in random order. beta is from 0 to 1; LibMTL's is 0.5.
 func GradVac(beta float64) Balancer { return &gradVac{Beta: beta} }
 
 // GradVacOrdered is [GradVac] that visits the other tasks in the order of their numbers.

@@ -10,8 +10,9 @@ type cosmos struct {
 	Preference []float64 `json:"preference,omitempty"`
 }
 
-// COSMOS makes the total loss Σ pᵢ·Lᵢ - lambda·cos(p, L), which draws the losses to the direction of a preference (Ruchte and Grabocka, "Scalable Pareto Front
-// Approximation for Deep Multi-Objective Learning", 2021, arXiv:2103.13392). The preference is 1/m where none is given. lambda is at least 0.
+// COSMOS makes the total loss Σ pᵢ·Lᵢ - lambda·cos(p, L), which draws the losses to the direction of a preference (Ruchte
+// and Grabocka, "Scalable Pareto Front Approximation for Deep Multi-Objective Learning", 2021, arXiv:2103.13392). The
+// preference is 1/m where none is given. lambda is at least 0.
 func COSMOS(lambda float64, preference ...float64) Balancer { return &cosmos{lambda, preference} }
 
 func (*cosmos) Name() string { return "COSMOS" }
@@ -69,18 +70,16 @@ type pbi struct {
 }
 
 // PBI makes the total loss d₁ + theta·d₂, where d₁ is the part of L - ideal along a preference and d₂ the length of what is
-// left, which penalises a distance from that direction (Zhang and Li, "MOEA/D", 2007, penalty-based boundary intersection). The preference is 1/m and the
-// ideal point 0 where they are nil. The paper's theta is 5; it is at least 0. A weight may be below 0.
+// left, which penalises a distance from that direction (Zhang and Li, "MOEA/D", 2007, penalty-based boundary intersection).
+// The preference is 1/m and the ideal point 0 where they are nil. The paper's theta is 5; it is at least 0. A weight may be
+// below 0.
 func PBI(theta float64, preference, ideal []float64) Balancer { return &pbi{theta, preference, ideal} }
 
 func (*pbi) Name() string { return "PBI" }
 func (*pbi) Needs() Needs { return FromLosses }
 
 func (b *pbi) Balance(s *Step) error {
-	m, err := s.begin(b, len(b.Preference))
-	if err == nil && len(b.Ideal) > 0 {
-		_, err = s.begin(b, len(b.Ideal))
-	}
+	m, err := s.begin(b, len(b.Preference), len(b.Ideal))
 	if err != nil {
 		return err
 	}

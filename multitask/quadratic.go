@@ -3,9 +3,10 @@ package multitask
 import "math"
 
 // minimize sets x to where ½xᵀQx + qᵀx is least for x of at least 0 and, where simplex is set, of sum 1. Q is positive
-// semidefinite, and without simplex definite. It is the active-set method of Lawson and Hanson ("Solving Least Squares Problems", 1974, NNLS) on
-// products instead of vectors, and on the simplex that of Wolfe ("Finding the nearest point in a polytope", 1976). It takes at most 10·m+50 steps, and
-// far fewer in practice; x satisfies its bounds even when it stops there.
+// semidefinite, and without simplex definite. It is the active-set method of Lawson and Hanson ("Solving Least Squares
+// Problems", 1974, NNLS) on products instead of vectors, and on the simplex that of Wolfe ("Finding the nearest point in a
+// polytope", 1976). It takes at most 10·m+50 steps, and far fewer in practice; x satisfies its bounds even when it stops
+// there.
 func (s *Step) minimize(x, q, matrix []float64, simplex bool) {
 	m := len(x)
 	defer func(used int) { s.used = used }(s.used)
@@ -89,9 +90,9 @@ func (s *Step) minimize(x, q, matrix []float64, simplex bool) {
 	}
 }
 
-// solve sets z to where ½zᵀQz + qᵀz is least when only the variables of a set differ from 0, and reports whether there is one
-// such place. On the simplex it is solved for the differences to the variable of the least product with itself, which keeps the
-// digits of tasks whose gradients are much smaller than others.
+// solve sets z to where ½zᵀQz + qᵀz is least when only the variables of a set differ from 0, and reports whether there is
+// one such place. On the simplex it is solved for the differences to the variable of the least product with itself, which
+// keeps the digits of tasks whose gradients are much smaller than others.
 func (s *Step) solve(z, q, matrix []float64, set []int, simplex bool, a, b []float64) bool {
 	m := len(z)
 	base := -1
@@ -147,8 +148,8 @@ func (s *Step) solve(z, q, matrix []float64, set []int, simplex bool, a, b []flo
 	return true
 }
 
-// cholesky solves a·x = b for the lower triangle of n rows of a definite matrix whose rows are m apart. b becomes x. It reports false
-// where the matrix is not definite as far as float64 tells.
+// cholesky solves a·x = b for the lower triangle of n rows of a definite matrix whose rows are m apart. b becomes x. It
+// reports false where the matrix is not definite as far as float64 tells.
 func cholesky(a, b []float64, n, m int) bool {
 	for i := range n {
 		diagonal := a[i*m+i]
@@ -207,8 +208,8 @@ func insertionSort[T float32 | float64](v []T) {
 	}
 }
 
-// eigen makes a symmetric matrix of m rows diagonal by Jacobi's rotations (1846), which keep the digits of small eigenvalues. Column k
-// of vectors belongs to the k-th number of the diagonal. It takes at most 60 sweeps.
+// eigen makes a symmetric matrix of m rows diagonal by Jacobi's rotations (1846), which keep the digits of small
+// eigenvalues. Column k of vectors belongs to the k-th number of the diagonal. It takes at most 60 sweeps.
 func eigen(a, vectors []float64, m int) {
 	clear(vectors)
 	for i := range m {

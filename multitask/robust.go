@@ -10,15 +10,16 @@ type krum struct {
 	Selected  int `json:"selected"`
 }
 
-// Krum takes the mean of the selected gradients whose distances to their m-byzantine-2 nearest others have the least sums (Blanchard, El Mhamdi, Guerraoui and Stainer, "Machine Learning with Adversaries", 2017,
-// arXiv:1703.02757, Multi-Krum; distances, not their squares, as TorchJD sums them). It needs at least byzantine+3 tasks and as many as it selects. For fewer tasks than 3 take byzantine of 0.
+// Krum takes the mean of the selected gradients whose distances to their m-byzantine-2 nearest others have the least sums
+// (Blanchard, El Mhamdi, Guerraoui and Stainer, "Machine Learning with Adversaries", 2017, arXiv:1703.02757, Multi-Krum;
+// distances, not their squares, as TorchJD sums them). It needs at least byzantine+3 tasks and as many as it selects.
 func Krum(byzantine, selected int) Balancer { return &krum{byzantine, selected} }
 
 func (*krum) Name() string { return "Krum" }
 func (*krum) Needs() Needs { return FromGramian }
 
 func (b *krum) Balance(s *Step) error {
-	m, err := s.begin(b, 0)
+	m, err := s.begin(b)
 	if err != nil {
 		return err
 	}
@@ -53,15 +54,16 @@ type trimmedMean struct {
 	Trim int `json:"trim"`
 }
 
-// TrimmedMean takes for each number of the gradient the mean over the tasks without the trim largest and smallest (Yin, Chen, Ramchandran and Bartlett, "Byzantine-Robust Distributed Learning", 2018, arXiv:1803.01498). It
-// needs at least 2·trim+1 tasks.
+// TrimmedMean takes for each number of the gradient the mean over the tasks without the trim largest and smallest (Yin,
+// Chen, Ramchandran and Bartlett, "Byzantine-Robust Distributed Learning", 2018, arXiv:1803.01498). It needs at least
+// 2·trim+1 tasks.
 func TrimmedMean(trim int) Balancer { return &trimmedMean{trim} }
 
 func (*trimmedMean) Name() string { return "TrimmedMean" }
 func (*trimmedMean) Needs() Needs { return FromJacobian }
 
 func (b *trimmedMean) Balance(s *Step) error {
-	m, err := s.begin(b, 0)
+	m, err := s.begin(b)
 	if err != nil {
 		return err
 	}
@@ -87,8 +89,9 @@ type gradDrop struct {
 	Leak []float64 `json:"leak,omitempty"`
 }
 
-// GradDrop keeps of each number of the gradient either what is above 0 or what is below, by chance: above with probability (1 + Σgᵢ/Σ|gᵢ|)/2 (Chen, Ngiam, Huang, Luong, Kretzschmar, Chai and Anguelov, "Just Pick a Sign", 2020,
-// arXiv:2010.06808). A leak, one number from 0 to 1 for each task, is the part of its gradient that is always kept.
+// GradDrop keeps of each number of the gradient either what is above 0 or what is below, by chance: above with probability
+// (1 + Σgᵢ/Σ|gᵢ|)/2 (Chen, Ngiam, Huang, Luong, Kretzschmar, Chai and Anguelov, "Just Pick a Sign", 2020, arXiv:2010.06808).
+// A leak, one number from 0 to 1 for each task, is the part of its gradient that is always kept.
 func GradDrop(leak ...float64) Balancer { return &gradDrop{leak} }
 
 func (*gradDrop) Name() string { return "GradDrop" }
@@ -126,7 +129,7 @@ func (b *gradDrop) Balance(s *Step) error {
 			}
 			sum += v
 		}
-		s.Gradient[k] = float32(sum)
+		s.Gradient[k] = narrow(sum)
 	}
 	return nil
 }

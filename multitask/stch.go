@@ -12,19 +12,17 @@ type stch struct {
 	Ideal      []float64 `json:"ideal,omitempty"`
 }
 
-// STCH makes the total loss a smooth maximum, mu·log Σ exp(pᵢ·(Lᵢ-idealᵢ)/mu) (Lin, Zhang, Yang, Liu, Wang and Zhang, "Smooth Tchebycheff Scalarization for Multi-Objective
-// Optimization", 2024, arXiv:2402.19078): the weights are pᵢ·softmax(p·(L-ideal)/mu)ᵢ. The preference p is 1/m and the ideal point 0 where they are nil.
-// The smaller mu, which is above 0, the more the worst task counts.
+// STCH makes the total loss a smooth maximum, mu·log Σ exp(pᵢ·(Lᵢ-idealᵢ)/mu) (Lin, Zhang, Yang, Liu, Wang and Zhang,
+// "Smooth Tchebycheff Scalarization for Multi-Objective Optimization", 2024, arXiv:2402.19078): the weights are
+// pᵢ·softmax(p·(L-ideal)/mu)ᵢ. The preference p is 1/m and the ideal point 0 where they are nil. The smaller mu, which is
+// above 0, the more the worst task counts.
 func STCH(mu float64, preference, ideal []float64) Balancer { return &stch{mu, preference, ideal} }
 
 func (*stch) Name() string { return "STCH" }
 func (*stch) Needs() Needs { return FromLosses }
 
 func (b *stch) Balance(s *Step) error {
-	m, err := s.begin(b, len(b.Preference))
-	if err == nil && len(b.Ideal) > 0 {
-		_, err = s.begin(b, len(b.Ideal))
-	}
+	m, err := s.begin(b, len(b.Preference), len(b.Ideal))
 	if err == nil {
 		err = checkMu(b, b.Mu)
 	}

@@ -20,7 +20,7 @@ func (b *equal) Name() string {
 func (*equal) Needs() Needs { return FromLosses }
 
 func (b *equal) Balance(s *Step) error {
-	m, err := s.begin(b, 0)
+	m, err := s.begin(b)
 	if err != nil {
 		return err
 	}
@@ -55,15 +55,16 @@ func (b *constant) Balance(s *Step) error {
 
 type random struct{}
 
-// Random draws the weights of each step: the softmax of independent normal numbers (Lin, Ye, Zhang and Tsang, "Reasonable Effectiveness of
-// Random Weighting", 2022, arXiv:2111.10603, RLW). [FromLosses], it is RLW; the weights of gradients would be the same, RGW.
+// Random draws the weights of each step: the softmax of independent normal numbers (Lin, Ye, Zhang and Tsang, "Reasonable
+// Effectiveness of Random Weighting", 2022, arXiv:2111.10603, RLW). [FromLosses], it is RLW; the weights of gradients would
+// be the same, RGW.
 func Random() Balancer { return &random{} }
 
 func (*random) Name() string { return "Random" }
 func (*random) Needs() Needs { return FromLosses }
 
 func (b *random) Balance(s *Step) error {
-	if _, err := s.begin(b, 0); err != nil {
+	if _, err := s.begin(b); err != nil {
 		return err
 	}
 	for i := range s.Weights {

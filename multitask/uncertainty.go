@@ -7,8 +7,8 @@ type uncertainty struct {
 }
 
 // Uncertainty learns a log-variance sᵢ of each task: the total loss is Σ Lᵢ·e^(-sᵢ)/2 + sᵢ/2, so the weights are e^(-sᵢ)/2
-// (Kendall, Gal and Cipolla, "Multi-Task Learning Using Uncertainty to Weigh Losses", 2018, arXiv:1705.07115). The log-variances begin at -0.5, as
-// those of LibMTL.
+// (Kendall, Gal and Cipolla, "Multi-Task Learning Using Uncertainty to Weigh Losses", 2018, arXiv:1705.07115). The
+// log-variances begin at -0.5, as those of LibMTL.
 func Uncertainty() Learner { return &uncertainty{} }
 
 func (*uncertainty) Name() string            { return "Uncertainty" }
@@ -38,7 +38,8 @@ type imtll struct {
 }
 
 // IMTLL learns a log-scale sᵢ of each task: the total loss is Σ e^sᵢ·Lᵢ - sᵢ, so the weights are e^sᵢ, which make all scaled
-// losses 1 (Liu, Li, Kuang, Xue, Chen, Yang, Liao and Zhang, "Towards Impartial Multi-task Learning", ICLR 2021, called IMTL-L). They begin at 0.
+// losses 1 (Liu, Li, Kuang, Xue, Chen, Yang, Liao and Zhang, "Towards Impartial Multi-task Learning", ICLR 2021, called
+// IMTL-L). They begin at 0.
 func IMTLL() Learner { return &imtll{} }
 
 func (*imtll) Name() string            { return "IMTL-L" }

@@ -126,7 +126,8 @@ func (u unit) run(t *testing.T, b Balancer, tolerance float64, tensors map[strin
 		want := tensors[u.Combined[step]]
 		require.Len(t, want, n)
 		if mgda, ok := b.(*mgda); ok && mgda.Normalize == ByNorm && dist(have, want) > tolerance*largest {
-			// LibMTL's steps may end before the shortest mean. Every other mean d of the gradients has |d - d*|² ≤ |d|² - |d*|².
+			// LibMTL's steps may end before the shortest mean. Every other mean d of the gradients has |d - d*|² ≤ |d|² -
+			// |d*|².
 			sub := weigh([]float64{1, -1}, append(slices.Clone(have), want...), n)
 			require.LessOrEqual(t, dot(sub, sub), dot(want, want)-dot(have, have))
 			continue

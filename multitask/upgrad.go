@@ -6,13 +6,14 @@ type cone struct {
 }
 
 // UPGrad moves each gradient to the nearest point of the cone of directions in which no task gets worse, and takes the mean
-// (Quinton and Rey, "Jacobian Descent for Multi-Objective Optimization", 2024, arXiv:2406.16232). With G the Gramian over its trace, plus 1e-4 on its diagonal, the weights are the sum over the
-// tasks of the v ≥ pᵢeᵢ for which vᵀGv is least. The preference p is 1/m where none is given. The addition makes the weights unique, and so a
-// task may lose at most 1e-4·wᵢ times the trace. Scaling all gradients scales the result.
+// (Quinton and Rey, "Jacobian Descent for Multi-Objective Optimization", 2024, arXiv:2406.16232). With G the Gramian over
+// its trace, plus 1e-4 on its diagonal, the weights are the sum over the tasks of the v ≥ pᵢeᵢ for which vᵀGv is least. The
+// preference p is 1/m where none is given. The addition makes the weights unique, and so a task may lose at most 1e-4·wᵢ
+// times the trace. Scaling all gradients scales the result.
 func UPGrad(preference ...float64) Balancer { return &cone{Preference: preference} }
 
-// DualProj is [UPGrad] applied once, to the mean of the gradients: the v ≥ p for which vᵀGv is least (Lopez-Paz and Ranzato, "Gradient Episodic Memory",
-// 2017, arXiv:1706.08840).
+// DualProj is [UPGrad] applied once, to the mean of the gradients: the v ≥ p for which vᵀGv is least (Lopez-Paz and Ranzato,
+// "Gradient Episodic Memory", 2017, arXiv:1706.08840).
 func DualProj(preference ...float64) Balancer { return &cone{preference, true} }
 
 func (b *cone) Name() string {
