@@ -1,6 +1,6 @@
 module github.com/espalier-ml/espalier/bench
 
-go 1.25
+go 1.25.0
 
 require (
 	github.com/espalier-ml/espalier v0.0.0
@@ -9,6 +9,13 @@ require (
 	gonum.org/v1/gonum v0.17.0
 )
 
-require golang.org/x/sys v0.41.0 // indirect
+require google.golang.org/protobuf v1.36.12 // indirect
+
+require (
+	github.com/espalier-ml/espalier/onnx v0.0.0
+	golang.org/x/sys v0.41.0 // indirect
+)
 
 replace github.com/espalier-ml/espalier => ../
+
+replace github.com/espalier-ml/espalier/onnx => ../onnx

@@ -4,6 +4,7 @@ go 1.25.0
 
 require (
 	github.com/espalier-ml/espalier v0.0.0-00010101000000-000000000000
+	github.com/espalier-ml/espalier/onnx v0.0.0-00010101000000-000000000000
 	github.com/parquet-go/parquet-go v0.32.0
 	gonum.org/v1/plot v0.17.0
 )
@@ -26,7 +27,9 @@ require (
 	golang.org/x/image v0.30.0 // indirect
 	golang.org/x/sys v0.47.0 // indirect
 	golang.org/x/text v0.28.0 // indirect
-	google.golang.org/protobuf v1.34.2 // indirect
+	google.golang.org/protobuf v1.36.12 // indirect
 )
 
 replace github.com/espalier-ml/espalier => ../
+
+replace github.com/espalier-ml/espalier/onnx => ../onnx

@@ -9,6 +9,8 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+
+	"github.com/espalier-ml/espalier/internal/newfile"
 )
 
 // BackupAndRestore is an option of Fit that keeps a backup of the training in a folder, as Keras' callback of that name does. If
@@ -41,6 +43,8 @@ type backupState struct {
 	Pass     int64 // iterations when the pass over the data began, -1 if none has
 	Rows     float64
 	Losses   []float64 // sums of the epoch that has begun
+	Counts   []float64 // the rows of these; earlier versions had no others than Rows
+	Labels   []float64
 	Penalty  float64
 	Stopped  bool  // by a callback
 	Epochs   []int // of the history
@@ -103,10 +107,10 @@ func (f *fit) makeBackup(s backupState, history *History) error {
 		err = os.MkdirAll(b.Folder, 0o777)
 	}
 	if err == nil {
-		err = saveFile(b.model(s.Model), f.trainer.model.writeTo)
+		err = newfile.Write(b.model(s.Model), f.trainer.model.writeTo)
 	}
 	if err == nil {
-		err = saveFile(b.state(), func(w io.Writer) (int64, error) { return bytes.NewReader(text).WriteTo(w) })
+		err = newfile.Write(b.state(), func(w io.Writer) (int64, error) { return bytes.NewReader(text).WriteTo(w) })
 	}
 	if err != nil {
 		return fmt.Errorf("BackupAndRestore %q: %w", b.Folder, err)
@@ -164,6 +168,8 @@ func (f *fit) readBackup() (*backupState, error) {
 // restore makes the weights and the training of m those of a model that differs in nothing else.
 func (m *Model) restore(saved *Model) error {
 	t, from := m.trainer, saved.trainer
+	frozen := saved.frozen()
+	saved.setFrozen(m.frozen()) // which may differ
 	same, err := m.sameTraining(saved)
 	if err != nil {
 		return err
@@ -177,28 +183,34 @@ func (m *Model) restore(saved *Model) error {
 			copy(values, from.slots[i][j])
 		}
 	}
-	frozen := map[string]bool{}
-	for _, l := range saved.layers {
-		frozen[l.name] = l.frozen
-	}
-	for _, l := range m.layers {
-		l.frozen = frozen[l.name]
-	}
+	m.setFrozen(frozen)
 	t.iterations, t.optimizer = from.iterations, copyOf(t.optimizer)
 	*t.optimizer.LearningRate() = *from.optimizer.LearningRate()
 	return nil
 }
 
-// sameTraining reports whether two models differ only in their numbers, in what is frozen and in the learning rate.
+// frozen returns which layers are frozen, by path.
+func (m *Model) frozen() map[string]bool {
+	all := map[string]bool{}
+	for l, path := range m.paths {
+		all[path] = l.frozen
+	}
+	return all
+}
+
+func (m *Model) setFrozen(all map[string]bool) {
+	for l, path := range m.paths {
+		l.frozen = all[path]
+	}
+}
+
+// sameTraining reports whether two models differ only in their numbers and in the learning rate.
 func (m *Model) sameTraining(other *Model) (bool, error) {
 	var texts [2][]byte
 	for i, o := range []*Model{m, other} {
 		a, err := o.architecture()
 		if err != nil {
 			return false, err
-		}
-		for i := range a.Layers {
-			a.Layers[i].Trainable = true
 		}
 		t := o.trainer.training()
 		t.Iterations = 0

@@ -13,6 +13,7 @@ type Call struct {
 	Act ActivationFunction // what the result ends in: the activation of an [Activated] kind, or Linear where a loss includes it
 
 	node     *Node
+	name     string        // of the layer, a path within the model
 	in       []*ops.Tensor // [batch, elements] each
 	masks    []*ops.Tensor // of in
 	params   []*ops.Tensor
@@ -26,6 +27,8 @@ type Call struct {
 
 	order, from, back, split []int    // of rearranged and GroupNormalization
 	unrolled                 unrolled // of a recurrent layer
+
+	custom bool // whether Custom has been called, by this kind or one within it
 }
 
 // Concatenate and Custom are those of [ops.Ops]. They keep the operands, so that a list of them is not allocated.
@@ -39,6 +42,9 @@ func (c *Call) Concatenate(x ...*ops.Tensor) *ops.Tensor {
 // Custom returns f(x...), a rows x cols tensor.
 func (c *Call) Custom(f ops.Function, rows, cols int, x ...*ops.Tensor) *ops.Tensor {
 	c.operands = append(c.operands[:0], x...)
+	for o := c; o != nil; o = o.outer {
+		o.custom = true
+	}
 	return c.Ops.Custom(f, rows, cols, c.operands...)
 }
 
@@ -80,7 +86,7 @@ func (c *Call) Random() rand.Source {
 
 // stream tells the random numbers of this call apart from those of others.
 func (c *Call) stream() uint64 {
-	name := hash(c.node.layer.name)
+	name := hash(c.name)
 	if c.outer != nil {
 		return c.outer.stream() + name
 	}

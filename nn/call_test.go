@@ -10,7 +10,7 @@ import (
 func TestRandomOfCalls(t *testing.T) {
 	x := Input("x", 1)
 	first := func(name string, seed uint64, index int) uint64 {
-		c := &Call{node: Flatten(Name(name)).On(x), seed: seed, index: index}
+		c := &Call{node: Flatten().On(x), name: name, seed: seed, index: index}
 		return c.Random().Uint64()
 	}
 	seen := map[uint64]string{}

@@ -77,6 +77,7 @@ type head struct {
 	fused    Fused     // the loss, if it includes the output's activation
 	from     *Node     // whose activation that is
 	lossLog  string    // Keras' name of it: "label_loss", in a model of one output ""
+	countLog string    // how many rows had a label, if not all: "label_labels"
 }
 
 // A measure is a metric of a head.
@@ -138,7 +139,7 @@ func (m *Model) heads(c compilation) ([]*head, error) {
 	var heads []*head
 	var errs []error
 	for _, n := range m.outputs {
-		name := n.layer.name
+		name := n.name()
 		h := &head{name: name, node: n, loss: c.losses[name], weight: 1}
 		for _, metric := range c.metrics[name] {
 			h.measures = append(h.measures, measure{metric: metric})
@@ -159,6 +160,7 @@ func (m *Model) heads(c compilation) ([]*head, error) {
 		if f, ok := h.loss.(Fused); ok && f.Fuses(h.from.layer.activation()) {
 			h.fused = f
 		}
+		h.countLog = name + "_labels"
 		prefix := ""
 		if len(m.outputs) > 1 {
 			prefix = name + "_"

@@ -17,6 +17,9 @@ const idleFields = `"name":"x","trainable":true,"autocast":true,"seed":7,"noise_
 func TestConfigOfKeras(t *testing.T) {
 	eachLayer(t, func(t *testing.T, c layerCase) {
 		kind := c.make().kind
+		if _, ok := kind.(*functional); ok {
+			return // its configuration is a graph, which Load reads
+		}
 		fields, err := encodeFields(kind)
 		require.NoError(t, err)
 		own, err := encodeObject(fields)

@@ -292,7 +292,7 @@ const customVariable = "ESPALIER_TEST_CUSTOM"
 func TestCustom(t *testing.T) {
 	if path := os.Getenv(customVariable); path != "" { // the other process
 		_, err := nn.Load(path)
-		require.ErrorContains(t, err, `layer "wave": unknown class "Wave": valid are ["Activation" "Add"`)
+		require.ErrorContains(t, err, `layer "wave": unknown class "Wave": valid are ["Activation" "ActivityRegularization"`)
 		require.ErrorContains(t, err, `one of your own must be registered before the file is read: nn.Register("Wave", ...)`)
 		registerCustom()
 		m, err := nn.Load(path)

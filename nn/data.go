@@ -36,6 +36,10 @@ type Data struct {
 	Targets Arrays // by output name: Labels for a sparse cross-entropy, otherwise Floats or, for one column, also Labels; not needed where the loss is nil
 	// SampleWeights scales the loss of each row, by output name; outputs that are not named weigh every row 1.
 	SampleWeights map[string][]float32
+	// Labelled says which rows have a label, by output name. Outputs that are not named have all but those that are missing in
+	// Targets themselves: Floats with a NaN in any column, and Labels of -1 where they are classes. A row adds nothing to the
+	// loss, the gradient and the metrics of an output whose label it lacks: it weighs 0 in its [Reduction].
+	Labelled map[string][]bool
 }
 
 // A Stream yields the data of one pass in chunks of any size, in memory one at a time, such as a file read in blocks.
@@ -63,7 +67,8 @@ type chunk struct {
 	rows    int
 	inputs  []kernels.Matrix // in the model's order
 	targets []Target         // in the order of the heads
-	weights [][]float32      // in the order of the heads; nil: 1 for every row
+	weights [][]float32      // in the order of the heads; nil: 1 for every row; see unlabelled
+	filled  []filled         // targets that lack labels, with their weights
 	numbers []float32        // what Labels stand for
 	sum     [1]float32       // of some of the data
 }
@@ -188,6 +193,11 @@ func (d Data) empty() bool {
 			return false
 		}
 	}
+	for _, l := range d.Labelled {
+		if len(l) > 0 {
+			return false
+		}
+	}
 	return true
 }
 
@@ -207,8 +217,8 @@ func (c *chunk) fill(m *Model, d Data) error {
 	}
 	t := m.trainer
 	c.targets, c.weights = c.targets[:0], c.weights[:0]
-	for _, h := range t.heads {
-		y, err := c.target(h, d.Targets[h.name])
+	for i, h := range t.heads {
+		y, lacks, err := c.target(h, d.Targets[h.name])
 		if err != nil {
 			return fmt.Errorf("target %q: %w", h.name, err)
 		}
@@ -219,6 +229,11 @@ func (c *chunk) fill(m *Model, d Data) error {
 		if i := slices.IndexFunc(w, func(w float32) bool { return !(w >= 0) || math.IsInf(float64(w), 0) }); i >= 0 {
 			return fmt.Errorf("sample weights %q: row %d is %v, must be finite and not negative", h.name, i, w[i])
 		}
+		if labelled := d.Labelled[h.name]; lacks || labelled != nil {
+			if y, w, err = c.fillIn(i, h, y, w, labelled); err != nil {
+				return err
+			}
+		}
 		c.targets, c.weights = append(c.targets, y), append(c.weights, w)
 	}
 	return nil
@@ -226,7 +241,7 @@ func (c *chunk) fill(m *Model, d Data) error {
 
 func (m *Model) checkTargetNames(d Data) error {
 	t := m.trainer
-	complete := len(d.Targets) == len(t.heads) && len(d.SampleWeights) == 0
+	complete := len(d.Targets) == len(t.heads) && len(d.SampleWeights)+len(d.Labelled) == 0
 	for _, h := range t.heads {
 		_, ok := d.Targets[h.name]
 		complete = complete && ok
@@ -238,6 +253,7 @@ func (m *Model) checkTargetNames(d Data) error {
 		checkUnknown("target", d.Targets, m.outputNodes), // one for an output that is not trained is not used
 		checkMissing("target", d.Targets, t.headByName),
 		checkUnknown("sample weights", d.SampleWeights, t.headByName),
+		checkUnknown("marks of labels", d.Labelled, t.headByName),
 	)
 }
 
@@ -313,58 +329,55 @@ func (c *chunk) floats(labels Labels, width int) (Floats, error) {
 	return c.numbers[from:], nil
 }
 
-// target returns a as the head's loss wants it.
-func (c *chunk) target(h *head, a Array) (Target, error) {
+// target returns a as the head's loss wants it, and whether it lacks labels, which it then has as NaN or -1.
+func (c *chunk) target(h *head, a Array) (y Target, lacks bool, err error) {
 	width := h.columns
 	switch a.(type) {
 	case Floats, Labels:
 	default: // nil, or a pointer to one of these
-		return Target{}, fmt.Errorf("is %T, must be Floats or Labels", a)
+		return Target{}, false, fmt.Errorf("is %T, must be Floats or Labels", a)
 	}
 	have, err := a.rows(width)
 	if err != nil {
-		return Target{}, err
+		return Target{}, false, err
 	}
 	if have != c.rows {
-		return Target{}, fmt.Errorf("has %d rows, the inputs have %d", have, c.rows)
+		return Target{}, false, fmt.Errorf("has %d rows, the inputs have %d", have, c.rows)
 	}
 	numbers, _ := a.(Floats)
 	labels, isLabels := a.(Labels)
 	if h.loss.Targets() == Classes {
 		if !isLabels {
-			return Target{}, fmt.Errorf("is %T, loss %s needs Labels", a, h.loss.Name())
+			return Target{}, false, fmt.Errorf("is %T, loss %s needs Labels", a, h.loss.Name())
 		}
-		return Target{Labels: labels}, checkLabels(labels, width, ignoredClass(h.loss))
+		lacks, err = checkLabels(labels, width, ignoredClass(h.loss))
+		return Target{Labels: labels}, lacks, err
 	}
 	if isLabels { // one column of numbers
 		if width != 1 {
-			return Target{}, fmt.Errorf("is Labels, loss %s of %d columns needs Floats", h.loss.Name(), width)
+			return Target{}, false, fmt.Errorf("is Labels, loss %s of %d columns needs Floats", h.loss.Name(), width)
 		}
 		if numbers, err = c.floats(labels, width); err != nil {
-			return Target{}, err
+			return Target{}, false, err
+		}
+		for i := range numbers {
+			if h.loss.Targets() == Probabilities && numbers[i] == unlabelled {
+				numbers[i] = float32(math.NaN())
+			}
 		}
 	}
 	values := kernels.MatrixOf(numbers, c.rows, width)
-	if err := c.checkFinite(values); err != nil {
-		return Target{}, err
+	if lacks, err = c.checkTarget(values); err != nil {
+		return Target{}, false, err
 	}
 	if h.loss.Targets() == Probabilities {
 		for i, v := range values.Data[:c.rows*width] {
 			if v < 0 || v > 1 {
-				return Target{}, fmt.Errorf("row %d, column %d is %v, loss %s needs values from 0 to 1", i/width, i%width, v, h.loss.Name())
+				return Target{}, false, fmt.Errorf("row %d, column %d is %v, loss %s needs values from 0 to 1", i/width, i%width, v, h.loss.Name())
 			}
 		}
 	}
-	return Target{Values: values}, nil
-}
-
-func checkLabels(labels []int32, classes int, ignored *int) error {
-	for i, l := range labels {
-		if (l < 0 || int(l) >= classes) && (ignored == nil || int(l) != *ignored) {
-			return fmt.Errorf("row %d has label %d, valid are 0 to %d", i, l, classes-1)
-		}
-	}
-	return nil
+	return Target{Values: values}, lacks, nil
 }
 
 func (c *chunk) checkFinite(m kernels.Matrix) error {

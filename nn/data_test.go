@@ -110,8 +110,13 @@ func TestNonFiniteFarBehind(t *testing.T) {
 			want := fmt.Sprintf(": row %d, column %d is %v", at/2, at%2, bad)
 			_, err = m.Evaluate(context.Background(), Data{Inputs: Arrays{"x": y}, Targets: Arrays{"y": good}}, BatchSize(rows))
 			requireError(t, err, `input "x"`+want)
-			_, err = m.Evaluate(context.Background(), Data{Inputs: Arrays{"x": good}, Targets: Arrays{"y": y}}, BatchSize(rows))
-			requireError(t, err, `target "y"`+want)
+			logs, err := m.Evaluate(context.Background(), Data{Inputs: Arrays{"x": good}, Targets: Arrays{"y": y}}, BatchSize(rows))
+			if bad != bad { // a label that is missing
+				require.NoError(t, err)
+				require.EqualValues(t, rows-1, logs["y_labels"])
+			} else {
+				requireError(t, err, `target "y"`+want)
+			}
 			_, err = m.Predict(Arrays{"x": y})
 			requireError(t, err, `input "x"`+want)
 		}
@@ -253,7 +258,10 @@ func TestDataErrors(t *testing.T) {
 		{"target width", func(d *Data) { d.Targets["value"] = make(Floats, 19) }, []string{`target "value": 19 values are not rows of 2`}},
 		{"target rows", func(d *Data) { d.Targets["label"] = make(Labels, 11) }, []string{`target "label": has 11 rows, the inputs have 10`}},
 		{"target Inf", func(d *Data) { d.Targets["value"].(Floats)[2*4+1] = inf }, []string{`target "value": row 4, column 1 is +Inf`}},
-		{"label negative", func(d *Data) { d.Targets["label"].(Labels)[6] = -1 }, []string{`target "label": row 6 has label -1, valid are 0 to 3`}},
+		{"label negative", func(d *Data) { d.Targets["label"].(Labels)[6] = -2 }, []string{`target "label": row 6 has label -2, valid are 0 to 3, and -1 for a row without a label`}},
+		{"target NaN and Inf", func(d *Data) { copy(d.Targets["value"].(Floats)[2:], []float32{nan, 1, -inf}) }, []string{`target "value": row 2, column 0 is -Inf`}},
+		{"marks unknown", func(d *Data) { d.Labelled = map[string][]bool{"x": nil} }, []string{`unknown marks of labels "x": valid are ["label" "value"]`}},
+		{"marks length", func(d *Data) { d.Labelled = map[string][]bool{"label": {true}} }, []string{`marks of labels "label": 1 values for 10 rows`}},
 		{"label too large", func(d *Data) { d.Targets["label"].(Labels)[9] = 4 }, []string{`target "label": row 9 has label 4, valid are 0 to 3`}},
 		{"label huge", func(d *Data) { d.Targets["label"].(Labels)[0] = math.MaxInt32 }, []string{`row 0 has label 2147483647`}},
 		{"Floats for labels", func(d *Data) { d.Targets["label"] = make(Floats, 40) }, []string{`target "label": is nn.Floats, loss sparse_categorical_crossentropy needs Labels`}},
@@ -319,7 +327,7 @@ func TestProbabilityErrors(t *testing.T) {
 		{Floats{0, -math.SmallestNonzeroFloat32}, `row 1, column 0 is -1e-45`},
 		{Floats{-0.5, 1}, `row 0, column 0 is -0.5`},
 		{Labels{0, 2}, `row 1, column 0 is 2`},
-		{Labels{-1, 0}, `row 0, column 0 is -1`},
+		{Labels{-2, 0}, `row 0, column 0 is -2`},
 		{Floats{0, 1}, ""},
 		{Labels{0, 1}, ""},
 	} {

@@ -395,6 +395,11 @@ func (f *fit) trainEpoch(ctx context.Context, history *History) error {
 	if s := f.resumed; s != nil && s.Batch > 0 {
 		f.at.Batch, sum.rows, sum.penalty = s.Batch, s.Rows, s.Penalty
 		copy(sum.losses, s.Losses)
+		for i := range sum.losses {
+			sum.counts[i], sum.labels[i] = s.Rows, s.Rows
+		}
+		copy(sum.counts, s.Counts)
+		copy(sum.labels, s.Labels)
 	} else if err := f.call(func(c Callback) func(Progress) error { return c.EpochBegin }); err != nil {
 		return err
 	}
@@ -444,7 +449,7 @@ func (f *fit) epoch(ctx context.Context, sum *tally, history *History) error {
 			err = ctx.Err()
 		}
 		if err == nil && f.backup != nil && f.backup.SaveFreq > 0 && f.at.Batch > 0 && f.at.Batch%f.backup.SaveFreq == 0 {
-			err = f.makeBackup(backupState{Epoch: f.at.Epoch, Batch: f.at.Batch, Pass: f.pass(), Rows: sum.rows, Losses: sum.losses, Penalty: sum.penalty}, history)
+			err = f.makeBackup(backupState{Epoch: f.at.Epoch, Batch: f.at.Batch, Pass: f.pass(), Rows: sum.rows, Losses: sum.losses, Counts: sum.counts, Labels: sum.labels, Penalty: sum.penalty}, history)
 		}
 		f.trainer.profile.lap(inData)
 		if err == nil {

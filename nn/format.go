@@ -47,6 +47,8 @@ type metadata struct {
 	Checksum     string `json:"checksum"`     // SHA-256 of the file in hexadecimal, with these digits zero
 	Architecture string `json:"architecture"` // JSON
 	Training     string `json:"training"`     // JSON; "" if the model is not compiled
+	SelfTest     string `json:"self_test"`    // JSON; "" if there is none
+	Metadata     string `json:"metadata"`     // JSON of what the user says; "" for nothing
 }
 
 // The digits of the checksum are in one place in every file.
@@ -70,8 +72,10 @@ func encodeHeader(meta metadata, tensors []tensor) ([]byte, error) {
 		{Key: "checksum", Value: strings.Repeat("0", checksumDigits)},
 		{Key: "architecture", Value: meta.Architecture},
 	}
-	if meta.Training != "" {
-		entries = append(entries, safetensors.Entry{Key: "training", Value: meta.Training})
+	for _, e := range []safetensors.Entry{{Key: "training", Value: meta.Training}, {Key: "self_test", Value: meta.SelfTest}, {Key: "metadata", Value: meta.Metadata}} {
+		if e.Value != "" {
+			entries = append(entries, e)
+		}
 	}
 	infos := make([]safetensors.Tensor, len(tensors))
 	for i, t := range tensors {

@@ -175,7 +175,7 @@ func TestForged(t *testing.T) {
 		old, new string
 		want     []string
 	}{
-		"class":          {`\"Concatenate\"`, `\"Concat\"`, []string{`layer "concatenate": unknown class "Concat": valid are ["Activation" "Add"`}},
+		"class":          {`\"Concatenate\"`, `\"Concat\"`, []string{`layer "concatenate": unknown class "Concat": valid are ["Activation" "ActivityRegularization"`}},
 		"activation":     {`\"relu\"`, `\"swich\"`, []string{`layer "shared": config: unknown activation "swich": valid are ["celu" "elu" "exponential" "gelu" "glu"`}},
 		"loss":           {`\"loss\":\"mse\"`, `\"loss\":\"nope\"`, []string{`unknown loss "nope": valid are ["BPR" "BinaryCrossentropy"`, `nn.Register("nope", ...)`}},
 		"metric":         {`[\"mae\"`, `[\"rmse\"`, []string{`unknown metric "rmse": valid are ["AUC" "Accuracy"`}},
@@ -210,7 +210,7 @@ func TestForged(t *testing.T) {
 		"architecture more":   {`{\"name\":\"functional\"`, `{\"x\":1,\"name\":\"functional\"`, []string{`architecture: json: unknown field "x"`}},
 		"architecture none":   {`"architecture":"`, `"architecture":"null`, []string{`has no inputs`}},
 		"layer more":          {`{\"class_name\":\"Dense\"`, `{\"x\":1,\"class_name\":\"Dense\"`, []string{`architecture: json: unknown field "x"`}},
-		"layer null":          {firstLayer, `\"layers\":[null,`, []string{`layer "": unknown class ""`}},
+		"layer null":          {firstLayer, `\"layers\":[null,`, []string{`layer "": has no name`}},
 		"layers no list":      {firstLayer, `\"layers\":{},\"x\":[`, []string{`architecture: `}},
 		"config more":         {`\"units\":2`, `\"units\":2,\"no_bias\":true`, []string{`layer "shared": config: json: unknown field "no_bias"`}},
 		"config default":      {`\"units\":2`, `\"units\":2,\"use_bias\":true`, []string{"header does not fit its architecture at byte"}},
@@ -260,7 +260,7 @@ func TestForged(t *testing.T) {
 		"empty file":   {"", nil, "header: unexpected end of JSON input"},
 		"empty header": {"{}", nil, `format is "", must be "espalier"`},
 		"other JSON":   {"[1,2]", nil, "header: json: cannot unmarshal array"},
-		"slash":        {strings.ReplaceAll(header, `\"dropout\"`, `\"drop/out\"`), data, "a name cannot contain a slash"},
+		"slash":        {strings.ReplaceAll(header, `\"shared\"`, `\"sha/red\"`), data, "the name of a layer with weights cannot contain a slash"},
 		"padding":      {header + strings.Repeat(" ", 16), data, "header does not fit its architecture at byte"},
 		"NaN":          {header, binary.LittleEndian.AppendUint32(data[:len(data)-4:len(data)-4], math.Float32bits(float32(math.NaN()))), `"optimizer/dense/bias/momentum": value 1 is NaN`},
 		"infinity":     {header, append(binary.LittleEndian.AppendUint32(nil, math.Float32bits(float32(math.Inf(-1)))), data[4:]...), `"shared/kernel": value 0 is -Inf`},
@@ -305,7 +305,7 @@ func TestClaimsCostNothing(t *testing.T) {
 	heads, err := huge.heads(compilation{losses: Losses{"dense": MSE()}})
 	require.NoError(t, err)
 	huge.trainer = newTrainer(huge, Adam(0.01), heads)
-	header, err := huge.header()
+	header, err := huge.header(nil, nil)
 	require.NoError(t, err)
 	claims["weights of 19 GB"] = append(header, "0123456789"...)
 	for name, b := range claims {
@@ -393,7 +393,7 @@ func FuzzArchitecture(f *testing.F) {
 		if err != nil {
 			return
 		}
-		b, err := m.header()
+		b, err := m.header(nil, nil)
 		require.NoError(t, err)
 		size := 0
 		for _, tensor := range m.tensors() {
@@ -419,7 +419,14 @@ func fuzzFile(t *testing.T, b []byte) {
 		require.Regexp(t, "^nn: Read: ", err.Error())
 		return
 	}
-	require.Equal(t, b, savedBytes(t, m))
+	if !bytes.Contains(b, []byte(`"self_test"`)) { // which could say less than it does where it is not exact
+		var again bytes.Buffer
+		_, err := m.write(&again, saving{untested: true, metadata: m.metadata})
+		require.NoError(t, err)
+		require.Equal(t, b, again.Bytes())
+	}
+	_, err = parse(savedBytes(t, m))
+	require.NoError(t, err)
 	require.NoError(t, m.Summary(io.Discard))
 	size := 0
 	for _, n := range m.nodes {

@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// A graph finds the nodes between inputs and outputs and orders their layers as Keras' Functional does.
+// A graph finds the nodes between inputs and outputs and orders their layers as Keras' Functional does. The call of a model is
+// one of its nodes.
 type graph struct {
 	isInput map[*Node]bool
 	nodes   []*Node        // depth first from the outputs: each after those it depends on
@@ -28,7 +29,7 @@ func newGraph(inputs, outputs []*Node) *graph {
 		d := max(nodeDepth[n], g.depth[n.layer])
 		nodeDepth[n], g.depth[n.layer] = d, d
 		for _, in := range n.in {
-			nodeDepth[in] = max(nodeDepth[in], d+1)
+			nodeDepth[in.top()] = max(nodeDepth[in.top()], d+1)
 		}
 	}
 	for _, n := range inputs { // that no output uses
@@ -43,7 +44,10 @@ func newGraph(inputs, outputs []*Node) *graph {
 }
 
 func (g *graph) visit(n *Node) {
-	if n == nil || n.layer == nil || g.seen[n] || g.tooLarge() != nil {
+	if n == nil || n.layer == nil || g.tooLarge() != nil {
+		return
+	}
+	if n = n.top(); g.seen[n] {
 		return
 	}
 	if _, ok := g.order[n.layer]; !ok {
@@ -82,7 +86,7 @@ func (g *graph) layers() []*Layer {
 func dependents(nodes []*Node, n *Node) map[*Node]bool {
 	all := map[*Node]bool{n: true}
 	for _, o := range nodes {
-		if slices.ContainsFunc(o.in, func(in *Node) bool { return all[in] }) {
+		if slices.ContainsFunc(o.in, func(in *Node) bool { return all[in.top()] }) {
 			all[o] = true
 		}
 	}

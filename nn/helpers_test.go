@@ -64,7 +64,7 @@ func copied(d Data) Data {
 		}
 		return a
 	}
-	return Data{clone(d.Inputs), clone(d.Targets), maps.Clone(d.SampleWeights)}
+	return Data{clone(d.Inputs), clone(d.Targets), maps.Clone(d.SampleWeights), maps.Clone(d.Labelled)}
 }
 
 // streamOf yields the chunks, one after the other.

@@ -340,7 +340,7 @@ func TestRangesOfNumbers(t *testing.T) {
 		}
 		m, _, err := parseHeader([]byte(fmt.Sprintf(`{"__metadata__":{"format":"espalier","version":"2","architecture":%q,"training":%q}}`, a, l)))
 		if err == nil {
-			_, err = m.header()
+			_, err = m.header(nil, nil)
 		}
 		return err
 	}
@@ -414,7 +414,7 @@ func FuzzFile(f *testing.F) {
 			require.Less(t, len(err.Error()), 1<<16)
 			return
 		}
-		b, err := m.header()
+		b, err := m.header(nil, nil)
 		require.NoError(t, err)
 		size := int64(0)
 		for _, w := range m.weights {

@@ -162,7 +162,8 @@ func runKerasLoss(t *testing.T, a kerasAssert) (all []float64) {
 		require.NoError(t, loss.Check(out))
 	}
 	if y.Labels != nil {
-		require.NoError(t, checkLabels(y.Labels, pred.Cols, ignoredClass(loss)))
+		_, err := checkLabels(y.Labels, pred.Cols, ignoredClass(loss))
+		require.NoError(t, err)
 	}
 	b := &batch{chunk: chunk{rows: pred.Rows, targets: []Target{y}, weights: [][]float32{a.weights()}}}
 	scale, err := h.scale(nil, b, 0, nil)

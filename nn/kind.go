@@ -131,7 +131,7 @@ func (b *Builder) Indices(n int) {
 	}
 }
 
-// Same says that the result has the values of the only input, as they are.
+// Same says that the result has the values of the first input, which mostly is the only one, as they are.
 func (b *Builder) Same() { b.same = sameAlways }
 
 // SameInServing says that the result has the values of the only input except in training.

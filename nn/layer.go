@@ -109,24 +109,54 @@ func (l *Layer) Name() string { return l.name }
 // Class returns Keras' name of the layer's class, such as "Dense".
 func (l *Layer) Class() string { return className(l.kind) }
 
+// Kind returns what the layer is of: its class with the configuration, which belongs to the layer.
+func (l *Layer) Kind() Kind { return l.kind }
+
 // SetTrainable freezes (false) or thaws (true) the layer's weights in every model that has it, from the next training
-// step on. Layers start trainable.
-func (l *Layer) SetTrainable(trainable bool) { l.frozen = !trainable }
+// step on. Layers start trainable. Of a model that is called as a layer it does so with all layers.
+func (l *Layer) SetTrainable(trainable bool) {
+	l.frozen = !trainable
+	if s := l.submodel(); s != nil {
+		s.SetTrainable(trainable)
+	}
+}
 
-// Trainable reports whether training changes the layer's weights.
-func (l *Layer) Trainable() bool { return !l.frozen }
+// Trainable reports whether training changes the layer's weights, or those of any layer of a model.
+func (l *Layer) Trainable() bool {
+	if s := l.submodel(); s != nil {
+		return slices.ContainsFunc(s.layers, (*Layer).Trainable)
+	}
+	return !l.frozen
+}
 
-func (l *Layer) paramCount() int { return l.trainedCount() + l.stateCount() }
-
-// trainedCount is how many parameters an optimizer changes unless the layer is frozen, stateCount how many it never does.
-func (l *Layer) trainedCount() int { return l.count(false) }
-func (l *Layer) stateCount() int   { return l.count(true) }
-
-func (l *Layer) count(state bool) (n int) {
-	for _, p := range l.params {
-		if p.state == state {
-			n += p.size()
+// Weights returns the layer's parameters under its name, in the order in which Keras has them; those of a model behind the names
+// of its layers. They have values once the layer is part of a model.
+func (l *Layer) Weights() []*Weight {
+	var all []*Weight
+	if s := l.submodel(); s != nil {
+		for _, w := range s.weights {
+			within := *w
+			within.Name = l.name + "/" + w.Name
+			all = append(all, &within)
 		}
+	}
+	for _, p := range l.params {
+		all = append(all, l.weight(l.name, p))
+	}
+	return all
+}
+
+// weight returns a parameter of the layer, whose path this is.
+func (l *Layer) weight(path string, p *param) *Weight {
+	return &Weight{Name: path + "/" + p.name, Shape: slices.Clone(p.shape), Matrix: p.value, layer: l, param: p}
+}
+
+func (l *Layer) paramCount() (n int) {
+	if s := l.submodel(); s != nil {
+		return s.CountParams()
+	}
+	for _, p := range l.params {
+		n += p.size()
 	}
 	return n
 }

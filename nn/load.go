@@ -27,6 +27,7 @@ type loading struct {
 	maxBytes int64 // of its values
 	serves   bool  // the state of the optimizer is not kept
 	prefix   string
+	untested bool
 }
 
 // A ForServingOption says that a model is only to serve.
@@ -90,7 +91,15 @@ func readWith(r io.Reader, opts []LoadOption) (*Model, error) {
 		}
 		o.applyLoad(&c)
 	}
-	return read(r, c)
+	m, err := read(r, c)
+	if err == nil && m.selfTest != nil && !c.untested {
+		err = m.selfTest.run(m)
+	}
+	if err != nil {
+		return nil, err
+	}
+	m.selfTest = nil
+	return m, nil
 }
 
 func read(r io.Reader, c loading) (*Model, error) {
@@ -166,9 +175,11 @@ func read(r io.Reader, c loading) (*Model, error) {
 			w.param.place(w.Data)
 			w.Matrix = w.param.value
 		}
+		m.adoptValues()
 		return m, nil
 	}
 	m.gather()
+	m.adoptValues()
 	if m.trainer != nil {
 		m.trainer.gather()
 	}
@@ -179,13 +190,19 @@ func read(r io.Reader, c loading) (*Model, error) {
 func (m *Model) rename(prefix string) error {
 	for _, l := range m.layers {
 		l.name = prefix + l.name
+		if s := l.submodel(); s != nil {
+			s.name = l.name
+		}
+	}
+	for l, path := range m.paths {
+		m.paths[l] = prefix + path
 	}
 	for _, w := range m.weights {
 		w.Name = prefix + w.Name
 	}
 	m.inputNodes, m.outputNodes = nodesByName(m.inputs), nodesByName(m.outputs)
 	_, err := nameLayers(m.layers)
-	return errors.Join(err, m.checkNames())
+	return errors.Join(err, m.measure(), m.checkNames())
 }
 
 // parseHeader returns the model that a header describes, without values, and the header that is the only one for it.
@@ -210,7 +227,7 @@ func parseHeader(text []byte) (*Model, []byte, error) {
 	if err := decodeJSON(meta.Architecture, &a); err != nil {
 		return nil, nil, fmt.Errorf("architecture: %w", err)
 	}
-	m, err := a.model()
+	m, err := a.model(1)
 	if err != nil {
 		return nil, nil, fmt.Errorf("architecture: %w", err)
 	}
@@ -223,27 +240,43 @@ func parseHeader(text []byte) (*Model, []byte, error) {
 			return nil, nil, fmt.Errorf("training: %w", err)
 		}
 	}
-	want, err := m.header()
+	if m.metadata, err = decodeMetadata(meta.Metadata); err != nil {
+		return nil, nil, err
+	}
+	if meta.SelfTest != "" {
+		if err := json.Unmarshal([]byte(meta.SelfTest), &m.selfTest); err != nil {
+			return nil, nil, fmt.Errorf("self-test: %w", err)
+		}
+	}
+	want, err := m.header(m.selfTest, m.metadata)
 	return m, want, err
 }
 
-// model builds the graph. It reports only the first error: all of them could be much longer than the file.
-func (a *architecture) model() (*Model, error) {
-	edges := 0
-	for _, c := range a.Nodes {
-		edges += len(c.On)
+// model builds the graph of a model that is so deep within others. It reports only the first error: all of them could be much longer than the file.
+func (a *architecture) model(depth int) (*Model, error) {
+	if depth > maxDepth {
+		return nil, extent{depth: depth}.check()
 	}
-	if err := checkSize(len(a.Nodes), edges); err != nil {
+	e := extent{nodes: len(a.Nodes)}
+	for _, c := range a.Nodes {
+		e.edges += len(c.On)
+	}
+	if err := e.check(); err != nil {
 		return nil, err
 	}
 	layers := map[string]*Layer{}
 	for _, c := range a.Layers {
-		l, err := c.layer()
+		l, err := c.layer(depth)
 		if err != nil {
 			return nil, fmt.Errorf("layer %s: %w", brief.Quote(c.Name), err)
 		}
 		if layers[c.Name] != nil {
 			return nil, fmt.Errorf("two layers have the name %s", brief.Quote(c.Name))
+		}
+		if s := l.submodel(); s != nil {
+			if e = e.within(s.extent); e.check() != nil {
+				return nil, e.check()
+			}
 		}
 		layers[c.Name] = l
 	}
@@ -253,11 +286,16 @@ func (a *architecture) model() (*Model, error) {
 		if l == nil {
 			return nil, fmt.Errorf("node %d: unknown layer %s: valid are %s", i, brief.Quote(c.Layer), brief.QuoteAll(slices.Sorted(maps.Keys(layers))))
 		}
-		n, err := l.node(c.On, nodes)
+		if s := l.submodel(); s != nil { // a small file can have many calls of a large model
+			if e.nodes += len(s.nodes); e.check() != nil {
+				return nil, e.check()
+			}
+		}
+		made, err := l.callOn(c.On, nodes)
 		if err != nil {
 			return nil, fmt.Errorf("node %d: %s: %w", i, l.describe(), err)
 		}
-		nodes = append(nodes, n)
+		nodes = append(nodes, made...)
 	}
 	m := &Model{name: a.Name, seed: a.Seed}
 	var err, err2 error
@@ -275,30 +313,50 @@ func (a *architecture) model() (*Model, error) {
 			return nil, fmt.Errorf("node %d: %s: the inputs must be the nodes of class InputLayer", i, n.layer.describe())
 		}
 	}
+	m.asLayer(a.Name)
 	return m, m.connect()
 }
 
-func (c *layerConfig) layer() (*Layer, error) {
+func (c *layerConfig) layer(depth int) (*Layer, error) {
+	if c.Name == "" {
+		return nil, errors.New("has no name")
+	}
+	if c.Class == className(&functional{}) {
+		return c.submodel(depth + 1)
+	}
 	kind, err := newObject[Kind](c.Class, c.Config)
 	if err != nil {
 		return nil, err
-	}
-	if c.Name == "" {
-		return nil, errors.New("has no name")
 	}
 	l := New(kind, Name(c.Name))
 	l.frozen = !c.Trainable
 	return l, nil
 }
 
-// node calls the layer on earlier nodes.
-func (l *Layer) node(on []int, earlier []*Node) (*Node, error) {
+// submodel returns the layer that a model is.
+func (c *layerConfig) submodel(depth int) (*Layer, error) {
+	var a architecture
+	if err := decodeJSON(string(c.Config), &a); err != nil {
+		return nil, fmt.Errorf("config: %w", err)
+	}
+	if a.Name != c.Name {
+		return nil, fmt.Errorf("its model has the name %s", brief.Quote(a.Name))
+	}
+	m, err := a.model(depth)
+	if err != nil {
+		return nil, err
+	}
+	return m.layer, nil
+}
+
+// callOn calls the layer on earlier nodes.
+func (l *Layer) callOn(on []int, earlier []*Node) ([]*Node, error) {
 	if len(on) == 0 {
 		if len(l.nodes) > 0 {
 			return nil, errors.New("must be there once and on no other node")
 		}
 		n := l.source()
-		return n, n.err
+		return []*Node{n}, n.err
 	}
 	var in []*Node
 	for _, i := range on {
@@ -307,8 +365,18 @@ func (l *Layer) node(on []int, earlier []*Node) (*Node, error) {
 		}
 		in = append(in, earlier[i])
 	}
+	if s := l.submodel(); s != nil {
+		made := s.OutputsOn(in...)
+		call := l.nodes[len(l.nodes)-1]
+		for _, n := range call.body {
+			if n.err != nil {
+				return nil, fmt.Errorf("%s: %w", s.describe(n.layer), n.err)
+			}
+		}
+		return made, call.err
+	}
 	n := l.On(in...)
-	return n, n.err
+	return []*Node{n}, n.err
 }
 
 // ends returns the nodes that are inputs or outputs. Each needs a name, a layer, of its own.
@@ -319,10 +387,11 @@ func ends(what string, places []int, nodes []*Node) ([]*Node, error) {
 		if i < 0 || i >= len(nodes) {
 			return nil, fmt.Errorf("%s is node %d, valid are 0 to %d", what, i, len(nodes)-1)
 		}
-		if n := nodes[i]; seen[n.layer] {
-			return nil, fmt.Errorf("two %ss are from %s", what, n.layer.describe())
+		l := nodes[i].top().layer
+		if seen[l] {
+			return nil, fmt.Errorf("two %ss are from %s", what, l.describe())
 		}
-		seen[nodes[i].layer] = true
+		seen[l] = true
 		all = append(all, nodes[i])
 	}
 	return all, nil
@@ -336,7 +405,7 @@ const maxIterations = 1 << 53
 func (t *training) compile(m *Model) error {
 	c := compilation{Losses{}, LossWeights{}, Metrics{}, WeightedMetrics{}}
 	for _, n := range m.outputs {
-		c.losses[n.layer.name] = nil
+		c.losses[n.name()] = nil
 	}
 	for _, h := range t.Heads {
 		loss, ok := c.losses[h.Output]

@@ -91,6 +91,29 @@ func ExampleModel_SetWeights() {
 	// nn: model "functional": unknown weight "z/kernel": valid are ["y/bias" "y/kernel"]
 }
 
+// The weights of a model as copies, to put them back, and those of one layer as they are.
+func ExampleModel_GetWeights() {
+	x := nn.Input("x", 2)
+	layer := nn.Dense(1, nn.Linear, nn.Name("y"), nn.KernelInitializer(nn.Ones()))
+	m, err := nn.NewModel([]*nn.Node{x}, []*nn.Node{layer.On(x)})
+	if err != nil {
+		log.Fatal(err)
+	}
+	best := m.GetWeights()
+	for _, w := range layer.Weights() {
+		w.Data[0] = 7
+		fmt.Println(w.Name, w.Shape, w.Data)
+	}
+	if err := m.SetWeights(best); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(m.GetWeights())
+	// Output:
+	// y/kernel (2, 1) [7 1]
+	// y/bias (1) [7]
+	// map[y/bias:[0] y/kernel:[1 1]]
+}
+
 // One embedding for the two ends of a flight: indices come as Labels.
 func ExampleEmbedding() {
 	airports := nn.Input("airports", 2)
@@ -133,4 +156,16 @@ func ExampleModel_Nodes() {
 	// InputLayer (3)
 	// Dense (3) x
 	// Add (3) x hidden
+}
+
+// A program that has the weights draws none.
+func ExampleZeroWeights() {
+	x := nn.Input("x", 2)
+	m, err := nn.NewModel([]*nn.Node{x}, []*nn.Node{nn.Dense(1, nn.Linear, nn.Name("y")).On(x)}, nn.ZeroWeights())
+	check(err)
+	check(m.SetWeights(map[string][]float32{"y/kernel": {2, 3}, "y/bias": {1}}))
+	y, err := m.Predict(nn.Arrays{"x": nn.Floats{10, 100}})
+	check(err)
+	fmt.Println(y["y"].Data)
+	// Output: [321]
 }

@@ -59,7 +59,7 @@ func TestGraphErrors(t *testing.T) {
 		}, []string{`layer "x" (InputLayer) and layer "x" (Dense) have the same name`}},
 		{"slash in a name", func(_ *Model, x *Node) (_, _ []*Node) {
 			return nodes(x), nodes(Dense(1, Linear, Name("a/b")).On(x))
-		}, []string{`layer "a/b" (Dense): a name cannot contain a slash`}},
+		}, []string{`layer "a/b" (Dense): the name of a layer with weights cannot contain a slash`}},
 		{"NUL in a name", func(_ *Model, x *Node) (_, _ []*Node) {
 			return nodes(x), nodes(Dense(1, Linear, Name("a\x00b")).On(x))
 		}, []string{`layer "a\x00b" (Dense): a name cannot contain a NUL byte`}},
@@ -368,7 +368,7 @@ func TestNewModelRefusesWhatCannotBeSaved(t *testing.T) {
 		m, err := NewModel(in, out)
 		require.NoError(t, err)
 		require.NoError(t, m.Compile(Adam(1), Losses{out[0].layer.name: MSE()}))
-		header, err := m.header()
+		header, err := m.header(nil, nil)
 		require.NoError(t, err)
 		require.Less(t, len(header), safetensors.MaxHeader/8)
 	})

@@ -20,6 +20,10 @@ type Node struct {
 	err   error
 
 	created int64 // order of creation, in which a file lists nodes
+
+	call *Node   // of the model that has made this node, see Model.On; nil: it was made by itself
+	body []*Node // if this is the call of a model: what it has made, each after those it depends on
+	ends []*Node // and its results, in the order of the model's outputs
 }
 
 var nodesCreated atomic.Int64
@@ -30,28 +34,42 @@ func (l *Layer) On(in ...*Node) *Node {
 	if l == nil || l.kind == nil && l.err == nil {
 		return new(Node) // NewModel reports it as a nil node
 	}
-	n := &Node{layer: l, index: len(l.nodes), in: slices.Clone(in), created: nodesCreated.Add(1)}
+	if s := l.submodel(); s != nil {
+		return s.On(in...)
+	}
+	n := l.newNode(in)
+	if shapes, ok := n.operands(); ok {
+		n.build(shapes)
+	}
+	return n
+}
+
+func (l *Layer) newNode(in []*Node) *Node {
+	n := &Node{layer: l, index: len(l.nodes), in: slices.Clone(in), created: nodesCreated.Add(1), err: l.err}
 	l.nodes = append(l.nodes, n)
-	if n.err = l.err; n.err != nil {
-		return n
+	return n
+}
+
+// operands returns the shapes of what n is called on, which belong to the kind, and whether there is no error, here or upstream.
+func (n *Node) operands() (shapes []Shape, ok bool) {
+	if n.err != nil {
+		return nil, false
 	}
-	if len(in) == 0 {
+	if len(n.in) == 0 {
 		n.err = errors.New("called on no node")
-		return n
+		return nil, false
 	}
-	shapes := make([]Shape, len(in))
-	for i, x := range in {
+	for i, x := range n.in {
 		if x == nil || x.layer == nil {
 			n.err = fmt.Errorf("input %d is nil", i)
-			return n
+			return nil, false
 		}
 		if x.shape == nil {
-			return n // the error is upstream
+			return nil, false // the error is upstream
 		}
-		shapes[i] = x.Shape() // which belongs to the kind
+		shapes = append(shapes, x.Shape())
 	}
-	n.build(shapes)
-	return n
+	return shapes, true
 }
 
 // build asks the kind for the node's shape and parameters.
@@ -74,6 +92,12 @@ func (n *Node) build(in []Shape) {
 
 // Layer returns the layer that was called, nil for a Node that no call has made.
 func (n *Node) Layer() *Layer { return n.layer }
+
+// Call returns the call that n is a result of, and which result it is: n itself and 0, unless it is one of the results of a model
+// that was called as a layer.
+func (n *Node) Call() (call *Node, result int) {
+	return n.top(), max(0, slices.Index(n.top().ends, n))
+}
 
 // Inputs returns the nodes that the layer was called on, none for a node made by [Input].
 func (n *Node) Inputs() []*Node { return slices.Clone(n.in) }
@@ -115,12 +139,14 @@ func (n *Node) origin() *Node {
 	return n
 }
 
-// named returns the node that n is another name for.
+// named returns the node that n is another name for, or that n only adds to the loss of.
 func (n *Node) named() *Node {
 	for {
-		if _, ok := n.layer.kind.(*identity); !ok {
+		switch n.layer.kind.(type) {
+		case *identity, *addLoss, *activityRegularization:
+			n = n.in[0]
+		default:
 			return n
 		}
-		n = n.in[0]
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/espalier-ml/espalier/internal/brief"
-	"github.com/espalier-ml/espalier/ops"
 	"github.com/espalier-ml/espalier/plan"
 )
 
@@ -46,9 +45,10 @@ type MaxBytesOption int64
 
 func (o MaxBytesOption) applyPlan(c *planConfig) { c.maxBytes = max(1, int64(o)) }
 func (o MaxBytesOption) applyLoad(c *loading)    { c.maxBytes = max(1, int64(o)) }
+func (o MaxBytesOption) applyModel(m *Model)     { m.maxBytes = max(1, int64(o)) }
 
-// MaxBytes limits memory: that of a plan's weights and one session together, or that of the weights and the optimizer's
-// state of a model that is read. What would need more is an error that says how much, before the memory is taken.
+// MaxBytes limits memory: that of a plan's weights and one session together, that of the weights and the optimizer's
+// state of a model that is read, or that of the weights of a new one. What would need more is an error that says how much, before the memory is taken.
 //
 // A small file can ask for a plan of any size, so a plan has a limit without the option too: twice the bytes of the
 // model's weights, and 1 GiB for what a session computes with. A model by itself is never much larger than its file.
@@ -81,8 +81,8 @@ func NewPlan(m *Model, maxBatch int, opts ...PlanOption) (*Plan, error) {
 	c, err := newPlanConfig(opts)
 	var p *Plan
 	if err == nil {
-		var r *plan.Recorder
-		if r, err = m.record(); err == nil {
+		r := plan.NewRecorder()
+		if err = m.Record(r); err == nil {
 			p, err = r.Plan(plan.Config{MaxBatch: maxBatch, Workers: c.workers, MaxBytes: c.maxBytes})
 		}
 	}
@@ -90,42 +90,4 @@ func NewPlan(m *Model, maxBatch int, opts ...PlanOption) (*Plan, error) {
 		return nil, brief.Error(fmt.Errorf("nn: NewPlan: %w", err))
 	}
 	return p, nil
-}
-
-// record runs the layers once, on a recorder.
-func (m *Model) record() (*plan.Recorder, error) {
-	r := plan.NewRecorder()
-	values := make(map[*Node]*ops.Tensor, len(m.nodes))
-	for _, n := range m.inputs {
-		values[n] = r.Input(n.layer.name, n.features())
-	}
-	masks := map[*Node]*ops.Tensor{}
-	params := map[*param]*ops.Tensor{}
-	c := &Call{Ops: r}
-	for _, n := range m.nodes {
-		if values[n] != nil {
-			continue
-		}
-		r.Label(n.layer.name)
-		c.node, c.in, c.masks, c.params = n, c.in[:0], c.masks[:0], c.params[:0]
-		for _, in := range n.in {
-			c.in, c.masks = append(c.in, values[in]), append(c.masks, masks[in])
-		}
-		for _, p := range n.layer.params {
-			if params[p] == nil {
-				params[p] = r.Const(p.value)
-			}
-			c.params = append(c.params, params[p])
-		}
-		c.Act = n.layer.activation()
-		values[n] = n.layer.kind.Forward(c)
-		masks[n] = c.resultMask()
-		if err := n.check(values[n], 1, r.Err()); err != nil {
-			return nil, err
-		}
-	}
-	for _, n := range m.outputs {
-		r.Output(n.layer.name, values[n])
-	}
-	return r, nil
 }

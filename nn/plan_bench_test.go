@@ -82,8 +82,8 @@ func BenchmarkLoad(b *testing.B) {
 	if _, err := m.WriteTo(&file); err != nil {
 		b.Fatal(err)
 	}
-	start := func(maxBatch int) {
-		p, err := parsePlan(file.Bytes(), maxBatch)
+	start := func(maxBatch int, test bool) {
+		p, err := parsePlan(file.Bytes(), maxBatch, SelfTest(test))
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -95,15 +95,18 @@ func BenchmarkLoad(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	for _, maxBatch := range []int{1, 256} {
-		b.Run(fmt.Sprintf("lib=espalier/model=mt/isa=%s/maxbatch=%d", kernels.Default().ISA, maxBatch), func(b *testing.B) {
+	for _, c := range []struct {
+		maxBatch int
+		test     bool
+	}{{1, true}, {1, false}, {256, true}} {
+		b.Run(fmt.Sprintf("lib=espalier/model=mt/isa=%s/maxbatch=%d/selftest=%v", kernels.Default().ISA, c.maxBatch, c.test), func(b *testing.B) {
 			b.ReportAllocs()
 			before := time.Now()
-			start(maxBatch)
+			start(c.maxBatch, c.test)
 			first := time.Since(before)
 			b.SetBytes(int64(file.Len()))
 			for b.Loop() {
-				start(maxBatch)
+				start(c.maxBatch, c.test)
 			}
 			b.ReportMetric(float64(first), "first-ns")
 		})

@@ -8,7 +8,7 @@ import (
 	"github.com/espalier-ml/espalier/internal/draw"
 )
 
-// DOT writes the model's graph in the language of Graphviz: one node per layer, one edge per argument of a call. Edges
+// DOT writes the model's graph in the language of Graphviz: one node per layer, a model that is called being one, one edge per argument of a call. Edges
 // at a shared layer carry the number of the call, as in Summary.
 func (m *Model) DOT(w io.Writer) error { return m.plot(w, "DOT", (*draw.Diagram).DOT) }
 
@@ -38,7 +38,7 @@ func (m *Model) diagram() *draw.Diagram {
 	d := draw.New(m.name)
 	roles := map[*Layer]draw.Role{}
 	for _, n := range m.outputs {
-		roles[n.layer] = draw.Output
+		roles[n.top().layer] = draw.Output
 	}
 	for _, n := range m.inputs {
 		roles[n.layer] = draw.Input
@@ -52,6 +52,7 @@ func (m *Model) diagram() *draw.Diagram {
 	}
 	// label is the number of a call, where there are several.
 	label := func(n *Node) string {
+		n = n.top()
 		if len(calls[n.layer]) == 1 {
 			return ""
 		}
@@ -60,7 +61,7 @@ func (m *Model) diagram() *draw.Diagram {
 	for _, l := range m.layers {
 		for _, n := range calls[l] {
 			for _, in := range n.in {
-				d.Arrow(boxes[in.layer], boxes[l], label(in), label(n))
+				d.Arrow(boxes[in.top().layer], boxes[l], label(in), label(n))
 			}
 		}
 	}
@@ -83,7 +84,7 @@ func (l *Layer) box(calls []*Node) draw.Box {
 	if len(calls) > 1 {
 		b.Shared = fmt.Sprintf("called %d×", len(calls))
 	}
-	if l.frozen && len(l.params) > 0 {
+	if !l.Trainable() && l.paramCount() > 0 {
 		b.Frozen = "frozen"
 	}
 	return b

@@ -37,7 +37,7 @@ func (m *Model) predict(inputs Arrays, size int) (map[string]kernels.Matrix, err
 	r := newRunner(m, nil)
 	results := map[string]kernels.Matrix{}
 	for _, n := range m.outputs {
-		results[n.layer.name] = kernels.NewMatrix(c.rows, n.features())
+		results[n.name()] = kernels.NewMatrix(c.rows, n.features())
 	}
 	for from := 0; from < c.rows; from += size {
 		to := min(from+size, c.rows)
@@ -47,8 +47,8 @@ func (m *Model) predict(inputs Arrays, size int) (map[string]kernels.Matrix, err
 			return nil, r.err
 		}
 		for i, n := range m.nodes {
-			if m.outputNodes[n.layer.name] == n {
-				result := results[n.layer.name]
+			if m.outputNodes[n.name()] == n {
+				result := results[n.name()]
 				cols := result.Cols
 				copy(result.Data[from*cols:to*cols], r.values[i].Data)
 			}

@@ -112,10 +112,10 @@ func (p *profile) write(w io.Writer) error {
 		w := ways[n.layer]
 		ways[n.layer] = [2]time.Duration{w[0] + p.times[int(inForward)+i], w[1] + p.backward[i]}
 	}
-	for _, l := range p.model.layers {
+	for _, l := range p.model.allLayers {
 		forward, backward := ways[l][0], ways[l][1]
 		if forward+backward > 0 {
-			line(l.describe(), forward, backward)
+			line(p.model.describe(l), forward, backward)
 		}
 	}
 	// The losses begin the walk backward, so they have what is outside its operations too.

@@ -12,12 +12,12 @@ import (
 type Reduction string
 
 const (
-	// ReduceSumOverBatchSize is the sum of each row's loss times its weight, over the number of rows. It is the default. Rows
-	// whose class the loss ignores count nowhere.
+	// ReduceSumOverBatchSize is the sum of each row's loss times its weight, over the number of rows, those without a label
+	// included. It is the default. Rows whose class the loss ignores count nowhere.
 	ReduceSumOverBatchSize Reduction = "sum_over_batch_size"
 	// ReduceMean is the same.
 	ReduceMean Reduction = "mean"
-	// ReduceMeanWithSampleWeight is that sum over the sum of the weights: rows of weight 0 count nowhere.
+	// ReduceMeanWithSampleWeight is that sum over the sum of the weights: rows of weight 0, or without a label, count nowhere.
 	ReduceMeanWithSampleWeight Reduction = "mean_with_sample_weight"
 	// ReduceSum is that sum.
 	ReduceSum Reduction = "sum"
@@ -189,7 +189,9 @@ func (h *head) weightOf(b *batch, i, row int, ignored *int, classes map[int]floa
 		return 0, false
 	}
 	if w := b.weights[i]; w != nil {
-		weight = float64(w[row])
+		if weight = float64(w[row]); weight == unlabelled {
+			return 0, false
+		}
 	}
 	if classes != nil {
 		if c, ok := classes[classOfRow(y, row)]; ok {

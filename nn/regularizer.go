@@ -204,9 +204,16 @@ func (m *Model) penalties() (weights, nodes []penalized) {
 			weights = append(weights, penalized{i, &penaltyFunction{r, fmt.Sprintf("weight %q", w.Name)}})
 		}
 	}
+	places := map[*Node]int{}
 	for i, n := range m.nodes {
+		places[n] = i
 		if r := n.layer.activityRegularizer(); r != nil {
-			nodes = append(nodes, penalized{i, &penaltyFunction{r, fmt.Sprintf("the result of layer %q", n.layer.name)}})
+			nodes = append(nodes, penalized{i, &penaltyFunction{r, fmt.Sprintf("the result of layer %q", m.paths[n.layer])}})
+		}
+		if a, ok := n.layer.kind.(*addLoss); ok {
+			for _, term := range n.in[1:] {
+				nodes = append(nodes, penalized{places[term], &penaltyFunction{a, fmt.Sprintf("a term of layer %q", m.paths[n.layer])}})
+			}
 		}
 	}
 	return weights, nodes

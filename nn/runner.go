@@ -27,6 +27,7 @@ type runner struct {
 // A placedNode is a node with the places of its operands.
 type placedNode struct {
 	node   *Node
+	name   string
 	in     []int // places in runner.values
 	params []int // places in runner.params
 	input  int   // which input of the model it is, or -1
@@ -58,7 +59,7 @@ func newRunner(m *Model, fused map[*Node]bool) *runner {
 	calls := map[*Layer]int{}
 	for i, n := range m.nodes {
 		place[n] = i
-		s := placedNode{node: n, input: -1, index: calls[n.layer], fused: fused[n], used: !fused[n]}
+		s := placedNode{node: n, name: m.paths[n.layer], input: -1, index: calls[n.layer], fused: fused[n], used: !fused[n]}
 		calls[n.layer]++
 		if j, ok := inputs[n]; ok {
 			s.input = j
@@ -80,7 +81,7 @@ func (r *runner) run(inputs []kernels.Matrix, training bool, seed uint64) {
 	r.tape.Reset()
 	r.err = nil
 	for i, w := range r.model.weights {
-		if training && w.trained() {
+		if training && w.Trainable() {
 			r.params[i] = r.tape.ParamInto(w.Matrix, r.gradients[i])
 		} else {
 			r.params[i] = r.tape.Const(w.Matrix)
@@ -94,7 +95,7 @@ func (r *runner) run(inputs []kernels.Matrix, training bool, seed uint64) {
 			continue
 		}
 		r.tape.Label(i)
-		c.node, c.index, c.in, c.masks, c.params = s.node, s.index, c.in[:0], c.masks[:0], c.params[:0]
+		c.node, c.name, c.index, c.in, c.masks, c.params = s.node, s.name, s.index, c.in[:0], c.masks[:0], c.params[:0]
 		for _, j := range s.in {
 			c.in, c.masks = append(c.in, r.values[j]), append(c.masks, r.masks[j])
 		}
@@ -114,7 +115,7 @@ func (r *runner) run(inputs []kernels.Matrix, training bool, seed uint64) {
 			}
 		}
 		if r.err == nil {
-			r.err = s.node.check(y, rows, r.tape.Err())
+			r.err = r.model.checkResult(s.node, y, rows, r.tape.Err())
 		}
 		if training {
 			r.keep(s)
@@ -132,19 +133,19 @@ func (r *runner) keep(s placedNode) {
 		}
 		if r.err == nil && (!w.param.state || v == nil || v.Rows != w.Rows || v.Cols != w.Cols) {
 			r.err = fmt.Errorf("%s: Forward updates %q with %v, only states can be updated, and this one has %d rows of %d",
-				s.node.layer.describe(), w.param.name, sizeOf(v), w.Rows, w.Cols)
+				r.model.describe(s.node.layer), w.param.name, sizeOf(v), w.Rows, w.Cols)
 		}
 		r.params[j] = v
 	}
 }
 
-// check reports the error of the call that gave y, or a y that is not what Build has promised.
-func (n *Node) check(y *ops.Tensor, rows int, err error) error {
+// checkResult reports the error of the call that gave y, or a y that is not what Build has promised.
+func (m *Model) checkResult(n *Node, y *ops.Tensor, rows int, err error) error {
 	if err == nil && (y == nil || y.Rows != rows || y.Cols != n.features()) {
 		err = fmt.Errorf("Forward returned %v, must be %d rows of %d", sizeOf(y), rows, n.features())
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", n.layer.describe(), err)
+		return fmt.Errorf("%s: %w", m.describe(n.layer), err)
 	}
 	return nil
 }

@@ -9,15 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"math/rand/v2"
-	"os"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"unicode/utf8"
 
 	"github.com/espalier-ml/espalier/internal/brief"
+	"github.com/espalier-ml/espalier/internal/newfile"
 	"github.com/espalier-ml/espalier/safetensors"
 )
 
@@ -27,8 +23,8 @@ type architecture struct {
 	Seed    uint64            `json:"seed"`
 	Layers  list[layerConfig] `json:"layers"`  // in the order of their creation
 	Nodes   list[nodeConfig]  `json:"nodes"`   // in the order of their creation
-	Inputs  indices           `json:"inputs"`  // in Nodes
-	Outputs indices           `json:"outputs"` // in Nodes
+	Inputs  indices           `json:"inputs"`  // among the nodes
+	Outputs indices           `json:"outputs"` // among the nodes
 }
 
 type layerConfig struct {
@@ -38,10 +34,11 @@ type layerConfig struct {
 	Trainable bool            `json:"trainable"`
 }
 
-// nodeConfig is one call of a layer. A node can only be called on earlier ones, so there are no cycles.
+// nodeConfig is one call of a layer. A node can only be called on earlier ones, so there are no cycles. A call of a model is a
+// node for each of its outputs.
 type nodeConfig struct {
 	Layer string  `json:"layer"`
-	On    indices `json:"on,omitempty"` // in Nodes
+	On    indices `json:"on,omitempty"` // among the nodes before
 }
 
 // training is what Compile was given and how far training has come.
@@ -59,6 +56,15 @@ type headConfig struct {
 	Weighted list[Object[Metric]] `json:"weighted_metrics,omitempty"`
 }
 
+// A SaveOption configures what a file of a model has besides the model.
+type SaveOption interface{ applySave(*saving) }
+
+// A saving is what a file has besides the model.
+type saving struct {
+	untested bool
+	metadata map[string]string
+}
+
 // Save writes the model to a file that Load reads: its graph, weights and, if it is compiled, everything that training
 // needs to go on as if it had not been interrupted. Weights that are not finite are an error.
 //
@@ -70,92 +76,23 @@ type headConfig struct {
 // It looks as if the old file had been written to: a symbolic link stays, and the file that it leads to is replaced; the
 // mode stays, and so do owner and group where the process may set them. But other hard links to the old file keep the old
 // model. A new file has mode 0666 before the umask.
-func (m *Model) Save(path string) error {
-	if err := saveFile(path, m.writeTo); err != nil {
+func (m *Model) Save(path string, opts ...SaveOption) error {
+	c := saving{metadata: m.metadata}
+	var err error
+	for i, o := range opts {
+		if o == nil {
+			err = errors.Join(err, errNilOption(i))
+			continue
+		}
+		o.applySave(&c)
+	}
+	if err == nil {
+		err = newfile.Write(path, func(w io.Writer) (int64, error) { return m.write(w, c) })
+	}
+	if err != nil {
 		return brief.Error(fmt.Errorf("nn: Save %q: %w", path, err))
 	}
 	return nil
-}
-
-// saveFile makes a file of what write writes, as Save says.
-func saveFile(path string, write func(io.Writer) (int64, error)) error {
-	path, err := follow(path)
-	if err != nil {
-		return err
-	}
-	mode := fs.FileMode(0o666)
-	old, err := os.Stat(path)
-	if err == nil {
-		if mode = old.Mode(); !mode.IsRegular() {
-			return fmt.Errorf("is not a regular file but %s", mode)
-		}
-	} else {
-		old = nil
-	}
-	folder, _ := filepath.Split(path) // unlike Dir it leaves folder/../ alone, which means something else where folder is a link
-	temporary := folder + fmt.Sprintf(".espalier-%016x.tmp", rand.Uint64())
-	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode.Perm())
-	if err != nil {
-		return err
-	}
-	if old != nil {
-		err = keep(f, old)
-	}
-	if err == nil {
-		_, err = write(f)
-	}
-	if err == nil {
-		err = syncFile(f)
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(temporary, path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(temporary))
-	}
-	return syncFolder(cmp.Or(folder, "."))
-}
-
-// syncFile is a variable so that a test can see that nothing is renamed before it is safe.
-var syncFile = (*os.File).Sync
-
-// keep gives f the owner and mode of an old file. The umask has taken bits from the mode, and a new owner may.
-func keep(f *os.File, old fs.FileInfo) error {
-	keepOwner(f, old)
-	now, err := f.Stat()
-	if err == nil && now.Mode().Perm() != old.Mode().Perm() { // some file systems know one mode and no change
-		err = f.Chmod(old.Mode().Perm())
-	}
-	return err
-}
-
-// follow returns what a path leads to if it is a symbolic link, even to what is not there yet.
-func follow(path string) (string, error) {
-	for range 40 { // as many as Linux follows
-		target, err := os.Readlink(path)
-		if err != nil { // no link
-			return path, nil
-		}
-		if !filepath.IsAbs(target) {
-			folder, _ := filepath.Split(path)
-			target = folder + target
-		}
-		path = target
-	}
-	return "", errors.New("too many symbolic links")
-}
-
-// syncFolder makes a rename last through a loss of power.
-func syncFolder(path string) error {
-	if runtime.GOOS == "windows" { // cannot sync folders
-		return nil
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(syncFile(f), f.Close())
 }
 
 // WriteTo writes what Save writes. The same model gives the same bytes. A model that no file can hold is an error before
@@ -168,8 +105,10 @@ func (m *Model) WriteTo(w io.Writer) (int64, error) {
 	return n, err
 }
 
-func (m *Model) writeTo(w io.Writer) (int64, error) {
-	header, err := m.header()
+func (m *Model) writeTo(w io.Writer) (int64, error) { return m.write(w, saving{metadata: m.metadata}) }
+
+func (m *Model) write(w io.Writer, c saving) (int64, error) {
+	header, err := m.header(nil, c.metadata)
 	if err != nil {
 		return 0, err
 	}
@@ -179,6 +118,11 @@ func (m *Model) writeTo(w io.Writer) (int64, error) {
 			return 0, fmt.Errorf("%s has %d values, shape %s needs %d", brief.Quote(t.name), len(*t.data), t.shape, n)
 		}
 		if err := t.check(); err != nil {
+			return 0, err
+		}
+	}
+	if !c.untested {
+		if header, err = m.header(m.newSelfTest(), c.metadata); err != nil {
 			return 0, err
 		}
 	}
@@ -247,7 +191,7 @@ func (t *tensor) check() error {
 }
 
 // header returns the file of the model up to the first number, with zeros for the checksum.
-func (m *Model) header() ([]byte, error) {
+func (m *Model) header(test *selfTest, userData map[string]string) ([]byte, error) {
 	a, err := m.architecture()
 	if err != nil {
 		return nil, err
@@ -257,6 +201,15 @@ func (m *Model) header() ([]byte, error) {
 		return nil, err
 	}
 	meta := metadata{Version: fileVersion, Architecture: string(text)}
+	if test != nil {
+		if text, err = encodeJSON(test); err != nil {
+			return nil, err
+		}
+		meta.SelfTest = string(text)
+	}
+	if meta.Metadata, err = encodeMetadata(userData); err != nil {
+		return nil, err
+	}
 	if m.trainer != nil {
 		if err := checkOptimizer(m.trainer.optimizer); err != nil { // a schedule or a callback may have changed it
 			return nil, err
@@ -274,9 +227,6 @@ func (m *Model) architecture() (*architecture, error) {
 		return nil, errEmptyModel
 	}
 	a := &architecture{Name: m.name, Seed: m.seed}
-	if err := checkSize(len(m.nodes), 0); err != nil {
-		return nil, err
-	}
 	if err := m.checkNames(); err != nil {
 		return nil, err
 	}
@@ -287,18 +237,23 @@ func (m *Model) architecture() (*architecture, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", l.describe(), err)
 		}
-		a.Layers = append(a.Layers, layerConfig{l.Class(), l.name, config, !l.frozen})
+		a.Layers = append(a.Layers, layerConfig{l.Class(), l.name, config, l.Trainable()})
 	}
-	nodes := slices.Clone(m.nodes)
+	nodes := slices.Clone(m.tops)
 	slices.SortFunc(nodes, func(a, b *Node) int { return cmp.Compare(a.created, b.created) })
-	place := map[*Node]int{}
-	for i, n := range nodes {
-		place[n] = i
+	place, next := map[*Node]int{}, 0
+	for _, n := range nodes {
 		c := nodeConfig{Layer: n.layer.name}
 		for _, in := range n.in {
 			c.On = append(c.On, place[in])
 		}
 		a.Nodes = append(a.Nodes, c)
+		for _, n := range n.results() {
+			if _, ok := place[n]; !ok { // a model can give on what it was called on
+				place[n] = next
+			}
+			next++
+		}
 	}
 	for _, n := range m.inputs {
 		a.Inputs = append(a.Inputs, place[n])
@@ -317,19 +272,14 @@ func (m *Model) checkNames() error {
 	if len(m.name) > maxName {
 		return fmt.Errorf("the model's name %s has %d bytes, at most %d are possible", brief.Quote(m.name), len(m.name), maxName)
 	}
-	size := 0
 	var errs []error
-	for _, n := range m.nodes {
-		size += len(n.layer.name)
+	for _, l := range m.layers {
 		switch {
-		case !utf8.ValidString(n.layer.name):
-			errs = append(errs, fmt.Errorf("%s: the name is not valid UTF-8", n.layer.describe()))
-		case len(n.layer.name) > maxName:
-			errs = append(errs, fmt.Errorf("%s: the name has %d bytes, at most %d are possible", n.layer.describe(), len(n.layer.name), maxName))
+		case !utf8.ValidString(l.name):
+			errs = append(errs, fmt.Errorf("%s: the name is not valid UTF-8", l.describe()))
+		case len(l.name) > maxName:
+			errs = append(errs, fmt.Errorf("%s: the name has %d bytes, at most %d are possible", l.describe(), len(l.name), maxName))
 		}
-	}
-	if size > maxNames {
-		errs = append(errs, fmt.Errorf("the names of all nodes' layers have %d bytes, at most %d are possible", size, maxNames))
 	}
 	return errors.Join(errs...)
 }

@@ -82,3 +82,23 @@ func ExampleLoadFS() {
 	// [x] [y] 2
 	// nn: Load "models/curve.safetensors": open models/curve.safetensors: file does not exist
 }
+
+// A file keeps what belongs to a model, and what the model computes for a few rows, which Load checks.
+func ExampleMetadata() {
+	folder, err := os.MkdirTemp("", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(folder)
+	path := filepath.Join(folder, "line.safetensors")
+	m, _ := newLine()
+	if err := m.Save(path, nn.Metadata(map[string]string{"unit": "m"})); err != nil {
+		log.Fatal(err)
+	}
+	loaded, err := nn.Load(path) // with nn.SelfTest(false) it would not be checked
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(loaded.Metadata())
+	// Output: map[unit:m]
+}

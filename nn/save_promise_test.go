@@ -3,7 +3,6 @@
 package nn
 
 import (
-	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -115,50 +114,4 @@ func linksIn(t *testing.T, folder string) map[string]string {
 		return err
 	}))
 	return all
-}
-
-// The content is safe before the file gets its name, and the name is before Save returns.
-func TestSaveSyncs(t *testing.T) {
-	m := tiny(t).model
-	want := savedBytes(t, m)
-	path := filepath.Join(t.TempDir(), "m")
-	require.NoError(t, os.WriteFile(path, []byte("old"), 0o644))
-	var order []string
-	var fails string
-	broken := errors.New("broken")
-	defer func(old func(*os.File) error) { syncFile = old }(syncFile)
-	syncFile = func(f *os.File) error {
-		at, err := os.ReadFile(path)
-		require.NoError(t, err)
-		switch f.Name() {
-		case filepath.Dir(path) + "/":
-			require.Equal(t, want, at, "the new file has its name")
-			order = append(order, "folder")
-		default:
-			require.Equal(t, "old", string(at))
-			written, err := os.ReadFile(f.Name())
-			require.NoError(t, err)
-			require.Equal(t, want, written, "everything is written")
-			order = append(order, "file")
-		}
-		if order[len(order)-1] == fails {
-			return broken
-		}
-		return nil
-	}
-	require.NoError(t, m.Save(path))
-	require.Equal(t, []string{"file", "folder"}, order)
-
-	order = nil
-	require.NoError(t, os.WriteFile(path, []byte("old"), 0o644))
-	fails = "file"
-	require.ErrorIs(t, m.Save(path), broken)
-	require.Equal(t, []string{"file"}, order)
-	requireOnly(t, path, []byte("old"))
-
-	order = nil
-	fails = "folder"
-	require.ErrorIs(t, m.Save(path), broken)
-	require.Equal(t, []string{"file", "folder"}, order)
-	requireOnly(t, path, want)
 }

@@ -90,6 +90,18 @@ func savedCases(t testing.TB) map[string]*savedCase {
 		model([]*Node{words, word}, []*Node{Dense(2, Softmax, Name("label")).On(h)}),
 		Data{Inputs: Arrays{"word": savedLabels(10, 9), "words": savedLabels(40, 5)}, Targets: Arrays{"label": savedLabels(10, 2)}},
 	}
+
+	q := Input("q", 3)
+	h = Dense(3, Tanh).On(Dropout(0.3).On(q))
+	part := model([]*Node{q}, []*Node{h, Dense(2, ReLU).On(h)}, Name("part"))
+	around := Dense(2, ReLU).On(Concatenate().On(part.OutputsOn(q)...))
+	whole := model([]*Node{q}, []*Node{around})
+	near, far := Input("near", 3), Input("far", 3)
+	end := Dense(2, Softmax, Name("end")).On(Add().On(whole.On(near), whole.On(far)))
+	cases["models"] = &savedCase{
+		model([]*Node{near, far}, []*Node{end}),
+		Data{Inputs: Arrays{"near": savedRows(10, 3), "far": savedRows(10, 3)}, Targets: Arrays{"end": savedLabels(10, 2)}},
+	}
 	return cases
 }
 
@@ -247,7 +259,6 @@ func TestWriteToErrors(t *testing.T) {
 		"layer name":    {func(c *savedCase) { c.model.layers[0].name = "a\xff" }, `layer "a\xff" (InputLayer): the name is not valid UTF-8`},
 		"model name":    {func(c *savedCase) { c.model.name = "a\xff" }, `the model's name "a\xff" is not valid UTF-8`},
 		"learning rate": {func(c *savedCase) { c.model.trainer.optimizer.LearningRate().Value = math.NaN() }, "learning rate NaN must be finite"},
-		"nodes":         {func(c *savedCase) { c.model.nodes = make([]*Node, maxNodes+1) }, "the model has 16385 nodes, at most 16384 are possible"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := savedCases(t)["several outputs"]

@@ -24,9 +24,14 @@ func SummaryTrainable() SummaryOption {
 	return func(s *summary) { s.trainable = true }
 }
 
+// SummaryNested shows below each model that is called as a layer the layers that it has.
+func SummaryNested() SummaryOption {
+	return func(s *summary) { s.nested = true }
+}
+
 // Summary prints the table of layers that Keras' summary prints: each layer with its class, the shape of its result, its
 // number of parameters and, unless the model is one chain, what it is connected to: dense[1][0] is the result of the
-// second call of layer dense. It is an error if the table is too narrow for its columns.
+// second call of layer dense, encoder[0][1] the second output of the model encoder in its first call. It is an error if the table is too narrow for its columns.
 func (m *Model) Summary(w io.Writer, opts ...SummaryOption) error {
 	s := summary{width: 80}
 	for i, o := range opts {
@@ -52,6 +57,7 @@ func (m *Model) Summary(w io.Writer, opts ...SummaryOption) error {
 type summary struct {
 	width     int
 	trainable bool
+	nested    bool
 }
 
 func (s *summary) print(m *Model) (string, error) {
@@ -60,22 +66,16 @@ func (s *summary) print(m *Model) (string, error) {
 	calls := m.calls()
 	trained, frozen, optimizer := 0, 0, 0
 	for _, l := range m.layers {
-		cells := []string{
-			fmt.Sprintf("%s (%s)", draw.Visible(l.name), l.Class()),
-			batchShape(calls[l]),
-			draw.Thousands(l.paramCount()),
+		table.Rows = append(table.Rows, s.row("", l, calls[l], chain, connections(calls[l])))
+		if sub := l.submodel(); s.nested && sub != nil {
+			table.Rows = append(table.Rows, s.rows(sub, 1, chain)...)
 		}
-		if !chain {
-			cells = append(cells, connections(calls[l]))
-		}
-		if s.trainable {
-			cells = append(cells, trainableMark(l))
-		}
-		table.Rows = append(table.Rows, cells)
-		if frozen += l.stateCount(); l.frozen {
-			frozen += l.trainedCount()
+	}
+	for _, w := range m.weights {
+		if w.Trainable() {
+			trained += w.param.size()
 		} else {
-			trained += l.trainedCount()
+			frozen += w.param.size()
 		}
 	}
 	if m.trainer != nil {
@@ -91,6 +91,33 @@ func (s *summary) print(m *Model) (string, error) {
 		text += countLine("Optimizer", optimizer)
 	}
 	return text, nil
+}
+
+// rows are those of a model within. As in Keras, they do not say what is connected.
+func (s *summary) rows(m *Model, depth int, chain bool) (rows [][]string) {
+	calls := m.calls()
+	for _, l := range m.layers {
+		rows = append(rows, s.row(strings.Repeat("   ", depth)+"└ ", l, calls[l], chain, "-"))
+		if sub := l.submodel(); sub != nil {
+			rows = append(rows, s.rows(sub, depth+1, chain)...)
+		}
+	}
+	return rows
+}
+
+func (s *summary) row(indent string, l *Layer, calls []*Node, chain bool, connections string) []string {
+	cells := []string{
+		fmt.Sprintf("%s%s (%s)", indent, draw.Visible(l.name), l.Class()),
+		batchShape(calls),
+		draw.Thousands(l.paramCount()),
+	}
+	if !chain {
+		cells = append(cells, connections)
+	}
+	if s.trainable {
+		cells = append(cells, trainableMark(l))
+	}
+	return cells
 }
 
 // columns have Keras' shares of the width.
@@ -122,18 +149,18 @@ func countLine(what string, n int) string {
 
 // isChain reports whether each layer is called once, on the one before it.
 func (m *Model) isChain() bool {
-	for i, n := range m.nodes {
-		if i == 0 && len(n.in) > 0 || i > 0 && !slices.Equal(n.in, m.nodes[i-1:i]) {
+	for i, n := range m.tops {
+		if i == 0 && len(n.in) > 0 || i > 0 && (len(n.in) != 1 || n.in[0].top() != m.tops[i-1]) {
 			return false
 		}
 	}
-	return len(m.layers) == len(m.nodes)
+	return len(m.layers) == len(m.tops)
 }
 
 // calls returns the calls of each layer that belong to the model, in their order: a layer may also be part of others.
 func (m *Model) calls() map[*Layer][]*Node {
 	calls := map[*Layer][]*Node{}
-	for _, n := range m.nodes {
+	for _, n := range m.tops {
 		calls[n.layer] = append(calls[n.layer], n)
 	}
 	for _, nodes := range calls {
@@ -142,9 +169,16 @@ func (m *Model) calls() map[*Layer][]*Node {
 	return calls
 }
 
-// batchShape is the shape of the last call's result: (None, 8).
+// batchShape is the shape of the last call's result: (None, 8); of several results it is a list.
 func batchShape(calls []*Node) string {
-	return strings.Replace(calls[len(calls)-1].shape.String(), "(", "(None, ", 1)
+	var shapes []string
+	for _, n := range calls[len(calls)-1].results() {
+		shapes = append(shapes, strings.Replace(n.shape.String(), "(", "(None, ", 1))
+	}
+	if len(shapes) == 1 {
+		return shapes[0]
+	}
+	return "[" + strings.Join(shapes, ", ") + "]"
 }
 
 // connections lists what the calls were made on.
@@ -152,7 +186,8 @@ func connections(calls []*Node) string {
 	var from []string
 	for _, n := range calls {
 		for _, in := range n.in {
-			from = append(from, fmt.Sprintf("%s[%d][0]", draw.Visible(in.layer.name), in.index))
+			top := in.top()
+			from = append(from, fmt.Sprintf("%s[%d][%d]", draw.Visible(top.layer.name), top.index, slices.Index(top.results(), in)))
 		}
 	}
 	if from == nil {
@@ -163,9 +198,9 @@ func connections(calls []*Node) string {
 
 func trainableMark(l *Layer) string {
 	switch {
-	case len(l.params) == 0:
+	case l.paramCount() == 0:
 		return "-"
-	case l.frozen:
+	case !l.Trainable():
 		return "N"
 	}
 	return "Y"

@@ -6,13 +6,17 @@ import "fmt"
 // machines with fused multiply-add log the same numbers.
 type tally struct {
 	rows    float64
-	losses  []float64
+	losses  []float64 // by head, times the rows that they are the mean of
+	counts  []float64 // of these rows
+	labels  []float64 // rows that have a label, by head
 	penalty float64
 	meters  [][]Meter // by head and measure
+	present labelledRows
 }
 
 func newTally(t *trainer) (*tally, error) {
-	s := &tally{losses: make([]float64, len(t.heads)), meters: make([][]Meter, len(t.heads))}
+	n := len(t.heads)
+	s := &tally{losses: make([]float64, n), counts: make([]float64, n), labels: make([]float64, n), meters: make([][]Meter, n)}
 	for i, h := range t.heads {
 		for _, measure := range h.measures {
 			m, err := measure.metric.Start(h.output())
@@ -29,16 +33,28 @@ func (s *tally) add(t *trainer, b *batch, classes classWeights) {
 	s.rows += float64(b.rows)
 	s.penalty += float64(t.penalty * float64(b.rows))
 	for i, h := range t.heads {
-		s.losses[i] += float64(float64(t.losses[i].Data[0]) * float64(b.rows))
+		n := labels(b.rows, b.weights[i])
+		s.labels[i] += float64(n)
+		pred, y := t.preds[i].Matrix, b.targets[i]
 		var weights []float32
 		if h.isWeighted() {
 			weights = t.rowWeights(i, b, classes[h])
 		}
+		if n < b.rows && len(h.measures) > 0 {
+			pred, y, weights = s.present.of(b.weights[i], pred, y, weights)
+		}
+		if h.reduction() != ReduceMeanWithSampleWeight {
+			n = b.rows
+		}
+		s.losses[i] += float64(float64(t.losses[i].Data[0]) * float64(n))
+		s.counts[i] += float64(n)
 		for j, m := range s.meters[i] {
-			if h.measures[j].weighted {
-				m.Add(t.preds[i].Matrix, b.targets[i], weights)
-			} else {
-				m.Add(t.preds[i].Matrix, b.targets[i], nil)
+			switch {
+			case pred.Rows == 0:
+			case h.measures[j].weighted:
+				m.Add(pred, y, weights)
+			default:
+				m.Add(pred, y, nil)
 			}
 		}
 	}
@@ -48,8 +64,13 @@ func (s *tally) add(t *trainer, b *batch, classes classWeights) {
 func (s *tally) logs(t *trainer, logs Logs) Logs {
 	total := s.penalty / s.rows
 	for i, h := range t.heads {
-		loss := s.losses[i] / s.rows
+		loss := share(s.losses[i], s.counts[i])
 		total += float64(h.weight * loss)
+		if s.labels[i] < s.rows {
+			logs[h.countLog] = s.labels[i]
+		} else {
+			delete(logs, h.countLog)
+		}
 		if h.lossLog != "" {
 			logs[h.lossLog] = loss
 		}
@@ -71,7 +92,7 @@ func (s *tally) logs(t *trainer, logs Logs) Logs {
 func (s *tally) reset() {
 	s.rows, s.penalty = 0, 0
 	for i, meters := range s.meters {
-		s.losses[i] = 0
+		s.losses[i], s.counts[i], s.labels[i] = 0, 0, 0
 		for _, m := range meters {
 			m.Reset()
 		}

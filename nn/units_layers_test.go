@@ -98,7 +98,7 @@ func (l *layerUnit) run(t *testing.T, m *Model, mode string, training bool) {
 	}
 	params := append([]*autograd.Tensor{}, c.params...)
 	y := n.layer.kind.Forward(c)
-	require.NoError(t, n.check(y, inputs[0].Rows, tape.Err()))
+	require.NoError(t, m.checkResult(n, y, inputs[0].Rows, tape.Err()))
 	require.Equal(t, l.tensor(t, l.ID+"/"+mode+"/y").shape[1:], []int(n.shape))
 	l.compare(t, mode+"/y", y.Data)
 	for i, w := range m.Weights() {

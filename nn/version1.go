@@ -96,7 +96,7 @@ func parseArchitecture1(text string) (*Model, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	m, err := now.model()
+	m, err := now.model(1)
 	if err != nil {
 		return nil, "", err
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/espalier-ml/espalier/internal/brief"
+	"github.com/espalier-ml/espalier/internal/newfile"
 	"github.com/espalier-ml/espalier/safetensors"
 )
 
@@ -22,7 +23,7 @@ func (m *Model) SaveWeights(path string) error {
 		}
 		tensors = append(tensors, safetensors.Tensor{Name: w.Name, Shape: w.Shape, Data: w.Data[:w.Shape.Elements()]})
 	}
-	err := saveFile(path, func(w io.Writer) (int64, error) { return 0, safetensors.Write(w, nil, tensors) })
+	err := newfile.Write(path, func(w io.Writer) (int64, error) { return 0, safetensors.Write(w, nil, tensors) })
 	if err != nil {
 		return brief.Error(fmt.Errorf("nn: SaveWeights %q: %w", path, err))
 	}

@@ -57,7 +57,7 @@ func (c *Call) within(i int, x, mask *ops.Tensor) *Call {
 		c.next = &Call{outer: c}
 	}
 	n, w := c.node.inner[i], c.next
-	w.Ops, w.training, w.seed, w.node = c.Ops, c.training, c.seed, n.node
+	w.Ops, w.training, w.seed, w.node, w.name = c.Ops, c.training, c.seed, n.node, n.node.layer.name
 	w.in, w.masks = append(w.in[:0], x), append(w.masks[:0], mask)
 	w.params = append(w.params[:0], c.params[n.from:n.to]...)
 	w.Act = n.node.layer.activation()

@@ -94,6 +94,9 @@ func (r *Recorder) Const(m kernels.Matrix) *ops.Tensor {
 	return &v.Tensor
 }
 
+// Param is [Recorder.Const] for a parameter. A plan does not need its name.
+func (r *Recorder) Param(_ string, m kernels.Matrix) *ops.Tensor { return r.Const(m) }
+
 // Full returns the tensor of a constant that has the value v everywhere. Its memory counts among what is computed of constants.
 func (r *Recorder) Full(rows, cols int, v float32) *ops.Tensor {
 	return r.record(operation{name: "full", run: func(t *kernels.Table, s *boundStep) error { return t.Fill(s.y, v) }}, rows, cols)

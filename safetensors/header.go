@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"math"
 	"slices"
 	"unicode/utf8"
@@ -224,7 +223,7 @@ func (h *Header) parse(text []byte) error {
 			return err
 		}
 		if _, ok := dtypes[t.DType]; !ok {
-			return fmt.Errorf("tensor %s: unknown dtype %s: valid are %s", brief.Quote(name), brief.Quote(t.DType), brief.QuoteAll(slices.Sorted(maps.Keys(dtypes))))
+			return fmt.Errorf("tensor %s: %w", brief.Quote(name), errDType(t.DType))
 		}
 		if len(t.Offsets) != 2 || t.Shape == nil {
 			return fmt.Errorf("tensor %s needs a shape and two data_offsets", brief.Quote(name))

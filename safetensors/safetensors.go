@@ -51,9 +51,9 @@ func Write(w io.Writer, metadata []Entry, tensors []Tensor) error {
 	return nil
 }
 
-// Read reads a file, which must end with the last number. Each number becomes the float32 that is nearest to it: F32, F16,
-// BF16, BOOL and integers of up to 16 bits stay as they are, F64 and longer integers are rounded. Tensors come in the
-// order of their numbers. What [ReadHeader] and [ParseHeader] refuse is an error.
+// Read reads a file, which must end with the last number. Each number becomes a float32: F64 is rounded to the nearest one,
+// all other types stay exactly what they are. An integer that float32 does not have, such as 2^24+1, and an F64 beyond its
+// range are errors. Tensors come in the order of their numbers. What [ReadHeader] and [ParseHeader] refuse is an error.
 func Read(r io.Reader) ([]Entry, []Tensor, error) {
 	in := bufio.NewReader(r)
 	b, err := ReadHeader(in)

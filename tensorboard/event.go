@@ -108,8 +108,8 @@ func graph(m *nn.Model) []byte {
 	names := map[*nn.Node]string{}
 	for _, n := range m.Nodes() {
 		l := n.Layer()
-		name := l.Name()
-		if total[l] > 1 { // TensorBoard shows what is before a slash as a group; no layer's name has one
+		name := m.Path(l)
+		if total[l] > 1 { // TensorBoard shows what is before a slash as a group, models that are called, too
 			name = fmt.Sprintf("%s/%d", name, made[l])
 			made[l]++
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/espalier-ml/espalier/bench/infer"
 	"github.com/espalier-ml/espalier/bench/infer/peers"
+	"github.com/espalier-ml/espalier/bench/layer"
 	"github.com/espalier-ml/espalier/bench/train"
 )
 
@@ -27,13 +28,16 @@ const (
 
 // A callRow is a row whose calls are timed one by one.
 type callRow struct {
-	Kind string `json:"kind"` // infer or train
+	Kind string `json:"kind"` // infer, train or layer
 	infer.Row
 }
 
 func (r callRow) String() string {
-	if r.Kind == training {
+	switch r.Kind {
+	case training:
 		return train.Row(r.Row).String()
+	case layers:
+		return layer.Row(r.Row).String()
 	}
 	return r.Row.String()
 }
@@ -297,8 +301,9 @@ func printTimings(w io.Writer, results []*callResult) error {
 	fmt.Fprintln(w)
 	fmt.Fprintln(w, "Times are µs of single calls, one reading of the clock included; quantiles are medians over the rounds. A ratio")
 	fmt.Fprintln(w, "is the peer's p50 divided by Espalier's: above 1, Espalier is faster. Outputs agree with float64 to within")
-	fmt.Fprintf(w, "%g, relative above 1, and losses of training to within %g of them. Allocations are those of Go and C.\n",
-		infer.Tolerance, train.Tolerance)
+	fmt.Fprintf(w, "%g, relative above 1, losses of training to within %g of them, layers with Predict to within %g. Allocations are\n",
+		infer.Tolerance, train.Tolerance, layer.Tolerance)
+	fmt.Fprintln(w, "those of Go and C.")
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, r := range results {
 		best, _ := r.value("best")
@@ -313,6 +318,9 @@ func printTimings(w io.Writer, results []*callResult) error {
 		}
 		if err := t.Flush(); err != nil {
 			return err
+		}
+		if r.Kind == layers {
+			continue
 		}
 		network, err := infer.NetworkOf(r.Model)
 		if err != nil {

@@ -28,6 +28,7 @@ import (
 
 	"github.com/espalier-ml/espalier/bench"
 	"github.com/espalier-ml/espalier/bench/infer"
+	"github.com/espalier-ml/espalier/bench/layer"
 	"github.com/espalier-ml/espalier/bench/peers"
 	"github.com/espalier-ml/espalier/bench/train"
 )
@@ -48,7 +49,7 @@ func run() error {
 		isas    = flag.String("isa", strings.Join(choices, ","), "instruction sets to hold the libraries to; auto holds none")
 		counts  = flag.String("threads", "1,2", "numbers of threads to hold the libraries to")
 		barFile = flag.String("bar", "", "hold the rows against the bars in this `file`")
-		child   = flag.String("child", "", "measure `products, infer or train` in this process, whose limits are set, and print JSON")
+		child   = flag.String("child", "", "measure `products, infer, train or layer` in this process, whose limits are set, and print JSON")
 	)
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -122,8 +123,8 @@ func run() error {
 		return nil
 	}
 	if len(all.Measurements)+len(all.Timings) == 0 {
-		return fmt.Errorf("no row matches %q; names are like %v, %v or %v", *pattern,
-			bench.Rows(bench.Auto, 1)[0], infer.Rows(1)[0], train.Rows(1)[0])
+		return fmt.Errorf("no row matches %q; names are like %v, %v, %v or %v", *pattern,
+			bench.Rows(bench.Auto, 1)[0], infer.Rows(1)[0], train.Rows(1)[0], layer.Rows(1)[0])
 	}
 	if *out != "" {
 		if err := writeJSON(*out, all); err != nil {
@@ -148,9 +149,10 @@ var kinds = []struct {
 }{
 	{inference, func(threads int) []callRow { return callRows(inference, infer.Rows(threads)) }, inferRows},
 	{training, func(threads int) []callRow { return callRows(training, train.Rows(threads)) }, trainRows},
+	{layers, func(threads int) []callRow { return callRows(layers, layer.Rows(threads)) }, layerRows},
 }
 
-func callRows[R infer.Row | train.Row](kind string, rows []R) []callRow {
+func callRows[R infer.Row | train.Row | layer.Row](kind string, rows []R) []callRow {
 	var of []callRow
 	for _, r := range rows {
 		of = append(of, callRow{kind, infer.Row(r)})

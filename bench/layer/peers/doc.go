@@ -1,0 +1,2 @@
+// Package peers has the libraries that package layer compares Espalier with. They are compiled under the build tag peers.
+package peers

@@ -1,0 +1,8 @@
+//go:build !(peers && cgo && amd64)
+
+package peers
+
+import "github.com/espalier-ml/espalier/bench/layer"
+
+// All returns the peers of this build: none.
+func All() []layer.Library { return nil }
