@@ -68,19 +68,19 @@ func (c *chunk) fillIn(i int, h *head, y Target, w []float32, labelled []bool) (
 	for len(c.filled) <= i {
 		c.filled = append(c.filled, filled{})
 	}
-	f, any := &c.filled[i], false
+	f, found := &c.filled[i], false
 	f.weights = f.weights[:0]
 	for row := range c.rows {
 		switch {
 		case lacks(row):
-			f.weights, any = append(f.weights, unlabelled), true
+			f.weights, found = append(f.weights, unlabelled), true
 		case w == nil:
 			f.weights = append(f.weights, 1)
 		default:
 			f.weights = append(f.weights, w[row])
 		}
 	}
-	if !any {
+	if !found {
 		return y, w, nil
 	}
 	if l, ok := h.loss.(whole); ok && l.isWhole() {
